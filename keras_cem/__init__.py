@@ -1,0 +1,40 @@
+"""Deep cross-entropy method for Keras 3.
+
+A policy network learns to act by imitating its own best episodes.
+"""
+
+import importlib
+from typing import Any
+
+import keras
+
+if keras.backend.backend() != "tensorflow":
+    raise ImportError(
+        "keras_cem needs Keras to run on TensorFlow. Received: "
+        f"KERAS_BACKEND={keras.backend.backend()!r}. Set "
+        "KERAS_BACKEND=tensorflow before keras is imported."
+    )
+
+from keras_cem import activations, callbacks, heads, networks, schedules, spaces
+from keras_cem.agent import CEMAgent
+from keras_cem.trajectories import Trajectories
+from keras_cem.version import __version__
+
+__all__ = [
+    "CEMAgent",
+    "Trajectories",
+    "__version__",
+    "activations",
+    "adapters",
+    "callbacks",
+    "heads",
+    "networks",
+    "schedules",
+    "spaces",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "adapters":
+        return importlib.import_module("keras_cem.adapters")
+    raise AttributeError(f"module 'keras_cem' has no attribute {name!r}")

@@ -1,0 +1,227 @@
+"""gymnasium environments: ids, single and vector ones, and what makes them."""
+
+import functools
+import multiprocessing
+import os
+from collections.abc import Callable
+from typing import Any
+
+import gymnasium
+from gymnasium.vector import AsyncVectorEnv, SyncVectorEnv, VectorEnv
+
+from keras_cem import spaces
+from keras_cem.rollouts.host import HostSource
+from keras_cem.rollouts.slots import Slots, SubEnvSlots, VectorSlots
+from keras_cem.rollouts.sources import FORMS, Options
+
+# More sub-environments than this do not make a call of the policy cheaper a
+# step (measured by benchmarks/host_rollout.py), and each takes memory.
+MAX_SYNC_ENVS = 256
+
+
+def accepts(env: Any) -> bool:
+    """Whether this module takes `env`."""
+    return isinstance(env, (str, gymnasium.Env, VectorEnv)) or callable(env)
+
+
+def open_source(env: Any, options: Options) -> HostSource:
+    """Returns a gymnasium environment, ready to be played."""
+    if isinstance(env, VectorEnv):
+        return _vector(env, options, name=_name(env), owned=False)
+    if isinstance(env, gymnasium.Env):
+        _refuse(env, options, "a single `gymnasium.Env`")
+        return _single([env], options, name=_name(env), owned=False)
+    name = env if isinstance(env, str) else repr(env)
+    make: Callable[[], Any] = env
+    if isinstance(env, str):
+        make = functools.partial(_make, env)
+    mode = options.vectorization_mode or "sync"
+    if mode == "vector_entry_point":
+        return _entry_point(env, options)
+    if mode == "async":
+        return _asynchronous(make, options, name)
+    first = _checked(make(), name)
+    if isinstance(first, VectorEnv):
+        return _vector(first, options, name=name, owned=True)
+    others = (options.num_envs or min(options.batch_size, MAX_SYNC_ENVS)) - 1
+    envs = [first, *(_checked(make(), name) for _ in range(others))]
+    return _single(envs, options, name=name, owned=True)
+
+
+def _make(env_id: str) -> gymnasium.Env:
+    try:
+        # Observations are checked as they come; gymnasium's checker would
+        # look at the first step only, and slow down all of them.
+        return gymnasium.make(env_id, disable_env_checker=True)
+    except gymnasium.error.DependencyNotInstalled:
+        raise
+    except gymnasium.error.Error as error:
+        raise ValueError(
+            "`env` must be the id of a registered gymnasium environment. "
+            f"Received: env={env_id!r}. {error}"
+        ) from error
+
+
+def _single(
+    envs: list[Any], options: Options, *, name: str, owned: bool
+) -> HostSource:
+    observation_space, action_space = _described(
+        envs[0].observation_space, envs[0].action_space
+    )
+    slots = SubEnvSlots(envs, observation_space, action_space, owned)
+    return _source(
+        slots, envs[0], options, name, observation_space, action_space
+    )
+
+
+def _vector(
+    env: Any, options: Options, *, name: str, owned: bool
+) -> HostSource:
+    _refuse(env, options, "a `gymnasium.vector.VectorEnv`")
+    observation_space, action_space = _described(
+        env.single_observation_space, env.single_action_space
+    )
+    if type(env) is SyncVectorEnv:
+        # Its sub-environments are at hand: no step is spent on idle ones.
+        limited = env.envs[0]
+        slots: Slots = SubEnvSlots(
+            env.envs, observation_space, action_space, owned
+        )
+    else:
+        limited = env
+        mode = env.metadata.get("autoreset_mode")
+        slots = VectorSlots(
+            env,
+            observation_space,
+            action_space,
+            partial_reset=isinstance(
+                env.unwrapped, (SyncVectorEnv, AsyncVectorEnv)
+            ),
+            disabled_autoreset=mode is gymnasium.vector.AutoresetMode.DISABLED,
+            owned=owned,
+        )
+    return _source(
+        slots, limited, options, name, observation_space, action_space
+    )
+
+
+def _entry_point(env: Any, options: Options) -> HostSource:
+    if not isinstance(env, str):
+        raise ValueError(
+            "`vectorization_mode` must be 'sync' or 'async' unless the "
+            "environment is given by its id. "
+            f"Received: vectorization_mode='vector_entry_point', env={env!r}"
+        )
+    num_envs = options.num_envs or options.batch_size
+    try:
+        vector = gymnasium.make_vec(
+            env, num_envs=num_envs, vectorization_mode="vector_entry_point"
+        )
+    except gymnasium.error.Error as error:
+        raise ValueError(
+            "`env` must have a vector entry point of its own for "
+            "vectorization_mode='vector_entry_point'. "
+            f"Received: env={env!r}. {error}"
+        ) from error
+    options = options._replace(num_envs=None, vectorization_mode=None)
+    return _vector(vector, options, name=env, owned=True)
+
+
+def _asynchronous(
+    make: Callable[[], Any], options: Options, name: str
+) -> HostSource:
+    # An id or a factory that fails would fail in the workers, where the reason
+    # is lost; and the limit is read off here.
+    probe = _checked(make(), name)
+    try:
+        limit = _limit(probe, options, name)
+    finally:
+        probe.close()
+    num_envs = options.num_envs or min(options.batch_size, os.cpu_count() or 1)
+    # TensorFlow's threads do not survive a fork (tensorflow #66115).
+    methods = multiprocessing.get_all_start_methods()
+    vector = AsyncVectorEnv(
+        [make] * num_envs,
+        context="forkserver" if "forkserver" in methods else "spawn",
+    )
+    options = options._replace(
+        num_envs=None, vectorization_mode=None, max_episode_steps=limit
+    )
+    return _vector(vector, options, name=name, owned=True)
+
+
+def _source(
+    slots: Slots,
+    env: Any,
+    options: Options,
+    name: str,
+    observation_space: spaces.Space,
+    action_space: spaces.Space,
+) -> HostSource:
+    try:
+        limit = _limit(env, options, name)
+    except ValueError:
+        slots.close()
+        raise
+    return HostSource(name, slots, observation_space, action_space, limit)
+
+
+def _limit(env: Any, options: Options, name: str) -> int:
+    """The smaller of the caller's cap and the environment's own limit."""
+    limits = [options.max_episode_steps, _own_limit(env)]
+    known = [limit for limit in limits if limit is not None]
+    if not known:
+        raise ValueError(
+            "`max_episode_steps` must be given for an environment without a "
+            f"limit of its own. Received: max_episode_steps=None, env={name}. "
+            "An episode that never ends would be played for ever."
+        )
+    return min(known)
+
+
+def _own_limit(env: Any) -> int | None:
+    """The limit of an environment's spec, or of a `TimeLimit` around it."""
+    while env is not None:
+        if isinstance(env, gymnasium.wrappers.TimeLimit):
+            return env._max_episode_steps
+        inner = getattr(env, "env", None)
+        if inner is None or inner is env:
+            break
+        env = inner
+    spec = getattr(env, "spec", None)
+    return None if spec is None else spec.max_episode_steps
+
+
+def _described(
+    observation_space: Any, action_space: Any
+) -> tuple[spaces.Space, spaces.Space]:
+    return (
+        spaces.get(observation_space, "observation_space"),
+        spaces.get(action_space, "action_space"),
+    )
+
+
+def _checked(env: Any, name: str) -> Any:
+    if isinstance(env, (gymnasium.Env, VectorEnv)):
+        return env
+    raise TypeError(
+        f"`env` must be {FORMS}. Received: env={name}, which made {env!r} of "
+        f"type {type(env).__name__}"
+    )
+
+
+def _refuse(env: Any, options: Options, what: str) -> None:
+    """Refuses options that an environment already made cannot follow."""
+    for name in ("num_envs", "vectorization_mode"):
+        value = getattr(options, name)
+        if value is not None:
+            raise ValueError(
+                f"`{name}` must be None for {what}, which is made already. "
+                f"Received: {name}={value!r}, env={env}. Give an id or a "
+                "callable that makes the environment instead."
+            )
+
+
+def _name(env: Any) -> str:
+    spec = getattr(env, "spec", None)
+    return spec.id if spec is not None else repr(env)

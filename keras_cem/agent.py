@@ -1,0 +1,407 @@
+"""The agent: a policy that learns by imitating its own best episodes."""
+
+import random
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from keras_cem import checks, elites, heads, improvement, networks, prng, spaces
+from keras_cem.environment_fit import EnvironmentFit
+from keras_cem.export import export_saved_model
+from keras_cem.trajectories import Trajectories
+
+
+@keras.saving.register_keras_serializable("keras_cem")
+class CEMAgent(EnvironmentFit):
+    """Deep cross-entropy method: a policy imitates its own best episodes.
+
+    In iteration n = 1, 2, ... the agent plays K whole episodes with its
+    explored policy, and takes a gradient step towards the actions of the elite
+    ones, those with
+
+        G(tau_k) > gamma_q,  gamma_q the q-quantile of G(tau_1), ..., G(tau_K)
+
+        Loss = 1/|elites| sum of loss(s, a) over the pairs of the elites
+
+    where loss(s, a) is `-ln softmax(F(s))_a` for discrete actions and
+    `||(F(s) - a) / h||^2` for a box of half-width h. How the policy is
+    explored, see `keras_cem.heads`.
+
+    An environment is the dataset of `fit` and `evaluate`. One sample is one
+    trajectory, one batch the K trajectories of an iteration, one epoch
+    `steps_per_epoch` iterations. With arrays instead, `fit(x, y)` is ordinary
+    training of the policy, y being actions.
+
+    This is not the `CEMAgent` of keras-rl, which searches over weights with a
+    Gaussian and computes no gradient.
+
+    Args:
+        policy: `keras.Layer` from a batch of observations to logits, or to
+            action means for a Box.
+        action_space: gymnasium space of the actions, `Discrete` or `Box`.
+        observation_space: gymnasium space of the observations. Defaults to
+            `None`: taken from the first environment.
+        elite_quantile: q in (0, 1). Defaults to `0.8`.
+        ties: What is elite where returns tie with the threshold: `"strict"`,
+            the lecture's `>`; `"inclusive"`, `>=`; `"auto"`, strict unless
+            that leaves none though returns differ. Defaults to `"auto"`.
+        loss_normalization: `"trajectory"` divides the sum of losses by the
+            number of elite trajectories, as the lecture does; `"pair"` by the
+            number of pairs. Defaults to `"trajectory"`.
+        gradient_steps: Optimizer steps on the elites of an iteration. Defaults
+            to `1`, the lecture's. More learn faster from the same episodes, as
+            long as the policy does not end up imitating their noise.
+        minibatch_size: Pairs drawn at random for each of these steps. Defaults
+            to `None`: all pairs of the elites.
+        epsilon: Exploration while no `callbacks.EpsilonDecay` runs, at least
+            0: the share of uniformly random actions, or the size of the noise
+            in half-widths of the box. Defaults to `0.1`.
+        noise: For a Box, `"gaussian"` or `"uniform"`. Defaults to
+            `"gaussian"`.
+        action_scale: For a Box, the scale h, where the bounds are infinite or
+            their half-width is not meant. Defaults to `None`.
+        seed: int in [0, 2**32): everything random follows from it. Defaults to
+            `None`, which draws one from Python's `random`, as Keras does.
+
+    Example:
+
+    >>> agent = CEMAgent.from_env("CartPole-v1", hidden_units=(8,), seed=0)
+    >>> agent.compile(optimizer=keras.optimizers.Adam(1e-2))
+    >>> history = agent.fit("CartPole-v1", batch_size=8, epochs=2, verbose=0)
+    >>> sorted(history.history)[:3]
+    ['elite_threshold', 'env_steps', 'episode_length']
+
+    References:
+        Rubinstein (1999), The cross-entropy method for combinatorial and
+        continuous optimization. https://doi.org/10.1023/A:1010091220143
+    """
+
+    def __init__(
+        self,
+        policy: Any,
+        action_space: Any,
+        *,
+        observation_space: Any = None,
+        elite_quantile: float = 0.8,
+        ties: str = "auto",
+        loss_normalization: str = "trajectory",
+        gradient_steps: int = 1,
+        minibatch_size: int | None = None,
+        epsilon: float = 0.1,
+        noise: str = "gaussian",
+        action_scale: Any = None,
+        seed: int | None = None,
+        name: str | None = None,
+        **kwargs: Any,
+    ):
+        _check_policy(policy)
+        _check_options(elite_quantile, epsilon)
+        checks.one_of(elites.TIES, ties=ties)
+        checks.one_of(
+            improvement.NORMALIZATIONS, loss_normalization=loss_normalization
+        )
+        checks.at_least(
+            1, gradient_steps=gradient_steps, minibatch_size=minibatch_size
+        )
+        head = heads.for_space(
+            action_space, action_scale=action_scale, noise=noise
+        )
+        seed = _seed(seed)
+        super().__init__(name=name, **kwargs)
+        self.policy = policy
+        self.head = head
+        self.observation_space: spaces.Space | None = None
+        self.elite_quantile = float(elite_quantile)
+        self.ties = ties
+        self.loss_normalization = loss_normalization
+        self.gradient_steps = gradient_steps
+        self.minibatch_size = minibatch_size
+        self.seed = seed
+        self._config = {
+            "epsilon": float(epsilon),
+            "noise": noise,
+            "action_scale": (
+                None
+                if action_scale is None
+                else np.asarray(action_scale).tolist()
+            ),
+        }
+        self.epsilon = self._counter("epsilon", "float32", epsilon)
+        self.iteration = self._counter("iteration", "int64")
+        self.env_steps = self._counter("env_steps", "int64")
+        self._prepare_fit()
+        if observation_space is not None:
+            self.build_for(spaces.get(observation_space, "observation_space"))
+
+    @classmethod
+    def from_env(
+        cls,
+        env: Any,
+        *,
+        hidden_units: tuple[int, ...] = (128,),
+        activation: Any = "relu",
+        network: dict[str, Any] | None = None,
+        **agent_kwargs: Any,
+    ) -> "CEMAgent":
+        """Returns an agent with the default network for an environment.
+
+        Args:
+            env: An environment, in any form that `fit` takes.
+            hidden_units: Units of each hidden layer. Defaults to `(128,)`.
+            activation: Of the hidden layers. Defaults to `"relu"`.
+            network: Further arguments of `networks.mlp`, such as
+                `{"dropout": 0.1}`. Defaults to `None`.
+            **agent_kwargs: Further arguments of `CEMAgent`.
+        """
+        observation_space, action_space = cls.spaces_of(env)
+        seed = _seed(agent_kwargs.pop("seed", None))
+        policy = networks.default_policy(
+            observation_space,
+            action_space,
+            action_scale=agent_kwargs.get("action_scale"),
+            hidden_units=hidden_units,
+            activation=activation,
+            seed=seed,
+            **(network or {}),
+        )
+        return cls(
+            policy,
+            action_space,
+            observation_space=observation_space,
+            seed=seed,
+            **agent_kwargs,
+        )
+
+    @property
+    def training_head(self) -> heads.Head:
+        """The head with the `loss` that was given to `compile`, if any."""
+        return self.head.with_loss(vars(self).get("loss"))
+
+    def build_for(self, observation_space: spaces.Space) -> None:
+        """Makes the policy's weights; checks that its outputs fit.
+
+        Args:
+            observation_space: Space of one observation.
+
+        Raises:
+            ValueError: If the policy's outputs do not fit the action space, or
+                the agent was built for another space.
+        """
+        if self.observation_space is not None:
+            if self.observation_space != observation_space:
+                raise ValueError(
+                    "`observation_space` must be the one the agent was built "
+                    f"for, {self.observation_space}. "
+                    f"Received: observation_space={observation_space}"
+                )
+            return
+        batch = [
+            tf.zeros((2, *leaf.shape), leaf.dtype)
+            for leaf in observation_space.leaves
+        ]
+        # A call, not `build`, which would leave a subclassed policy without
+        # weights, with a warning only (keras 3.15, layer.py).
+        outputs = self(observation_space.pack(batch))
+        expected = (2, *self.head.output_shape)
+        if tuple(outputs.shape) != expected:
+            raise ValueError(
+                "`policy` must return outputs of shape "
+                f"(batch, {', '.join(map(str, expected[1:]))}) for "
+                f"action_space={self.action_space}. Received: policy="
+                f"{self.policy.name!r}, which returned shape "
+                f"(batch, {', '.join(map(str, outputs.shape[1:]))})"
+            )
+        self.observation_space = observation_space
+
+    def call(self, inputs: Any, training: bool | None = None) -> Any:
+        """Returns the policy's outputs: logits, or action means."""
+        return self.policy(inputs, training=training)
+
+    def compute_loss(
+        self,
+        x: Any = None,
+        y: Any = None,
+        y_pred: Any = None,
+        sample_weight: Any = None,
+        training: bool = True,
+    ) -> Any:
+        """Keras' loss of arrays; the head's where `compile` got no `loss`."""
+        if "loss" in vars(self) or y is None:
+            return super().compute_loss(x, y, y_pred, sample_weight, training)
+        losses = self.head.loss(y_pred, y)
+        if sample_weight is not None:
+            losses *= tf.cast(sample_weight, losses.dtype)
+        return tf.reduce_mean(losses) + tf.add_n([0.0, *self.losses])
+
+    def train_step(self, data: Any) -> dict[str, Any]:
+        """One policy improvement on `Trajectories`; Keras' step on arrays."""
+        if not isinstance(data, Trajectories):
+            return super().train_step(data)
+        returns, lengths = data.returns, data.lengths
+        gamma_q = elites.threshold(returns, self.elite_quantile)
+        elite_mask = elites.mask(returns, gamma_q, self.ties)
+        num_elites = tf.reduce_sum(tf.cast(elite_mask, tf.float32))
+        loss = tf.cond(
+            num_elites > 0.0,
+            lambda: self._improve(data, elite_mask, num_elites),
+            lambda: tf.zeros(()),
+        )
+        self.iteration.assign_add(1)
+        self.env_steps.assign_add(
+            tf.reduce_sum(tf.cast(lengths, self.env_steps.dtype))
+        )
+        metrics = self.train_metrics
+        metrics.loss.update_state(loss)
+        metrics.episode_return.update_state(returns)
+        metrics.episode_return_max.update_state(tf.reduce_max(returns))
+        metrics.episode_length.update_state(lengths)
+        metrics.elite_threshold.update_state(gamma_q)
+        metrics.num_elites.update_state(num_elites)
+        metrics.epsilon.update_state(self.epsilon)
+        metrics.env_steps.update_state(self.env_steps)
+        return self.get_metrics_result()
+
+    def test_step(self, data: Any) -> dict[str, Any]:
+        """Averages `Trajectories`; Keras' step on arrays."""
+        if not isinstance(data, Trajectories):
+            return super().test_step(data)
+        self.test_metrics.episode_return.update_state(data.returns)
+        self.test_metrics.episode_length.update_state(data.lengths)
+        return self.get_metrics_result()
+
+    def export(
+        self,
+        filepath: Any,
+        format: str = "tf_saved_model",
+        verbose: bool | None = None,
+        **kwargs: Any,
+    ) -> None:
+        """Writes the policy for use without keras_cem, nor Keras.
+
+        Args:
+            filepath: Folder, or file for formats other than SavedModel.
+            format: `"tf_saved_model"`, with the endpoints `act`, `logits` and
+                `act_sample`, see `keras_cem.export`; or another format of
+                `keras.Model.export`, of the policy's raw outputs. Defaults to
+                `"tf_saved_model"`.
+            verbose: Whether to print the endpoints. Defaults to `None`.
+            **kwargs: Further arguments of `keras.Model.export`.
+        """
+        if self.observation_space is None:
+            raise ValueError(
+                "`export` needs the agent's observation space. Received: "
+                "observation_space=None. Give `observation_space` to "
+                "`CEMAgent`, or `fit` on an environment first."
+            )
+        if format == "tf_saved_model":
+            export_saved_model(self, filepath, verbose=bool(verbose), **kwargs)
+        else:
+            super().export(filepath, format=format, verbose=verbose, **kwargs)
+
+    def _improve(
+        self,
+        trajectories: Trajectories,
+        elite_mask: tf.Tensor,
+        num_elites: tf.Tensor,
+    ) -> tf.Tensor:
+        pairs = improvement.elite_pairs(trajectories, elite_mask)
+        key = prng.make_key(self.seed, prng.MINIBATCHES, self.iteration.value)
+        head = self.training_head
+
+        def step(number: tf.Tensor) -> tf.Tensor:
+            (observations, actions), weight = improvement.minibatch(
+                pairs, self.minibatch_size, key, number
+            )
+
+            def loss() -> tf.Tensor:
+                outputs = self(observations, training=True)
+                losses = head.loss(outputs, actions)
+                if self.loss_normalization == "trajectory":
+                    imitation = tf.reduce_sum(losses) * weight / num_elites
+                else:
+                    imitation = tf.reduce_mean(losses)
+                return imitation + tf.add_n([0.0, *self.losses])
+
+            return improvement.gradient_step(
+                self,
+                loss,
+                self.trainable_variables,
+                self.policy.non_trainable_variables,
+            )
+
+        return improvement.descend(step, self.gradient_steps)
+
+    def get_config(self) -> dict[str, Any]:
+        return {
+            "name": self.name,
+            "policy": keras.saving.serialize_keras_object(self.policy),
+            "action_space": spaces.serialize(self.action_space),
+            "observation_space": (
+                None
+                if self.observation_space is None
+                else spaces.serialize(self.observation_space)
+            ),
+            "elite_quantile": self.elite_quantile,
+            "ties": self.ties,
+            "loss_normalization": self.loss_normalization,
+            "gradient_steps": self.gradient_steps,
+            "minibatch_size": self.minibatch_size,
+            "seed": self.seed,
+            **self._config,
+        }
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> "CEMAgent":
+        config = dict(config)
+        policy = keras.saving.deserialize_keras_object(config.pop("policy"))
+        return cls(policy, config.pop("action_space"), **config)
+
+    def _counter(self, name: str, dtype: str, value: float = 0) -> Any:
+        return self.add_weight(
+            shape=(),
+            dtype=dtype,
+            initializer=keras.initializers.Constant(value),
+            trainable=False,
+            name=name,
+        )
+
+
+def _check_policy(policy: Any) -> None:
+    if isinstance(policy, keras.Layer):
+        return
+    kind = type(policy)
+    cure = (
+        " With TF_USE_LEGACY_KERAS=1, `tf.keras` is not Keras 3: build it "
+        "with `import keras`."
+        if kind.__module__.startswith("tf_keras")
+        else ""
+    )
+    raise TypeError(
+        f"`policy` must be a `keras.Layer`. Received: policy={policy!r} of "
+        f"type {kind.__module__}.{kind.__qualname__}.{cure}"
+    )
+
+
+def _check_options(elite_quantile: float, epsilon: float) -> None:
+    if not 0 < elite_quantile < 1:
+        raise ValueError(
+            "`elite_quantile` must be in (0, 1). "
+            f"Received: elite_quantile={elite_quantile}"
+        )
+    if not epsilon >= 0:
+        raise ValueError(
+            f"`epsilon` must be at least 0. Received: epsilon={epsilon}"
+        )
+
+
+def _seed(seed: int | None) -> int:
+    if seed is None:
+        # As Keras does, so that `keras.utils.set_random_seed` rules it.
+        return random.randint(0, prng.MAX_SEED)
+    if not 0 <= seed <= prng.MAX_SEED:
+        raise ValueError(
+            f"`seed` must be in [0, {prng.MAX_SEED}]. Received: seed={seed}"
+        )
+    return int(seed)

@@ -1,0 +1,60 @@
+"""Reduces epsilon as training goes on."""
+
+from collections.abc import Callable
+from typing import Any
+
+import keras
+
+from keras_cem.schedules import HarmonicDecay
+
+
+class EpsilonDecay(keras.callbacks.Callback):
+    """Sets the agent's epsilon before each iteration, from a schedule.
+
+    The schedule is asked for the number of iterations that the agent has done
+    in its life: a saved agent goes on where it was, whatever `initial_epoch`
+    and `steps_per_epoch` are. What other callbacks assign to `agent.epsilon`
+    is overwritten.
+
+    Args:
+        schedule: A `keras.optimizers.schedules.LearningRateSchedule`, or any
+            function of the number of iterations done. Defaults to
+            `HarmonicDecay()`: 1/n in iteration n = 1, 2, ...
+        minimum: What epsilon never falls below. Defaults to `0.0`.
+
+    Raises:
+        ValueError: If `minimum` is negative.
+        TypeError: If `schedule` cannot be called.
+    """
+
+    def __init__(
+        self,
+        schedule: Callable[[Any], Any] | None = None,
+        minimum: float = 0.0,
+    ):
+        super().__init__()
+        self.schedule = HarmonicDecay() if schedule is None else schedule
+        self.minimum = minimum
+        if not callable(self.schedule):
+            raise TypeError(
+                "`schedule` must be a function of the number of iterations "
+                f"done. Received: schedule={schedule!r} of type "
+                f"{type(schedule).__name__}"
+            )
+        if not minimum >= 0:
+            raise ValueError(
+                f"`minimum` must be at least 0. Received: minimum={minimum}"
+            )
+
+    def on_train_begin(self, logs: Any = None) -> None:
+        """Makes the agent follow this schedule until `fit` ends."""
+        follow = getattr(self.model, "follow_epsilon", None)
+        if follow is None:
+            raise TypeError(
+                "`EpsilonDecay` must be used with a `CEMAgent`. "
+                f"Received: model={self.model!r}"
+            )
+        follow(self._epsilon)
+
+    def _epsilon(self, iterations: Any) -> float:
+        return max(float(self.schedule(iterations)), self.minimum)

@@ -1,0 +1,51 @@
+"""Stops training when the agent is good enough."""
+
+from typing import Any
+
+import keras
+
+
+class StopOnEpisodeReturn(keras.callbacks.Callback):
+    """Stops `fit` once a mean return reaches a threshold.
+
+    Args:
+        threshold: The return to reach.
+        monitor: Which one, a key of the logs. Defaults to
+            `"val_episode_return"`, that of the greedy policy, for which
+            `fit` needs `validation_data`.
+
+    Raises:
+        ValueError: At the start of `fit` if it does not validate though
+            `monitor` is of the validation; after the first epoch if the logs
+            do not have `monitor`.
+    """
+
+    def __init__(self, threshold: float, monitor: str = "val_episode_return"):
+        super().__init__()
+        self.threshold = threshold
+        self.monitor = monitor
+
+    def on_train_begin(self, logs: Any = None) -> None:
+        """Checks that there will be something to monitor."""
+        if self.monitor.startswith("val_") and not getattr(
+            self.model, "has_validation", True
+        ):
+            raise ValueError(
+                "`monitor` must be in the logs. Received: "
+                f"monitor={self.monitor!r}, and no `validation_data`. Give "
+                "`fit` an environment as `validation_data`, or "
+                "monitor='episode_return'."
+            )
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        """Stops if the threshold is reached."""
+        logs = logs or {}
+        if self.monitor in logs:
+            if logs[self.monitor] >= self.threshold:
+                self.model.stop_training = True
+        elif not self.monitor.startswith("val_"):
+            # A validation may be missing in some epochs (`validation_freq`).
+            raise ValueError(
+                "`monitor` must be in the logs. Received: "
+                f"monitor={self.monitor!r}, logs have {sorted(logs)}"
+            )

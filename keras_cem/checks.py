@@ -1,0 +1,60 @@
+"""Refusing bad arguments, in one form of words."""
+
+from typing import Any
+
+import numpy as np
+
+
+def at_least(least: int, cure: str = "", **arguments: Any) -> None:
+    """Refuses what is neither None nor an integer of at least `least`.
+
+    Args:
+        least: The smallest value allowed.
+        cure: Sentence to end the message with. Defaults to `""`.
+        **arguments: Values by the caller's name for them.
+
+    Raises:
+        ValueError: Naming the argument and its value.
+    """
+    for name, value in arguments.items():
+        if value is None:
+            continue
+        if not isinstance(value, (int, np.integer)) or value < least:
+            raise ValueError(
+                f"`{name}` must be an integer of at least {least}. "
+                f"Received: {name}={value!r}.{cure and ' ' + cure}"
+            )
+
+
+def one_of(choices: tuple[Any, ...], **arguments: Any) -> None:
+    """Refuses what is not among `choices`.
+
+    Args:
+        choices: The values allowed.
+        **arguments: Values by the caller's name for them.
+
+    Raises:
+        ValueError: Naming the argument and its value.
+    """
+    for name, value in arguments.items():
+        if value not in choices:
+            raise ValueError(
+                f"`{name}` must be one of {choices}. Received: {name}={value!r}"
+            )
+
+
+def only_for(where: str, **arguments: Any) -> None:
+    """Refuses arguments that mean nothing here, rather than ignore them.
+
+    Args:
+        where: What they would be for.
+        **arguments: Values by the caller's name for them; None passes.
+
+    Raises:
+        ValueError: Naming the argument and its value.
+    """
+    for name, value in arguments.items():
+        if value is not None:
+            raise ValueError(
+                f"`{name}` is for {where} only. Received: {name}={value!r}"
+            )

@@ -1,0 +1,386 @@
+"""`fit` and `evaluate` on environments, as Keras verbs."""
+
+import contextlib
+import dataclasses
+import math
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from keras_cem import checks, prng
+from keras_cem.environment_play import DEFAULT_BATCH_SIZE, EnvironmentPlay
+from keras_cem.metrics import TestMetrics, TrainMetrics
+from keras_cem.rollouts import feed, sources
+from keras_cem.rollouts.host import HostSource
+from keras_cem.trajectories import Trajectories
+
+
+@dataclasses.dataclass
+class _Session:
+    """What one call of `fit` or `evaluate` on an environment holds."""
+
+    testing: bool
+    stream: int
+    train: HostSource | None = None
+    test: HostSource | None = None
+    batch_size: int = DEFAULT_BATCH_SIZE
+    test_batch_size: int = DEFAULT_BATCH_SIZE
+    schedule: Callable[[Any], Any] | None = None
+    tested: int = 0
+
+
+class EnvironmentFit(EnvironmentPlay):
+    """Lets a `keras.Model` take an environment where Keras takes data.
+
+    The dataset Keras sees holds ticks without content. Each tick is swapped
+    for trajectories when its step is due, so that they are played with the
+    weights that the step starts from (`rollouts.feed`).
+    """
+
+    train_function: Any
+    test_function: Any
+
+    def _prepare_fit(self) -> None:
+        self._prepare_play()
+        # Past Keras' tracking: none of this is saved, and an environment must
+        # not be walked through by `save`.
+        for name, value in (
+            ("train_metrics", TrainMetrics()),
+            ("test_metrics", TestMetrics()),
+            ("_session", None),
+        ):
+            object.__setattr__(self, name, value)
+
+    @property
+    def metrics(self) -> list[Any]:
+        """Metrics of the environment while on one, else Keras' own."""
+        session = getattr(self, "_session", None)
+        if session is None:
+            return super().metrics
+        return (
+            self.test_metrics if session.testing else self.train_metrics
+        ).all()
+
+    def fit(
+        self,
+        x: Any = None,
+        y: Any = None,
+        batch_size: int | None = None,
+        epochs: int = 1,
+        verbose: Any = "auto",
+        callbacks: Any = None,
+        validation_split: float = 0.0,
+        validation_data: Any = None,
+        shuffle: bool = True,
+        class_weight: Any = None,
+        sample_weight: Any = None,
+        initial_epoch: int = 0,
+        steps_per_epoch: int | None = None,
+        validation_steps: int | None = None,
+        validation_batch_size: int | None = None,
+        validation_freq: Any = 1,
+        *,
+        num_envs: int | None = None,
+        vectorization_mode: str | None = None,
+        max_episode_steps: int | None = None,
+    ) -> keras.callbacks.History:
+        """Trains on an environment, or on arrays as Keras does.
+
+        Args:
+            x: A gymnasium id, a `gymnasium.Env`, a `gymnasium.vector.VectorEnv`
+                or a callable that makes an env. Or data, as Keras takes it.
+            y: Actions, with arrays only.
+            batch_size: K, trajectories an iteration, at least 2. Defaults to
+                `64`.
+            epochs: Epoch to stop at, as in Keras. Defaults to `1`.
+            verbose: As in Keras.
+            callbacks: Keras callbacks.
+            validation_split: With arrays only.
+            validation_data: An environment to evaluate on greedily after an
+                epoch, logged as `val_episode_return` and
+                `val_episode_length`.
+            shuffle: With arrays only.
+            class_weight: With arrays only.
+            sample_weight: With arrays only.
+            initial_epoch: As in Keras.
+            steps_per_epoch: Iterations an epoch. Defaults to `1`.
+            validation_steps: Batches an evaluation. Defaults to `1`.
+            validation_batch_size: Trajectories a batch of an evaluation.
+                Defaults to `batch_size`.
+            validation_freq: As in Keras.
+            num_envs: Sub-environments to play in. Defaults to as many as
+                `batch_size`, at most 256.
+            vectorization_mode: `"sync"`, one after the other in this process;
+                `"async"`, a process each; `"vector_entry_point"`, the
+                environment's own vector version. Defaults to `"sync"`.
+            max_episode_steps: Truncates every episode after so many steps.
+                Defaults to the environment's own limit, and must be given
+                where it has none.
+
+        Returns:
+            `keras.callbacks.History` with `loss`, `episode_return` (mean of K),
+            `episode_return_max`, `episode_length`, `elite_threshold`,
+            `num_elites`, `epsilon` and `env_steps` (cumulative).
+
+        Raises:
+            ValueError: If an argument is out of range, or spaces do not fit.
+            TypeError: If `x` is neither environment nor data.
+            RuntimeError: If the environment fails, or something is not finite.
+                The weights are those after the last whole iteration.
+        """
+        env_options = {
+            "num_envs": num_envs,
+            "vectorization_mode": vectorization_mode,
+            "max_episode_steps": max_episode_steps,
+        }
+        common = {
+            "epochs": epochs,
+            "verbose": verbose,
+            "callbacks": callbacks,
+            "initial_epoch": initial_epoch,
+            "validation_freq": validation_freq,
+        }
+        if not sources.is_env(x):
+            checks.only_for("an environment", **env_options)
+            return super().fit(
+                x,
+                y,
+                batch_size=batch_size,
+                validation_split=validation_split,
+                validation_data=validation_data,
+                shuffle=shuffle,
+                class_weight=class_weight,
+                sample_weight=sample_weight,
+                steps_per_epoch=steps_per_epoch,
+                validation_steps=validation_steps,
+                validation_batch_size=validation_batch_size,
+                **common,
+            )
+        checks.only_for(
+            "arrays",
+            y=y,
+            validation_split=validation_split or None,
+            shuffle=None if shuffle is True else shuffle,
+            class_weight=class_weight,
+            sample_weight=sample_weight,
+        )
+        self._check_ready("fit")
+        checks.at_least(
+            1,
+            epochs=epochs,
+            steps_per_epoch=steps_per_epoch,
+            validation_steps=validation_steps,
+            validation_batch_size=validation_batch_size,
+        )
+        checks.at_least(
+            2,
+            "A single trajectory cannot exceed its own quantile.",
+            batch_size=batch_size,
+        )
+        with self._on_environment(
+            testing=False, stream=prng.VALIDATION_RESETS
+        ) as session:
+            session.batch_size = batch_size or DEFAULT_BATCH_SIZE
+            session.test_batch_size = (
+                validation_batch_size or session.batch_size
+            )
+            session.train = self._open(x, session.batch_size, env_options)
+            validation = None
+            if validation_data is not None:
+                if not sources.is_env(validation_data):
+                    raise TypeError(
+                        "`validation_data` must be an environment where `x` "
+                        "is one. Received: validation_data of type "
+                        f"{type(validation_data).__name__}"
+                    )
+                session.test = self._open(
+                    validation_data, session.test_batch_size, env_options
+                )
+                validation = feed.ticks(validation_steps or 1)
+            self.optimizer.build(self.trainable_variables)
+            # BackupAndRestore sets it, and nothing clears it (keras 3.15).
+            self._initial_epoch = None
+            return super().fit(
+                feed.ticks(steps_per_epoch or 1),
+                validation_data=validation,
+                shuffle=False,
+                **common,
+            )
+
+    def evaluate(
+        self,
+        x: Any = None,
+        y: Any = None,
+        batch_size: int | None = None,
+        verbose: Any = "auto",
+        sample_weight: Any = None,
+        steps: int | None = None,
+        callbacks: Any = None,
+        return_dict: bool = False,
+        *,
+        num_envs: int | None = None,
+        vectorization_mode: str | None = None,
+        max_episode_steps: int | None = None,
+        **kwargs: Any,
+    ) -> Any:
+        """Plays greedily on an environment, or evaluates arrays as Keras does.
+
+        Two calls of an agent that did not learn in between play the same
+        episodes. Those of `fit`'s validation are others.
+
+        Args:
+            x: An environment as in `fit`, or data.
+            y: With arrays only.
+            batch_size: Episodes a batch. Defaults to `64`.
+            verbose: As in Keras.
+            sample_weight: With arrays only.
+            steps: Batches. Defaults to `1`.
+            callbacks: Keras callbacks.
+            return_dict: Whether to return a dictionary rather than a list.
+            num_envs: As in `fit`.
+            vectorization_mode: As in `fit`.
+            max_episode_steps: As in `fit`.
+            **kwargs: What Keras passes to itself.
+
+        Returns:
+            `episode_return` and `episode_length`, means over all episodes.
+        """
+        common = {
+            "verbose": verbose,
+            "callbacks": callbacks,
+            "return_dict": return_dict,
+            **kwargs,
+        }
+        if kwargs.get("_use_cached_eval_dataset") and self._session is not None:
+            # Keras' `fit` validates; x are the ticks made there.
+            self._session.testing, self._session.tested = True, 0
+            try:
+                return super().evaluate(x, **common)
+            finally:
+                self._session.testing = False
+        env_options = {
+            "num_envs": num_envs,
+            "vectorization_mode": vectorization_mode,
+            "max_episode_steps": max_episode_steps,
+        }
+        if not sources.is_env(x):
+            checks.only_for("an environment", **env_options)
+            return super().evaluate(
+                x,
+                y,
+                batch_size=batch_size,
+                sample_weight=sample_weight,
+                steps=steps,
+                **common,
+            )
+        checks.only_for("arrays", y=y, sample_weight=sample_weight)
+        self._check_ready("evaluate")
+        checks.at_least(1, batch_size=batch_size, steps=steps)
+        with self._on_environment(
+            testing=True, stream=prng.EVALUATION_RESETS
+        ) as session:
+            session.test_batch_size = batch_size or DEFAULT_BATCH_SIZE
+            session.test = self._open(x, session.test_batch_size, env_options)
+            return super().evaluate(feed.ticks(steps or 1), **common)
+
+    def follow_epsilon(self, schedule: Callable[[Any], Any]) -> None:
+        """Sets epsilon from a schedule before each iteration of this `fit`.
+
+        Args:
+            schedule: Function of the number of iterations done so far.
+        """
+        if self._session is None:
+            raise RuntimeError(
+                "Epsilon can follow a schedule during `fit` on an environment "
+                "only: arrays are not explored. Leave out `EpsilonDecay`."
+            )
+        self._session.schedule = schedule
+
+    @property
+    def has_validation(self) -> bool:
+        """Whether the running `fit` evaluates on an environment."""
+        return self._session is not None and self._session.test is not None
+
+    def make_train_function(self, force: bool = False) -> None:
+        """Keras' train function; on an environment it collects on demand."""
+        if isinstance(self.train_function, feed.OnDemand):
+            self.train_function = self.train_function.inner
+        super().make_train_function(force=force)
+        if self._session is not None:
+            self.train_function = feed.OnDemand(
+                self.train_function,
+                self._collect_train,
+                self.steps_per_execution,
+                check=self._check_loss,
+            )
+
+    def make_test_function(self, force: bool = False) -> None:
+        """Keras' test function; on an environment it collects on demand."""
+        if isinstance(self.test_function, feed.OnDemand):
+            self.test_function = self.test_function.inner
+        super().make_test_function(force=force)
+        if self._session is not None:
+            self.test_function = feed.OnDemand(
+                self.test_function, self._collect_test, self.steps_per_execution
+            )
+
+    @contextlib.contextmanager
+    def _on_environment(self, testing: bool, stream: int) -> Iterator[_Session]:
+        outer = self._session
+        session = _Session(testing, stream)
+        object.__setattr__(self, "_session", session)
+        try:
+            yield session
+        finally:
+            object.__setattr__(self, "_session", outer)
+            for source in (session.train, session.test):
+                if source is not None:
+                    source.close()
+            if outer is None:
+                # Keras keeps its functions from one fit to the next.
+                for name in ("train_function", "test_function"):
+                    function = getattr(self, name)
+                    if isinstance(function, feed.OnDemand):
+                        setattr(self, name, function.inner)
+
+    def _collect_train(self) -> Trajectories:
+        session = self._session
+        if session.schedule is not None:
+            self.epsilon.assign(session.schedule(self.iteration.value))
+        played = self._player.play(
+            session.train,
+            session.batch_size,
+            prng.TRAINING_RESETS,
+            epsilon=float(self.epsilon),
+        )
+        return tf.nest.map_structure(tf.convert_to_tensor, played)
+
+    def _collect_test(self) -> Trajectories:
+        session = self._session
+        size = session.test_batch_size
+        first, session.tested = session.tested, session.tested + size
+        played = self._player.play(
+            session.test, size, session.stream, epsilon=None, first=first
+        )
+        return tf.nest.map_structure(tf.convert_to_tensor, played)
+
+    def _check_loss(self, logs: dict[str, Any]) -> None:
+        loss = float(logs["loss"])
+        if not math.isfinite(loss):
+            raise RuntimeError(
+                "The loss or its gradient is not finite: "
+                f"loss={loss} in iteration {int(self.iteration)}. The weights "
+                "stay what they were before it. A smaller learning rate or "
+                "`clipnorm` of the optimizer is the usual cure."
+            )
+
+    def _check_ready(self, verb: str) -> None:
+        if not self.compiled:
+            raise ValueError(
+                f"`{verb}` needs `compile` first. Received: an agent that is "
+                "not compiled. Call `agent.compile(optimizer=...)`."
+            )
+        # Refuses a loss that means nothing for the action space.
+        _ = self.training_head

@@ -1,0 +1,137 @@
+"""Playing environments with an agent: nothing is learned here."""
+
+from typing import Any
+
+import keras
+import numpy as np
+
+from keras_cem import checks, heads, prng, spaces
+from keras_cem.player import Player
+from keras_cem.rollouts import sources
+from keras_cem.rollouts.host import HostSource
+from keras_cem.rollouts.observations import ObservationBuffer
+from keras_cem.trajectories import Trajectories
+
+DEFAULT_BATCH_SIZE = 64
+
+
+class EnvironmentPlay(keras.Model):
+    """Lets a `keras.Model` act, and play whole episodes.
+
+    `CEMAgent` is one. What is used here of it are its spaces and its seed, and
+    `build_for`.
+    """
+
+    observation_space: spaces.Space | None
+    head: heads.Head
+    seed: int
+
+    @property
+    def action_space(self) -> spaces.Space:
+        """Description of the action space."""
+        return self.head.space
+
+    def _prepare_play(self) -> None:
+        # Past Keras' tracking, for none of this is saved.
+        object.__setattr__(self, "_player", Player(self))
+
+    def collect(
+        self,
+        env: Any,
+        batch_size: int = DEFAULT_BATCH_SIZE,
+        *,
+        epsilon: float | None = None,
+        seed: int | None = None,
+        num_envs: int | None = None,
+        vectorization_mode: str | None = None,
+        max_episode_steps: int | None = None,
+    ) -> Trajectories:
+        """Plays whole episodes and returns them, learning nothing.
+
+        Args:
+            env: An environment as in `fit`.
+            batch_size: How many episodes. Defaults to `64`.
+            epsilon: How much to explore. Defaults to `None`: act greedily.
+            seed: Of resets and exploration. Defaults to the agent's.
+            num_envs: As in `fit`.
+            vectorization_mode: As in `fit`.
+            max_episode_steps: As in `fit`.
+
+        Returns:
+            `Trajectories` of NumPy arrays.
+        """
+        checks.at_least(1, batch_size=batch_size)
+        env_options = {
+            "num_envs": num_envs,
+            "vectorization_mode": vectorization_mode,
+            "max_episode_steps": max_episode_steps,
+        }
+        source = self._open(env, batch_size, env_options)
+        try:
+            return self._player.play(
+                source,
+                batch_size,
+                prng.COLLECT_RESETS,
+                epsilon=epsilon,
+                seed=seed,
+            )
+        finally:
+            source.close()
+
+    def act(self, observation: Any, epsilon: float = 0.0) -> Any:
+        """Returns the action for one observation, as `env.step` takes it.
+
+        Args:
+            observation: One observation, without a batch axis.
+            epsilon: Above 0, the action is drawn from the explored policy.
+                Defaults to `0.0`: the greedy action.
+
+        Returns:
+            NumPy scalar or array of the action space's dtype and shape.
+
+        Raises:
+            ValueError: If the observation does not fit, or is not finite.
+        """
+        if self.observation_space is None:
+            raise ValueError(
+                "`act` needs the agent's observation space. Received: "
+                "observation_space=None. Give `observation_space` to "
+                "`CEMAgent`, or `fit` on an environment first."
+            )
+        buffer = ObservationBuffer(self.observation_space, 1)
+        buffer.write(0, observation)
+        if buffer.not_finite(np.arange(1)).size:
+            raise ValueError(
+                "`observation` must be finite. "
+                f"Received: observation={observation}"
+            )
+        actions = self._player.act(buffer, epsilon or None)
+        return self.action_space.pack([leaf[0] for leaf in actions])
+
+    @classmethod
+    def spaces_of(cls, env: Any) -> tuple[spaces.Space, spaces.Space]:
+        """Returns the observation and the action space of an environment."""
+        source = sources.open_source(
+            env, sources.Options(batch_size=1, max_episode_steps=1)
+        )
+        source.close()
+        return source.observation_space, source.action_space
+
+    def _open(
+        self, env: Any, batch_size: int, env_options: dict[str, Any]
+    ) -> HostSource:
+        source = sources.open_source(
+            env, sources.Options(batch_size, **env_options)
+        )
+        try:
+            if source.action_space != self.action_space:
+                raise ValueError(
+                    "`x` must be an environment with the agent's action "
+                    f"space, {self.action_space}. "
+                    f"Received: action_space={source.action_space}"
+                )
+            self.build_for(source.observation_space)
+        except BaseException:
+            source.close()
+            raise
+        return source

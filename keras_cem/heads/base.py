@@ -1,0 +1,85 @@
+"""What every head does."""
+
+import abc
+from typing import Any
+
+import tensorflow as tf
+
+from keras_cem import prng, spaces
+
+
+class Head(abc.ABC):
+    """What one kind of action space needs of the policy's outputs.
+
+    A head has no variables. Actions are in the environment's own format
+    throughout: what `explore` and `greedy` return can be given to `step`, and
+    `loss` takes it back.
+
+    Attributes:
+        space: The action space, a `keras_cem.spaces.Space`.
+        output_shape: Shape of the policy's outputs for one observation.
+    """
+
+    space: spaces.Space
+    output_shape: tuple[int, ...]
+
+    # The largest epsilon that makes sense.
+    max_epsilon: float = float("inf")
+
+    @abc.abstractmethod
+    def explore(
+        self,
+        outputs: tf.Tensor,
+        epsilon: tf.Tensor,
+        key: prng.Words,
+        counter: prng.Words,
+    ) -> tf.Tensor:
+        """Draws actions of the explored policy pi_n.
+
+        Args:
+            outputs: float tensor `(N, *output_shape)`, the policy's outputs.
+            epsilon: float scalar, how much to explore.
+            key: Two uint32 scalars, see `prng.make_key`.
+            counter: Two uint32 tensors `(N,)`: trajectory and step of each
+                row. Equal counters draw equal numbers.
+
+        Returns:
+            Actions `(N, *space.shape)` of the space's dtype.
+        """
+
+    @abc.abstractmethod
+    def greedy(self, outputs: tf.Tensor) -> tf.Tensor:
+        """Returns the best actions `(N, *space.shape)` for the outputs."""
+
+    @abc.abstractmethod
+    def loss(self, outputs: tf.Tensor, actions: tf.Tensor) -> tf.Tensor:
+        """Returns how far the policy is from each action, float32 `(N,)`."""
+
+    @abc.abstractmethod
+    def get_config(self) -> dict[str, Any]:
+        """Returns the constructor's arguments as JSON values."""
+
+    def with_loss(self, loss: Any) -> "Head":
+        """Returns this head with another loss, as given to `compile`.
+
+        Args:
+            loss: Keras loss; None keeps the head's own.
+
+        Raises:
+            ValueError: If the head has but one loss.
+        """
+        if loss is None:
+            return self
+        raise ValueError(
+            "`loss` of `compile` must be None for discrete actions, which "
+            "are imitated by softmax cross-entropy. "
+            f"Received: loss={loss!r}"
+        )
+
+    def check_epsilon(self, epsilon: float) -> None:
+        """Refuses an epsilon out of range."""
+        if not 0 <= epsilon <= self.max_epsilon:
+            raise ValueError(
+                f"`epsilon` must be in [0, {self.max_epsilon}]. "
+                f"Received: epsilon={epsilon}"
+            )

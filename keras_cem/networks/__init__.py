@@ -1,0 +1,7 @@
+"""Networks with the lecture's knobs."""
+
+from keras_cem.networks.default import default_policy
+from keras_cem.networks.layers import OneHot
+from keras_cem.networks.mlp import mlp
+
+__all__ = ["OneHot", "default_policy", "mlp"]

@@ -1,0 +1,177 @@
+"""Random numbers that depend on what they are for, not on when they are drawn.
+
+TensorFlow's stateless generators take one seed a call. Exploration needs one a
+row: trajectory k at step t gets the same numbers wherever and whenever it is
+played, on any number of sub-environments, on the host or in the graph. So each
+number is a hash, Threefry-2x32 with 20 rounds, of (seed, stream, iteration)
+as the key and (trajectory, step) as the counter.
+
+References:
+    Salmon et al. (2011), Parallel random numbers: as easy as 1, 2, 3.
+    https://doi.org/10.1145/2063384.2063405
+"""
+
+import math
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+# What numbers are for. A stream has numbers of its own for the same seed.
+EXPLORATION = 1
+TRAINING_RESETS = 2
+VALIDATION_RESETS = 3
+EVALUATION_RESETS = 4
+ACT = 5
+COLLECT_RESETS = 6
+MINIBATCHES = 7
+
+MAX_SEED = 2**32 - 1
+
+_ROTATIONS = ((13, 15, 26, 6), (17, 29, 16, 24))
+_PARITY = 0x1BD11BDA
+
+Words = tuple[Any, Any]
+
+
+def threefry2x32(key: Words, counter: Words) -> Words:
+    """Hashes 64 bits of counter with 64 bits of key.
+
+    Args:
+        key: Two uint32 tensors.
+        counter: Two uint32 tensors; all four broadcast.
+
+    Returns:
+        Two uint32 tensors.
+    """
+    keys = (key[0], key[1], key[0] ^ key[1] ^ _uint32(_PARITY))
+    x0, x1 = counter[0] + keys[0], counter[1] + keys[1]
+    for group in range(5):
+        for rotation in _ROTATIONS[group % 2]:
+            x0 = x0 + x1
+            x1 = _rotate_left(x1, rotation) ^ x0
+        x0 = x0 + keys[(group + 1) % 3]
+        x1 = x1 + keys[(group + 2) % 3] + _uint32(group + 1)
+    return x0, x1
+
+
+def make_key(seed: Any, stream: Any, iteration: Any = 0) -> Words:
+    """Returns the key of one iteration's numbers.
+
+    Args:
+        seed: Integer tensor or int in [0, 2**32).
+        stream: What the numbers are for, a constant of this module.
+        iteration: int64 tensor or int, at least 0.
+
+    Returns:
+        Two uint32 scalars.
+    """
+    iteration = tf.cast(iteration, tf.int64)
+    low = tf.cast(tf.bitwise.bitwise_and(iteration, 0xFFFFFFFF), tf.uint32)
+    high = tf.cast(tf.bitwise.right_shift(iteration, 32), tf.uint32)
+    return threefry2x32((_uint32(seed), _uint32(stream)), (low, high))
+
+
+def fold_in(key: Words, number: int) -> Words:
+    """Returns another key, for independent numbers at the same counters."""
+    return threefry2x32(key, (_uint32(number), _uint32(0x5EED)))
+
+
+def uniform(key: Words, counter: Words, size: int) -> tf.Tensor:
+    """Uniform numbers in [0, 1), 24 bits each.
+
+    Args:
+        key: As `make_key` returns it.
+        counter: Two uint32 tensors of shape `(N,)`: trajectory and step.
+        size: How many numbers each row gets.
+
+    Returns:
+        float32 tensor of shape `(N, size)`.
+    """
+    words: list[tf.Tensor] = []
+    for block in range(math.ceil(size / 2)):
+        words.extend(threefry2x32(fold_in(key, block), counter))
+    return tf.stack([_to_unit(word) for word in words[:size]], axis=-1)
+
+
+def normal(key: Words, counter: Words, size: int) -> tf.Tensor:
+    """Standard normal numbers, by the transform of Box and Muller.
+
+    Args:
+        key: As `make_key` returns it.
+        counter: Two uint32 tensors of shape `(N,)`: trajectory and step.
+        size: How many numbers each row gets.
+
+    Returns:
+        float32 tensor of shape `(N, size)`.
+    """
+    numbers: list[tf.Tensor] = []
+    for block in range(math.ceil(size / 2)):
+        first, second = threefry2x32(fold_in(key, block), counter)
+        radius = tf.sqrt(-2.0 * tf.math.log(1.0 - _to_unit(first)))
+        angle = 2.0 * math.pi * _to_unit(second)
+        numbers += [radius * tf.cos(angle), radius * tf.sin(angle)]
+    return tf.stack(numbers[:size], axis=-1)
+
+
+def reset_seeds(seed: int, stream: int, iteration: int, size: int) -> list[int]:
+    """Seeds for the resets of `size` trajectories, on the host.
+
+    Args:
+        seed: The agent's seed.
+        stream: What the trajectories are for, a constant of this module.
+        iteration: The iteration that plays them.
+        size: Number of trajectories.
+
+    Returns:
+        `size` ints in [0, 2**31); the first n do not depend on `size`.
+    """
+    sequence = np.random.SeedSequence((seed, stream, iteration))
+    words = sequence.generate_state(size, np.uint32)
+    return (words >> 1).tolist()
+
+
+def _uint32(value: Any) -> tf.Tensor:
+    if isinstance(value, int):
+        return tf.constant(value, tf.uint32)
+    return tf.cast(value, tf.uint32)
+
+
+def _rotate_left(word: tf.Tensor, bits: int) -> tf.Tensor:
+    return tf.bitwise.left_shift(word, _uint32(bits)) | tf.bitwise.right_shift(
+        word, _uint32(32 - bits)
+    )
+
+
+def _to_unit(word: tf.Tensor) -> tf.Tensor:
+    return (
+        tf.cast(tf.bitwise.right_shift(word, _uint32(8)), tf.float32) * 2**-24
+    )
+
+
+# Streams of `envs.gymnasium_vector`.
+VECTOR_ENV_RESETS = 7
+VECTOR_ENV_STEPS = 8
+
+
+def row_uniform(
+    seeds: Words, size: int, low: float = 0.0, high: float = 1.0
+) -> tuple[tf.Tensor, ...]:
+    """Uniform numbers in [low, high) from one seed a row.
+
+    Each row's numbers depend on its own seed alone, so that environments made
+    of vectors take them apart: `x, y = prng.row_uniform(seeds, 2)`.
+
+    Args:
+        seeds: Two uint32 tensors of shape `(N,)`, 64 bits a row.
+        size: How many numbers each row gets.
+        low: Smallest value. Defaults to `0.0`.
+        high: Upper end. Defaults to `1.0`.
+
+    Returns:
+        `size` float32 tensors of shape `(N,)`.
+    """
+    words: list[tf.Tensor] = []
+    for block in range(math.ceil(size / 2)):
+        words.extend(threefry2x32(seeds, (_uint32(block), _uint32(0))))
+    return tuple(low + (high - low) * _to_unit(word) for word in words[:size])

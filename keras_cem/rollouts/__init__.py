@@ -1,0 +1,1 @@
+"""Playing episodes. Knows of policies and environments, not of learning."""

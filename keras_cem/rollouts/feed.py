@@ -1,0 +1,56 @@
+"""Feeding Keras batches that are collected only when they are due.
+
+Keras peeks at and prefetches every kind of dataset, so that data would be
+collected with weights from some updates ago. Here the dataset holds ticks,
+which carry nothing; each tick is swapped for a batch collected after the
+previous update returned, inside the train function.
+"""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import tensorflow as tf
+
+
+def ticks(size: int) -> tf.data.Dataset:
+    """Returns a dataset of `size` elements without content."""
+    return tf.data.Dataset.from_tensors(tf.zeros((), tf.int32)).repeat(size)
+
+
+class OnDemand:
+    """Keras' train or test function, with each tick swapped for a batch.
+
+    Args:
+        inner: Keras' function. Takes an iterator, pulls `steps_per_execution`
+            batches off it, one after the other, and returns logs.
+        collect: Returns the next batch.
+        steps_per_execution: As given to `compile`.
+        check: Called with the logs. Defaults to `None`.
+    """
+
+    def __init__(
+        self,
+        inner: Callable[[Iterator[Any]], Any],
+        collect: Callable[[], Any],
+        steps_per_execution: int,
+        check: Callable[[Any], None] | None = None,
+    ):
+        self.inner = inner
+        self._collect = collect
+        self._steps_per_execution = steps_per_execution
+        self._check = check
+
+    def __call__(self, iterator: Iterator[Any]) -> Any:
+        pulled = 0
+        for _ in range(self._steps_per_execution):
+            try:
+                next(iterator)
+            except (StopIteration, tf.errors.OutOfRangeError):
+                break
+            pulled += 1
+        if not pulled:
+            raise StopIteration
+        logs = self.inner(self._collect() for _ in range(pulled))
+        if self._check is not None:
+            self._check(logs)
+        return logs

@@ -1,0 +1,209 @@
+"""Rollouts stepped from Python: K whole episodes of any gymnasium environment.
+
+Trajectory k is the same whichever slot plays it and however many there are:
+it starts from its own reset seed, and its exploration draws numbers that
+belong to (trajectory, step). All K trajectories are played to their end, so
+that short episodes are not favoured, as "the first K that finish" would.
+"""
+
+import dataclasses
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from keras_cem import spaces
+from keras_cem.rollouts.observations import take
+from keras_cem.rollouts.slots import SlotError, Slots
+from keras_cem.trajectories import Trajectories
+
+# Takes observations (one array a leaf) and int32 `(2, N)`: trajectory and step
+# of each slot. Returns actions (one array a leaf) and which rows were finite.
+Act = Callable[
+    [list[np.ndarray], np.ndarray], tuple[list[np.ndarray], np.ndarray]
+]
+
+
+@dataclasses.dataclass
+class HostSource:
+    """An environment on the host, ready to be played.
+
+    Attributes:
+        name: What error messages call the environment.
+        slots: The sub-environments.
+        observation_space: Space of one observation.
+        action_space: Space of one action.
+        max_episode_steps: T, after which every episode is truncated.
+    """
+
+    name: str
+    slots: Slots
+    observation_space: spaces.Space
+    action_space: spaces.Space
+    max_episode_steps: int
+
+    def collect(
+        self, act: Act, seeds: Sequence[int], first: int = 0
+    ) -> Trajectories:
+        """Plays one whole episode for each seed.
+
+        Args:
+            act: The policy.
+            seeds: Reset seeds of the K trajectories.
+            first: Number of the first trajectory, for `act`. Defaults to `0`.
+
+        Returns:
+            `Trajectories` of NumPy arrays, `(K, max_episode_steps, ...)`.
+
+        Raises:
+            RuntimeError: If the environment raises, returns what does not fit
+                its spaces, or what is not finite; or if the policy's outputs
+                are not finite. Says in which trajectory and step.
+        """
+        return _Collection(self, act, seeds, first).run()
+
+    def close(self) -> None:
+        """Closes what was opened for this source."""
+        self.slots.close()
+
+
+class _Collection:
+    """K trajectories while they are being played."""
+
+    def __init__(
+        self, source: HostSource, act: Act, seeds: Sequence[int], first: int
+    ):
+        self._source = source
+        self._slots = source.slots
+        self._act = act
+        self._seeds = seeds
+        self._first = first
+        self._started = 0
+        size, steps = len(seeds), source.max_episode_steps
+        self._steps = steps
+        # Rows are addressed as trajectory * steps + step.
+        self._observations = _storage(source.observation_space, size * steps)
+        self._actions = _storage(source.action_space, size * steps)
+        self._rewards = np.zeros(size * steps, np.float32)
+        self._lengths = np.zeros(size, np.int32)
+        self._terminated = np.zeros(size, bool)
+        # Trajectory and step of each slot.
+        self._counter = np.zeros((2, self._slots.num_envs), np.int32)
+        self._live = np.zeros(0, np.int64)
+
+    def run(self) -> Trajectories:
+        self._start(np.arange(self._slots.num_envs))
+        while self._live.size:
+            over = self._step()
+            if over.any():
+                free = self._live[over]
+                self._live = self._live[~over]
+                self._start(free)
+        return self._result()
+
+    def _start(self, free: np.ndarray) -> None:
+        """Gives the next trajectories to free slots."""
+        if not self._slots.partial_reset:
+            if self._live.size:
+                return
+            free = np.arange(self._slots.num_envs)
+        free = free[: len(self._seeds) - self._started]
+        if not free.size:
+            return
+        begin, self._started = self._started, self._started + len(free)
+        self._counter[0, free] = np.arange(begin, self._started)
+        self._counter[1, free] = 0
+        try:
+            self._slots.reset(free.tolist(), self._seeds[begin : self._started])
+        except SlotError as error:
+            self._fail(error, begin)
+        self._check_observations(free)
+        self._live = np.sort(np.concatenate([self._live, free]))
+
+    def _step(self) -> np.ndarray:
+        """Steps the live slots; returns which of them are done."""
+        live, counter = self._live, self._counter
+        observations = self._slots.observations.leaves
+        numbers = counter
+        if self._first:
+            numbers = counter + np.array([[self._first], [0]], np.int32)
+        actions, finite = self._act(observations, numbers)
+        if not finite[live].all():
+            self._complain("the policy's outputs are", live[~finite[live]][0])
+        rows = counter[0, live] * self._steps + counter[1, live]
+        for stored, leaf in zip(
+            self._observations, take(observations, live), strict=True
+        ):
+            stored[rows] = leaf
+        for stored, leaf in zip(
+            self._actions, take(actions, live), strict=True
+        ):
+            stored[rows] = leaf
+        try:
+            rewards, terminated, truncated = self._slots.step(live, actions)
+        except SlotError as error:
+            self._fail(error, counter[0, live[0]])
+        bad = ~np.isfinite(rewards)
+        if bad.any():
+            value = rewards[bad][0]
+            self._complain(f"the reward is {value},", live[bad][0])
+        self._rewards[rows] = rewards
+        counter[1, live] += 1
+        over = terminated | truncated | (counter[1, live] == self._steps)
+        self._check_observations(live[~over])
+        ended = counter[0, live[over]]
+        self._lengths[ended] = counter[1, live[over]]
+        self._terminated[ended] = terminated[over]
+        return over
+
+    def _result(self) -> Trajectories:
+        source, size = self._source, len(self._seeds)
+
+        def shaped(leaves: list[np.ndarray]) -> list[np.ndarray]:
+            return [
+                leaf.reshape((size, self._steps, *leaf.shape[1:]))
+                for leaf in leaves
+            ]
+
+        return Trajectories(
+            observations=source.observation_space.pack(
+                shaped(self._observations)
+            ),
+            actions=source.action_space.pack(shaped(self._actions)),
+            rewards=shaped([self._rewards])[0],
+            mask=np.arange(self._steps) < self._lengths[:, None],
+            terminated=self._terminated,
+        )
+
+    def _check_observations(self, slots: np.ndarray) -> None:
+        bad = self._slots.observations.not_finite(slots)
+        if bad.size:
+            self._complain("the observation is", bad[0])
+
+    def _complain(self, what: str, slot: int) -> None:
+        raise RuntimeError(
+            f"{what} not finite. {self._where(slot)} "
+            "The weights stay what they were."
+        )
+
+    def _fail(self, error: SlotError, trajectory: int) -> None:
+        cause = error.__cause__
+        where = (
+            f"Environment {self._source.name}, trajectory about {trajectory}."
+            if error.slot is None
+            else self._where(error.slot)
+        )
+        raise RuntimeError(
+            f"`{error.call}` of the environment raised "
+            f"{type(cause).__name__}: {cause}. {where}"
+        ) from cause
+
+    def _where(self, slot: int) -> str:
+        trajectory, step = self._counter[:, slot]
+        return (
+            f"Environment {self._source.name}, sub-environment {slot}, "
+            f"trajectory {trajectory}, step {step}."
+        )
+
+
+def _storage(space: spaces.Space, rows: int) -> list[np.ndarray]:
+    return [np.zeros((rows, *leaf.shape), leaf.dtype) for leaf in space.leaves]

@@ -1,0 +1,118 @@
+"""From whatever a user calls an environment to something to play."""
+
+import importlib
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+import tensorflow as tf
+
+from keras_cem import checks
+from keras_cem.rollouts.host import HostSource
+
+# Modules of foreign environments, imported when first asked. Each has
+# `accepts(env)` and `open_source(env, options)`.
+_ADAPTERS = ["keras_cem.adapters.gymnasium"]
+
+VECTORIZATION_MODES = ("sync", "async", "vector_entry_point")
+
+FORMS = (
+    "a gymnasium id, a `gymnasium.Env`, a `gymnasium.vector.VectorEnv`, or a "
+    "callable that makes an env"
+)
+
+
+class Options(NamedTuple):
+    """How to play an environment.
+
+    Attributes:
+        batch_size: K, trajectories at a time.
+        num_envs: Sub-environments, None to choose.
+        vectorization_mode: How sub-environments run, None for what suits.
+        max_episode_steps: Cap on the length of an episode, None for the
+            environment's own.
+    """
+
+    batch_size: int
+    num_envs: int | None = None
+    vectorization_mode: str | None = None
+    max_episode_steps: int | None = None
+
+    def check(self) -> "Options":
+        """Refuses values out of range; returns itself."""
+        checks.at_least(
+            1,
+            batch_size=self.batch_size,
+            num_envs=self.num_envs,
+            max_episode_steps=self.max_episode_steps,
+        )
+        checks.one_of(
+            (None, *VECTORIZATION_MODES),
+            vectorization_mode=self.vectorization_mode,
+        )
+        return self
+
+
+class Adapter(Protocol):
+    """What an adapter module has."""
+
+    def accepts(self, env: Any) -> bool:
+        """Whether this adapter takes `env`."""
+
+    def open_source(self, env: Any, options: Options) -> HostSource:
+        """Returns `env`, ready to be played."""
+
+
+def is_data(x: Any) -> bool:
+    """Whether Keras takes `x` as data, so that it is no environment."""
+    if isinstance(x, str):
+        return False
+    known = (np.ndarray, tf.Tensor, tf.data.Dataset, list, tuple, dict)
+    return (
+        x is None
+        or isinstance(x, known)
+        or hasattr(x, "__array__")
+        or hasattr(x, "__next__")
+        or (hasattr(x, "__getitem__") and hasattr(x, "__len__"))
+    )
+
+
+def is_env(x: Any) -> bool:
+    """Whether `x` is one of the forms of environment.
+
+    Raises:
+        TypeError: If it is neither that nor data.
+    """
+    if is_data(x):
+        return False
+    if any(adapter.accepts(x) for adapter in _adapters()):
+        return True
+    raise TypeError(
+        f"`x` must be an environment ({FORMS}) or data as Keras takes it. "
+        f"Received: x={x!r} of type {type(x).__name__}"
+    )
+
+
+def open_source(env: Any, options: Options) -> HostSource:
+    """Returns an environment, ready to be played. The caller closes it.
+
+    Args:
+        env: What `is_env` accepts.
+        options: How to play it.
+
+    Raises:
+        ValueError: If an option is out of range, the id is unknown, or no
+            limit on the length of an episode is known.
+        TypeError: If `env` is no environment.
+    """
+    options.check()
+    for adapter in _adapters():
+        if adapter.accepts(env):
+            return adapter.open_source(env, options)
+    raise TypeError(
+        f"`env` must be {FORMS}. "
+        f"Received: env={env!r} of type {type(env).__name__}"
+    )
+
+
+def _adapters() -> list[Any]:
+    return [importlib.import_module(name) for name in _ADAPTERS]

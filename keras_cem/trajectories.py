@@ -1,0 +1,44 @@
+"""Trajectories: what K episodes looked like."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+
+class Trajectories(NamedTuple):
+    """K recorded episodes, padded to the same T steps.
+
+    The entries are NumPy arrays or tensors. Step t of trajectory k is real
+    where `mask[k, t]` is true; what stands elsewhere means nothing.
+
+    Attributes:
+        observations: Array `(K, T, ...)`, or a nest of arrays as the space is.
+            What the policy saw before each action.
+        actions: Array `(K, T, ...)`, or a nest of arrays. What the environment
+            was given: executed actions, in the environment's own format.
+        rewards: float32 array `(K, T)`.
+        mask: bool array `(K, T)`; true on the first steps of each row, as many
+            as the episode had.
+        terminated: bool array `(K,)`; false where the episode was truncated.
+    """
+
+    observations: Any
+    actions: Any
+    rewards: Any
+    mask: Any
+    terminated: Any
+
+    @property
+    def returns(self) -> Any:
+        """Total reward of each trajectory, float32 `(K,)`."""
+        if isinstance(self.rewards, np.ndarray):
+            return np.where(self.mask, self.rewards, 0.0).sum(axis=1)
+        return tf.reduce_sum(tf.where(self.mask, self.rewards, 0.0), axis=1)
+
+    @property
+    def lengths(self) -> Any:
+        """Number of steps of each trajectory, int32 `(K,)`."""
+        if isinstance(self.mask, np.ndarray):
+            return self.mask.sum(axis=1, dtype=np.int32)
+        return tf.reduce_sum(tf.cast(self.mask, tf.int32), axis=1)
