@@ -15,7 +15,15 @@ if keras.backend.backend() != "tensorflow":
         "KERAS_BACKEND=tensorflow before keras is imported."
     )
 
-from keras_cem import activations, callbacks, heads, networks, schedules, spaces
+from keras_cem import (
+    activations,
+    callbacks,
+    envs,
+    heads,
+    networks,
+    schedules,
+    spaces,
+)
 from keras_cem.agent import CEMAgent
 from keras_cem.trajectories import Trajectories
 from keras_cem.version import __version__
@@ -27,6 +35,7 @@ __all__ = [
     "activations",
     "adapters",
     "callbacks",
+    "envs",
     "heads",
     "networks",
     "schedules",

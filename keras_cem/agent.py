@@ -10,7 +10,8 @@ import tensorflow as tf
 from keras_cem import checks, elites, heads, improvement, networks, prng, spaces
 from keras_cem.environment_fit import EnvironmentFit
 from keras_cem.export import export_saved_model
-from keras_cem.trajectories import Trajectories
+from keras_cem.pairs import ElitePairs, accumulate, block_size
+from keras_cem.rollouts.graph import GraphTrajectories
 
 
 @keras.saving.register_keras_serializable("keras_cem")
@@ -97,7 +98,7 @@ class CEMAgent(EnvironmentFit):
         **kwargs: Any,
     ):
         _check_policy(policy)
-        _check_options(elite_quantile, epsilon)
+        _check_quantile(elite_quantile)
         checks.one_of(elites.TIES, ties=ties)
         checks.one_of(
             improvement.NORMALIZATIONS, loss_normalization=loss_normalization
@@ -105,9 +106,11 @@ class CEMAgent(EnvironmentFit):
         checks.at_least(
             1, gradient_steps=gradient_steps, minibatch_size=minibatch_size
         )
+        checks.number(gradient_steps=gradient_steps)
         head = heads.for_space(
             action_space, action_scale=action_scale, noise=noise
         )
+        head.check_epsilon(epsilon)
         seed = _seed(seed)
         super().__init__(name=name, **kwargs)
         self.policy = policy
@@ -116,8 +119,10 @@ class CEMAgent(EnvironmentFit):
         self.elite_quantile = float(elite_quantile)
         self.ties = ties
         self.loss_normalization = loss_normalization
-        self.gradient_steps = gradient_steps
-        self.minibatch_size = minibatch_size
+        self.gradient_steps = int(gradient_steps)
+        self.minibatch_size = (
+            None if minibatch_size is None else int(minibatch_size)
+        )
         self.seed = seed
         self._config = {
             "epsilon": float(epsilon),
@@ -177,7 +182,7 @@ class CEMAgent(EnvironmentFit):
     @property
     def training_head(self) -> heads.Head:
         """The head with the `loss` that was given to `compile`, if any."""
-        return self.head.with_loss(vars(self).get("loss"))
+        return self.head.with_loss(self.loss)
 
     def build_for(self, observation_space: spaces.Space) -> None:
         """Makes the policy's weights; checks that its outputs fit.
@@ -204,6 +209,11 @@ class CEMAgent(EnvironmentFit):
         # A call, not `build`, which would leave a subclassed policy without
         # weights, with a warning only (keras 3.15, layer.py).
         outputs = self(observation_space.pack(batch))
+        if not tf.is_tensor(outputs):
+            raise ValueError(
+                "`policy` must return one tensor. Received: policy="
+                f"{self.policy.name!r}, which returned {type(outputs).__name__}"
+            )
         expected = (2, *self.head.output_shape)
         if tuple(outputs.shape) != expected:
             raise ValueError(
@@ -228,26 +238,28 @@ class CEMAgent(EnvironmentFit):
         training: bool = True,
     ) -> Any:
         """Keras' loss of arrays; the head's where `compile` got no `loss`."""
-        if "loss" in vars(self) or y is None:
+        if self.loss is not None or y is None:
             return super().compute_loss(x, y, y_pred, sample_weight, training)
         losses = self.head.loss(y_pred, y)
         if sample_weight is not None:
             losses *= tf.cast(sample_weight, losses.dtype)
-        return tf.reduce_mean(losses) + tf.add_n([0.0, *self.losses])
+        return tf.reduce_mean(losses) + improvement.penalties(self)
 
     def train_step(self, data: Any) -> dict[str, Any]:
-        """One policy improvement on `Trajectories`; Keras' step on arrays."""
-        if not isinstance(data, Trajectories):
+        """One policy improvement on trajectories; Keras' step on arrays."""
+        played = self._played_for_training(data)
+        if played is None:
             return super().train_step(data)
-        returns, lengths = data.returns, data.lengths
+        returns, lengths = played.returns, played.lengths
         gamma_q = elites.threshold(returns, self.elite_quantile)
         elite_mask = elites.mask(returns, gamma_q, self.ties)
         num_elites = tf.reduce_sum(tf.cast(elite_mask, tf.float32))
         loss = tf.cond(
-            num_elites > 0.0,
-            lambda: self._improve(data, elite_mask, num_elites),
+            self._graph.may_learn(played) & (num_elites > 0.0),
+            lambda: self._improve(played, elite_mask, num_elites),
             lambda: tf.zeros(()),
         )
+        self._graph.learned(loss)
         self.iteration.assign_add(1)
         self.env_steps.assign_add(
             tf.reduce_sum(tf.cast(lengths, self.env_steps.dtype))
@@ -264,12 +276,73 @@ class CEMAgent(EnvironmentFit):
         return self.get_metrics_result()
 
     def test_step(self, data: Any) -> dict[str, Any]:
-        """Averages `Trajectories`; Keras' step on arrays."""
-        if not isinstance(data, Trajectories):
+        """Averages trajectories; Keras' step on arrays."""
+        played = self._played_for_testing(data)
+        if played is None:
             return super().test_step(data)
-        self.test_metrics.episode_return.update_state(data.returns)
-        self.test_metrics.episode_length.update_state(data.lengths)
+        self.test_metrics.episode_return.update_state(played.returns)
+        self.test_metrics.episode_length.update_state(played.lengths)
         return self.get_metrics_result()
+
+    def _improve(
+        self, played: Any, elite_mask: tf.Tensor, num_elites: tf.Tensor
+    ) -> tf.Tensor:
+        found = ElitePairs(played.lengths, elite_mask)
+        total = tf.cast(found.total, tf.float32)
+        per_trajectory = self.loss_normalization == "trajectory"
+        scale = 1.0 / (num_elites if per_trajectory else total)
+        key = prng.make_key(self.seed, prng.MINIBATCHES, self.iteration.value)
+        head, variables = self.training_head, self.trainable_variables
+        weights = [variable.value for variable in variables]
+        # In-graph trajectories may be too many to take all pairs at once.
+        in_graph = isinstance(played, GraphTrajectories)
+        size_of_block = block_size(played.num_steps) if in_graph else None
+
+        def gradients(
+            numbers: tf.Tensor, counts: Any, first: Any, scale: Any
+        ) -> list[tf.Tensor]:
+            observations, actions = played.gather(*found.locate(numbers))
+            with tf.GradientTape() as tape:
+                outputs = self(observations, training=True)
+                losses = tf.where(counts, head.loss(outputs, actions), 0.0)
+                loss = scale * tf.reduce_sum(losses)
+                loss += first * improvement.penalties(self)
+                scaled = self.optimizer.scale_loss(loss)
+            return [
+                loss,
+                *tape.gradient(scaled, weights, unconnected_gradients="zero"),
+            ]
+
+        def of_all(
+            numbers: tf.Tensor, counts: tf.Tensor, first: tf.Tensor
+        ) -> list[tf.Tensor]:
+            return gradients(numbers, counts, first, scale)
+
+        def function(number: tf.Tensor) -> tuple[tf.Tensor, list[tf.Tensor]]:
+            size = self.minibatch_size
+            if size is None:
+                like = [tf.constant(0.0), *weights]
+                sums = accumulate(
+                    of_all, found.total, played.num_steps, like, size_of_block
+                )
+            else:
+                drawn = found.draw(key, number, size)
+                sums = gradients(drawn, True, 1.0, scale * total / size)
+            return sums[0], sums[1:]
+
+        def step(number: tf.Tensor) -> tf.Tensor:
+            return improvement.gradient_step(
+                self,
+                lambda: function(number),
+                variables,
+                self.policy.non_trainable_variables,
+            )
+
+        return improvement.descend(
+            step,
+            self.gradient_steps,
+            [*self.policy.variables, *self.optimizer.variables],
+        )
 
     def export(
         self,
@@ -300,42 +373,9 @@ class CEMAgent(EnvironmentFit):
         else:
             super().export(filepath, format=format, verbose=verbose, **kwargs)
 
-    def _improve(
-        self,
-        trajectories: Trajectories,
-        elite_mask: tf.Tensor,
-        num_elites: tf.Tensor,
-    ) -> tf.Tensor:
-        pairs = improvement.elite_pairs(trajectories, elite_mask)
-        key = prng.make_key(self.seed, prng.MINIBATCHES, self.iteration.value)
-        head = self.training_head
-
-        def step(number: tf.Tensor) -> tf.Tensor:
-            (observations, actions), weight = improvement.minibatch(
-                pairs, self.minibatch_size, key, number
-            )
-
-            def loss() -> tf.Tensor:
-                outputs = self(observations, training=True)
-                losses = head.loss(outputs, actions)
-                if self.loss_normalization == "trajectory":
-                    imitation = tf.reduce_sum(losses) * weight / num_elites
-                else:
-                    imitation = tf.reduce_mean(losses)
-                return imitation + tf.add_n([0.0, *self.losses])
-
-            return improvement.gradient_step(
-                self,
-                loss,
-                self.trainable_variables,
-                self.policy.non_trainable_variables,
-            )
-
-        return improvement.descend(step, self.gradient_steps)
-
     def get_config(self) -> dict[str, Any]:
         return {
-            "name": self.name,
+            **keras.Layer.get_config(self),
             "policy": keras.saving.serialize_keras_object(self.policy),
             "action_space": spaces.serialize(self.action_space),
             "observation_space": (
@@ -384,15 +424,12 @@ def _check_policy(policy: Any) -> None:
     )
 
 
-def _check_options(elite_quantile: float, epsilon: float) -> None:
+def _check_quantile(elite_quantile: float) -> None:
+    checks.number(elite_quantile=elite_quantile)
     if not 0 < elite_quantile < 1:
         raise ValueError(
             "`elite_quantile` must be in (0, 1). "
             f"Received: elite_quantile={elite_quantile}"
-        )
-    if not epsilon >= 0:
-        raise ValueError(
-            f"`epsilon` must be at least 0. Received: epsilon={epsilon}"
         )
 
 
@@ -400,8 +437,6 @@ def _seed(seed: int | None) -> int:
     if seed is None:
         # As Keras does, so that `keras.utils.set_random_seed` rules it.
         return random.randint(0, prng.MAX_SEED)
-    if not 0 <= seed <= prng.MAX_SEED:
-        raise ValueError(
-            f"`seed` must be in [0, {prng.MAX_SEED}]. Received: seed={seed}"
-        )
+    checks.at_least(0, seed=seed)
+    checks.number(0, prng.MAX_SEED, seed=seed)
     return int(seed)

@@ -1,5 +1,7 @@
 """Refusing bad arguments, in one form of words."""
 
+import math
+import numbers
 from typing import Any
 
 import numpy as np
@@ -24,6 +26,36 @@ def at_least(least: int, cure: str = "", **arguments: Any) -> None:
                 f"`{name}` must be an integer of at least {least}. "
                 f"Received: {name}={value!r}.{cure and ' ' + cure}"
             )
+
+
+def number(
+    least: float = -math.inf, most: float = math.inf, **arguments: Any
+) -> None:
+    """Refuses what is not a finite number in [least, most].
+
+    Args:
+        least: The smallest value allowed. Defaults to `-math.inf`.
+        most: The largest. Defaults to `math.inf`.
+        **arguments: Values by the caller's name for them.
+
+    Raises:
+        TypeError: If it is no number.
+        ValueError: If it is out of range, naming the argument and its value.
+    """
+    for name, value in arguments.items():
+        if not isinstance(value, numbers.Real):
+            raise TypeError(
+                f"`{name}` must be a number. Received: {name}={value!r} of "
+                f"type {type(value).__name__}"
+            )
+        if math.isfinite(value) and least <= float(value) <= most:
+            continue
+        bounds = "finite"
+        if math.isfinite(least):
+            bounds = f"at least {least} and finite"
+        if math.isfinite(most):
+            bounds = f"in [{least}, {most}]"
+        raise ValueError(f"`{name}` must be {bounds}. Received: {name}={value}")
 
 
 def one_of(choices: tuple[Any, ...], **arguments: Any) -> None:

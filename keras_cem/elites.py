@@ -19,7 +19,9 @@ def threshold(returns: tf.Tensor, quantile: float) -> tf.Tensor:
     """
     ordered = tf.sort(returns)
     last = tf.shape(returns)[0] - 1
-    position = tf.cast(quantile, tf.float64) * tf.cast(last, tf.float64)
+    # Not `tf.cast`, which would round a float to float32 first: 0.7 of ten
+    # steps would end just below the seventh.
+    position = tf.constant(quantile, tf.float64) * tf.cast(last, tf.float64)
     below = tf.cast(tf.floor(position), tf.int32)
     weight = tf.cast(position - tf.floor(position), returns.dtype)
     low = ordered[below]

@@ -11,9 +11,13 @@ import tensorflow as tf
 
 from keras_cem import checks, prng
 from keras_cem.environment_play import DEFAULT_BATCH_SIZE, EnvironmentPlay
+from keras_cem.graph_steps import GraphSteps
 from keras_cem.metrics import TestMetrics, TrainMetrics
 from keras_cem.rollouts import feed, sources
-from keras_cem.rollouts.host import HostSource
+from keras_cem.rollouts.acting import compilable
+from keras_cem.rollouts.graph import GraphSource
+from keras_cem.rollouts.host import EpisodeError
+from keras_cem.rollouts.sources import Source
 from keras_cem.trajectories import Trajectories
 
 
@@ -23,8 +27,8 @@ class _Session:
 
     testing: bool
     stream: int
-    train: HostSource | None = None
-    test: HostSource | None = None
+    train: Source | None = None
+    test: Source | None = None
     batch_size: int = DEFAULT_BATCH_SIZE
     test_batch_size: int = DEFAULT_BATCH_SIZE
     schedule: Callable[[Any], Any] | None = None
@@ -41,6 +45,7 @@ class EnvironmentFit(EnvironmentPlay):
 
     train_function: Any
     test_function: Any
+    jit_compile: Any
 
     def _prepare_fit(self) -> None:
         self._prepare_play()
@@ -50,6 +55,8 @@ class EnvironmentFit(EnvironmentPlay):
             ("train_metrics", TrainMetrics()),
             ("test_metrics", TestMetrics()),
             ("_session", None),
+            ("_jit_is_auto", True),
+            ("_graph", GraphSteps(self)),
         ):
             object.__setattr__(self, name, value)
 
@@ -85,6 +92,7 @@ class EnvironmentFit(EnvironmentPlay):
         num_envs: int | None = None,
         vectorization_mode: str | None = None,
         max_episode_steps: int | None = None,
+        engine: str = "auto",
     ) -> keras.callbacks.History:
         """Trains on an environment, or on arrays as Keras does.
 
@@ -118,6 +126,11 @@ class EnvironmentFit(EnvironmentPlay):
             max_episode_steps: Truncates every episode after so many steps.
                 Defaults to the environment's own limit, and must be given
                 where it has none.
+            engine: `"graph"` plays inside the compiled step, for environments
+                of `keras_cem.envs` and ids that have an in-graph version;
+                `"host"` steps gymnasium's from Python; `"auto"` takes the
+                graph where it can, unless `num_envs` or `vectorization_mode`
+                is given. Defaults to `"auto"`.
 
         Returns:
             `keras.callbacks.History` with `loss`, `episode_return` (mean of K),
@@ -134,6 +147,7 @@ class EnvironmentFit(EnvironmentPlay):
             "num_envs": num_envs,
             "vectorization_mode": vectorization_mode,
             "max_episode_steps": max_episode_steps,
+            "engine": engine,
         }
         common = {
             "epochs": epochs,
@@ -143,7 +157,21 @@ class EnvironmentFit(EnvironmentPlay):
             "validation_freq": validation_freq,
         }
         if not sources.is_env(x):
-            checks.only_for("an environment", **env_options)
+            checks.only_for(
+                "an environment",
+                **{
+                    **env_options,
+                    "engine": None if engine == "auto" else engine,
+                },
+            )
+            if validation_data is not None and sources.is_env(
+                validation_data, "validation_data"
+            ):
+                raise TypeError(
+                    "`validation_data` must be data where `x` is. Received: "
+                    f"validation_data={validation_data!r}, x of type "
+                    f"{type(x).__name__}"
+                )
             return super().fit(
                 x,
                 y,
@@ -166,7 +194,7 @@ class EnvironmentFit(EnvironmentPlay):
             class_weight=class_weight,
             sample_weight=sample_weight,
         )
-        self._check_ready("fit")
+        self.check_ready("fit")
         checks.at_least(
             1,
             epochs=epochs,
@@ -189,7 +217,7 @@ class EnvironmentFit(EnvironmentPlay):
             session.train = self._open(x, session.batch_size, env_options)
             validation = None
             if validation_data is not None:
-                if not sources.is_env(validation_data):
+                if not sources.is_env(validation_data, "validation_data"):
                     raise TypeError(
                         "`validation_data` must be an environment where `x` "
                         "is one. Received: validation_data of type "
@@ -223,6 +251,7 @@ class EnvironmentFit(EnvironmentPlay):
         num_envs: int | None = None,
         vectorization_mode: str | None = None,
         max_episode_steps: int | None = None,
+        engine: str = "auto",
         **kwargs: Any,
     ) -> Any:
         """Plays greedily on an environment, or evaluates arrays as Keras does.
@@ -242,6 +271,7 @@ class EnvironmentFit(EnvironmentPlay):
             num_envs: As in `fit`.
             vectorization_mode: As in `fit`.
             max_episode_steps: As in `fit`.
+            engine: As in `fit`.
             **kwargs: What Keras passes to itself.
 
         Returns:
@@ -264,19 +294,28 @@ class EnvironmentFit(EnvironmentPlay):
             "num_envs": num_envs,
             "vectorization_mode": vectorization_mode,
             "max_episode_steps": max_episode_steps,
+            "engine": engine,
         }
         if not sources.is_env(x):
-            checks.only_for("an environment", **env_options)
-            return super().evaluate(
-                x,
-                y,
-                batch_size=batch_size,
-                sample_weight=sample_weight,
-                steps=steps,
-                **common,
+            checks.only_for(
+                "an environment",
+                **{
+                    **env_options,
+                    "engine": None if engine == "auto" else engine,
+                },
             )
+            # Perhaps called by a callback of a `fit` on an environment.
+            with self._in_session(None):
+                return super().evaluate(
+                    x,
+                    y,
+                    batch_size=batch_size,
+                    sample_weight=sample_weight,
+                    steps=steps,
+                    **common,
+                )
         checks.only_for("arrays", y=y, sample_weight=sample_weight)
-        self._check_ready("evaluate")
+        self.check_ready("evaluate")
         checks.at_least(1, batch_size=batch_size, steps=steps)
         with self._on_environment(
             testing=True, stream=prng.EVALUATION_RESETS
@@ -284,6 +323,44 @@ class EnvironmentFit(EnvironmentPlay):
             session.test_batch_size = batch_size or DEFAULT_BATCH_SIZE
             session.test = self._open(x, session.test_batch_size, env_options)
             return super().evaluate(feed.ticks(steps or 1), **common)
+
+    def compile(
+        self,
+        optimizer: Any = "rmsprop",
+        loss: Any = None,
+        *args: Any,
+        jit_compile: Any = "auto",
+        **kwargs: Any,
+    ) -> None:
+        """As `keras.Model.compile`.
+
+        Args:
+            optimizer: As in Keras.
+            loss: For a Box of actions, a Keras loss to take instead of the
+                mean square. Defaults to `None`.
+            *args: As in Keras.
+            jit_compile: As in Keras; `"auto"` compiles steps on in-graph
+                environments with XLA wherever the policy can be. Defaults to
+                `"auto"`.
+            **kwargs: As in Keras.
+        """
+        object.__setattr__(self, "_jit_is_auto", jit_compile == "auto")
+        super().compile(
+            optimizer, loss, *args, jit_compile=jit_compile, **kwargs
+        )
+
+    def get_compile_config(self) -> dict[str, Any]:
+        """As in Keras, but for `"auto"`, which is another's on each machine."""
+        config = super().get_compile_config()
+        if config and self._jit_is_auto:
+            config["jit_compile"] = "auto"
+        return config
+
+    def compile_from_config(self, config: dict[str, Any]) -> None:
+        """Compiles as `get_compile_config` said."""
+        self.compile(**keras.saving.deserialize_keras_object(config))
+        if self.built:
+            self.optimizer.build(self.trainable_variables)
 
     def follow_epsilon(self, schedule: Callable[[Any], Any]) -> None:
         """Sets epsilon from a schedule before each iteration of this `fit`.
@@ -304,46 +381,111 @@ class EnvironmentFit(EnvironmentPlay):
         return self._session is not None and self._session.test is not None
 
     def make_train_function(self, force: bool = False) -> None:
-        """Keras' train function; on an environment it collects on demand."""
-        if isinstance(self.train_function, feed.OnDemand):
-            self.train_function = self.train_function.inner
-        super().make_train_function(force=force)
-        if self._session is not None:
-            self.train_function = feed.OnDemand(
-                self.train_function,
-                self._collect_train,
-                self.steps_per_execution,
-                check=self._check_loss,
-            )
+        """Keras' train function; on an environment, one that plays."""
+        self._make_either("train_function", super().make_train_function, force)
 
     def make_test_function(self, force: bool = False) -> None:
-        """Keras' test function; on an environment it collects on demand."""
-        if isinstance(self.test_function, feed.OnDemand):
-            self.test_function = self.test_function.inner
-        super().make_test_function(force=force)
-        if self._session is not None:
-            self.test_function = feed.OnDemand(
-                self.test_function, self._collect_test, self.steps_per_execution
+        """Keras' test function; on an environment, one that plays."""
+        self._make_either("test_function", super().make_test_function, force)
+
+    def _make_either(
+        self, name: str, make: Callable[..., Any], force: bool
+    ) -> None:
+        # Kept from one fit to the next; `compile` drops it.
+        either = getattr(self, name)
+        if force or not isinstance(either, feed.Either):
+            either = feed.Either(lambda: _kind(self._source_of(name)))
+        source = self._source_of(name)
+        if _kind(source) not in either.functions:
+            with self._jit_for(source):
+                make(force=True)
+            function = getattr(self, name)
+            if source is not None:
+                function = self._playing(function, name, source)
+            either.functions[_kind(source)] = function
+        setattr(self, name, either)
+
+    def _source_of(self, name: str) -> Source | None:
+        """What the train or the test function plays now; None for arrays."""
+        session = self._session
+        if session is None:
+            return None
+        return session.train if name == "train_function" else session.test
+
+    def _playing(
+        self, function: Callable[..., Any], name: str, source: Source
+    ) -> Callable[..., Any]:
+        training = name == "train_function"
+        if isinstance(source, GraphSource):
+            return feed.InGraph(
+                function,
+                lambda: self._graph.begin(
+                    self._session.schedule, self.steps_per_execution
+                ),
+                lambda: self._graph.end(source.name),
             )
+        return feed.OnDemand(
+            function,
+            self._collect_train if training else self._collect_test,
+            self.steps_per_execution,
+            check=self._check_loss if training else None,
+        )
+
+    @contextlib.contextmanager
+    def _jit_for(self, source: Source | None) -> Iterator[None]:
+        """`jit_compile="auto"` means XLA for in-graph environments."""
+        before = self.jit_compile
+        if isinstance(source, GraphSource) and self._jit_is_auto:
+            self.jit_compile = not self.run_eagerly and compilable(
+                self.policy, source.observation_space, source.batch_size
+            )
+        try:
+            yield
+        finally:
+            self.jit_compile = before
+
+    def _played_for_training(self, data: Any) -> Any:
+        """Trajectories of an iteration; None if `data` are arrays."""
+        if isinstance(data, Trajectories):
+            return data
+        source = self._source_of("train_function")
+        if isinstance(source, GraphSource):
+            return self._graph.play_for_training(source)
+        return None
+
+    def _played_for_testing(self, data: Any) -> Any:
+        """Trajectories of an evaluation; None if `data` are arrays."""
+        if isinstance(data, Trajectories):
+            return data
+        source = self._source_of("test_function")
+        if isinstance(source, GraphSource):
+            stream = self._session.stream
+            return self._graph.play_for_testing(source, stream, data)
+        return None
 
     @contextlib.contextmanager
     def _on_environment(self, testing: bool, stream: int) -> Iterator[_Session]:
-        outer = self._session
         session = _Session(testing, stream)
-        object.__setattr__(self, "_session", session)
         try:
-            yield session
+            with self._in_session(session):
+                yield session
+        except EpisodeError as error:
+            # Keras' filter of tracebacks has dropped it (keras 3.15,
+            # traceback_utils.py).
+            raise error from error.cause
         finally:
-            object.__setattr__(self, "_session", outer)
             for source in (session.train, session.test):
                 if source is not None:
                     source.close()
-            if outer is None:
-                # Keras keeps its functions from one fit to the next.
-                for name in ("train_function", "test_function"):
-                    function = getattr(self, name)
-                    if isinstance(function, feed.OnDemand):
-                        setattr(self, name, function.inner)
+
+    @contextlib.contextmanager
+    def _in_session(self, session: _Session | None) -> Iterator[None]:
+        outer = self._session
+        object.__setattr__(self, "_session", session)
+        try:
+            yield
+        finally:
+            object.__setattr__(self, "_session", outer)
 
     def _collect_train(self) -> Trajectories:
         session = self._session
@@ -376,7 +518,12 @@ class EnvironmentFit(EnvironmentPlay):
                 "`clipnorm` of the optimizer is the usual cure."
             )
 
-    def _check_ready(self, verb: str) -> None:
+    def check_ready(self, verb: str) -> None:
+        """Refuses an agent that is not compiled, or with a loss that cannot be.
+
+        Args:
+            verb: What the caller is about to do, for the message.
+        """
         if not self.compiled:
             raise ValueError(
                 f"`{verb}` needs `compile` first. Received: an agent that is "
@@ -384,3 +531,10 @@ class EnvironmentFit(EnvironmentPlay):
             )
         # Refuses a loss that means nothing for the action space.
         _ = self.training_head
+
+
+def _kind(source: Source | None) -> Any:
+    """What Keras' functions are told apart by."""
+    if isinstance(source, GraphSource):
+        return source.key
+    return type(source)

@@ -8,7 +8,6 @@ import numpy as np
 from keras_cem import checks, heads, prng, spaces
 from keras_cem.player import Player
 from keras_cem.rollouts import sources
-from keras_cem.rollouts.host import HostSource
 from keras_cem.rollouts.observations import ObservationBuffer
 from keras_cem.trajectories import Trajectories
 
@@ -45,6 +44,7 @@ class EnvironmentPlay(keras.Model):
         num_envs: int | None = None,
         vectorization_mode: str | None = None,
         max_episode_steps: int | None = None,
+        engine: str = "auto",
     ) -> Trajectories:
         """Plays whole episodes and returns them, learning nothing.
 
@@ -56,6 +56,7 @@ class EnvironmentPlay(keras.Model):
             num_envs: As in `fit`.
             vectorization_mode: As in `fit`.
             max_episode_steps: As in `fit`.
+            engine: As in `fit`.
 
         Returns:
             `Trajectories` of NumPy arrays.
@@ -65,6 +66,7 @@ class EnvironmentPlay(keras.Model):
             "num_envs": num_envs,
             "vectorization_mode": vectorization_mode,
             "max_episode_steps": max_episode_steps,
+            "engine": engine,
         }
         source = self._open(env, batch_size, env_options)
         try:
@@ -119,7 +121,7 @@ class EnvironmentPlay(keras.Model):
 
     def _open(
         self, env: Any, batch_size: int, env_options: dict[str, Any]
-    ) -> HostSource:
+    ) -> sources.Source:
         source = sources.open_source(
             env, sources.Options(batch_size, **env_options)
         )

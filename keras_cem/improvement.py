@@ -3,98 +3,70 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import keras
 import tensorflow as tf
-
-from keras_cem import prng
-from keras_cem.trajectories import Trajectories
 
 NORMALIZATIONS = ("trajectory", "pair")
 
 
-def elite_pairs(
-    trajectories: Trajectories, elite_mask: tf.Tensor
-) -> tuple[Any, Any]:
-    """Returns the observations and actions of the elite trajectories.
-
-    Args:
-        trajectories: K trajectories.
-        elite_mask: bool tensor `(K,)`.
-
-    Returns:
-        Observations `(N, ...)` and actions `(N, ...)`, of the N steps that are
-        real and elite. Nothing of other trajectories is in them.
-    """
-    where = tf.where(trajectories.mask & elite_mask[:, None])
-    return tf.nest.map_structure(
-        lambda leaf: tf.gather_nd(leaf, where),
-        (trajectories.observations, trajectories.actions),
+def penalties(model: Any) -> tf.Tensor:
+    """Returns the sum of a model's own losses, such as regularisation."""
+    return tf.add_n(
+        [0.0, *(tf.cast(loss, tf.float32) for loss in model.losses)]
     )
 
 
 def descend(
-    step: Callable[[tf.Tensor], tf.Tensor], num_steps: int
+    step: Callable[[tf.Tensor], tf.Tensor],
+    num_steps: int,
+    variables: Sequence[Any],
 ) -> tf.Tensor:
-    """Takes several gradient steps one after the other.
+    """Takes several gradient steps one after the other, or none.
 
     Args:
-        step: Takes the number of the step, int32, and returns its loss.
+        step: Takes the number of the step, int32, and returns its loss. If
+            that is not finite, it has changed nothing.
         num_steps: How many, at least 1.
+        variables: All that `step` changes. They are what they were if the loss
+            of a step is not finite, and the steps after it are left out.
 
     Returns:
-        Mean of the losses, NaN if one of them is.
+        Mean of the losses, not finite if one of them is not.
     """
     if num_steps == 1:
         return step(tf.constant(0))
+    before = [tf.identity(variable.value) for variable in variables]
     _, total = tf.while_loop(
-        lambda number, _: number < num_steps,
+        lambda number, total: (number < num_steps) & tf.math.is_finite(total),
         lambda number, total: (number + 1, total + step(number)),
         (tf.constant(0), tf.constant(0.0)),
     )
-    return total / num_steps
 
+    def restore() -> tf.Tensor:
+        for variable, value in zip(variables, before, strict=True):
+            variable.assign(value)
+        return total
 
-def minibatch(
-    pairs: Any, size: int | None, key: prng.Words, number: tf.Tensor
-) -> tuple[Any, tf.Tensor]:
-    """Draws pairs at random, with replacement.
-
-    Args:
-        pairs: Nest of tensors `(N, ...)`.
-        size: How many to draw; None takes all of them as they are.
-        key: As `prng.make_key` returns it.
-        number: int32 scalar; other pairs are drawn for each number.
-
-    Returns:
-        The drawn pairs, and N divided by their number: what to multiply the
-        sum over them by, to have the sum over all in expectation.
-    """
-    if size is None:
-        return pairs, tf.constant(1.0)
-    count = tf.cast(tf.shape(tf.nest.flatten(pairs)[0])[0], tf.float32)
-    rows = tf.range(size)
-    drawn = prng.uniform(
-        key,
-        (tf.cast(rows, tf.uint32), tf.fill([size], tf.cast(number, tf.uint32))),
-        1,
-    )[:, 0]
-    chosen = tf.cast(tf.minimum(drawn * count, count - 1.0), tf.int32)
-    picked = tf.nest.map_structure(lambda leaf: tf.gather(leaf, chosen), pairs)
-    return picked, count / size
+    return tf.cond(tf.math.is_finite(total), lambda: total, restore) / num_steps
 
 
 def gradient_step(
     model: Any,
-    loss_of: Callable[[], tf.Tensor],
+    function: Callable[[], tuple[tf.Tensor, list[tf.Tensor]]],
     trainable: Sequence[Any],
     stateful: Sequence[Any],
 ) -> tf.Tensor:
     """Takes one optimizer step, unless loss or gradient is not finite.
 
+    A `LossScaleOptimizer` is given gradients that are not finite: it skips the
+    step and scales the loss down, which belongs to training in float16.
+
     Args:
         model: Compiled Keras model, whose optimizer is used.
-        loss_of: Returns the loss, a scalar; called once, under the tape.
+        function: Returns the loss, a scalar, and its gradients by `trainable`,
+            scaled as the optimizer wants it; called once.
         trainable: Variables to update.
-        stateful: Variables that calling `loss_of` may change, such as the
+        stateful: Variables that calling `function` may change, such as the
             moving statistics of batch normalisation.
 
     Returns:
@@ -102,22 +74,14 @@ def gradient_step(
         the gradient alone is not, likewise, and NaN is returned.
     """
     before = [tf.identity(variable.value) for variable in stateful]
-    with tf.GradientTape() as tape:
-        loss = loss_of()
-        scaled = model.optimizer.scale_loss(loss)
-    values = [variable.value for variable in trainable]
-    gradients = tape.gradient(scaled, values)
-    pairs = [
-        (gradient, variable)
-        for gradient, variable in zip(gradients, trainable, strict=True)
-        if gradient is not None
-    ]
+    loss, gradients = function()
     finite = tf.math.is_finite(loss)
-    for gradient, _ in pairs:
-        finite &= tf.reduce_all(tf.math.is_finite(gradient))
+    if not isinstance(model.optimizer, keras.optimizers.LossScaleOptimizer):
+        for gradient in gradients:
+            finite &= tf.reduce_all(tf.math.is_finite(gradient))
 
     def apply() -> tf.Tensor:
-        model.optimizer.apply([g for g, _ in pairs], [v for _, v in pairs])
+        model.optimizer.apply(gradients, list(trainable))
         return loss
 
     def restore() -> tf.Tensor:

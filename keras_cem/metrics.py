@@ -10,13 +10,16 @@ class Latest(keras.metrics.Metric):
 
     def __init__(self, name: str):
         super().__init__(name=name, dtype="float64")
-        self.value = self.add_variable((), "zeros", name="value")
+        # A variable does not take the dtype of its metric (keras 3.15).
+        self.value = self.add_variable(
+            (), "zeros", dtype="float64", name="value"
+        )
 
     def update_state(self, value: Any) -> None:
         self.value.assign(keras.ops.cast(value, "float64"))
 
     def result(self) -> Any:
-        return self.value
+        return keras.ops.convert_to_tensor(self.value)
 
 
 class Maximum(keras.metrics.Metric):
@@ -24,15 +27,18 @@ class Maximum(keras.metrics.Metric):
 
     def __init__(self, name: str):
         super().__init__(name=name)
-        self.value = self.add_variable(
-            (), keras.initializers.Constant(-float("inf")), name="value"
-        )
+        self.value = self.add_variable((), "zeros", name="value")
+        self.reset_state()
 
     def update_state(self, value: Any) -> None:
         self.value.assign(keras.ops.maximum(self.value, value))
 
     def result(self) -> Any:
-        return self.value
+        return keras.ops.convert_to_tensor(self.value)
+
+    def reset_state(self) -> None:
+        # Keras would reset it to 0, which returns may never reach.
+        self.value.assign(-float("inf"))
 
 
 class TrainMetrics:

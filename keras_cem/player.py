@@ -3,11 +3,13 @@
 from typing import Any
 
 import numpy as np
+import tensorflow as tf
 
 from keras_cem import prng
-from keras_cem.rollouts.acting import Actor
-from keras_cem.rollouts.host import HostSource
+from keras_cem.rollouts.acting import Actor, compilable
+from keras_cem.rollouts.graph import GraphSource
 from keras_cem.rollouts.observations import ObservationBuffer
+from keras_cem.rollouts.sources import Source
 from keras_cem.trajectories import Trajectories
 
 
@@ -21,11 +23,12 @@ class Player:
     def __init__(self, agent: Any):
         self._agent = agent
         self._actors: dict[tuple[int, bool, bool], Actor] = {}
+        self._graph_functions: dict[Any, Any] = {}
         self._num_acts = 0
 
     def play(
         self,
-        source: HostSource,
+        source: Source,
         size: int,
         stream: int,
         *,
@@ -48,6 +51,12 @@ class Player:
         """
         seed = self._agent.seed if seed is None else seed
         iteration = int(self._agent.iteration)
+        if isinstance(source, GraphSource):
+            numbers = tf.constant([seed, iteration, first], tf.int64)
+            played = self._graph_function(source, stream, epsilon)(
+                numbers, tf.constant(epsilon or 0.0, tf.float32)
+            )
+            return tf.nest.map_structure(lambda leaf: leaf.numpy(), played)
         seeds = prng.reset_seeds(seed, stream, iteration, first + size)
         actor = self._actor(source.slots.num_envs, epsilon)
         act = actor.bind(epsilon or 0.0, seed, prng.EXPLORATION, iteration)
@@ -69,6 +78,35 @@ class Player:
         )
         actions, _ = act(buffer.leaves, counter)
         return actions
+
+    def _graph_function(
+        self, source: GraphSource, stream: int, epsilon: float | None
+    ) -> Any:
+        agent, explore = self._agent, epsilon is not None
+        if explore:
+            agent.head.check_epsilon(epsilon)
+        key = (source.key, stream, explore)
+        if key not in self._graph_functions:
+
+            @tf.function(
+                autograph=False,
+                jit_compile=compilable(
+                    agent.policy, source.observation_space, source.batch_size
+                ),
+            )
+            def function(numbers: tf.Tensor, epsilon: tf.Tensor) -> Any:
+                played = source.play(
+                    agent.policy,
+                    agent.head,
+                    numbers=(numbers[0], stream, numbers[1]),
+                    epsilon=epsilon if explore else None,
+                    first=numbers[2],
+                    store_rewards=True,
+                )
+                return played.to_trajectories()
+
+            self._graph_functions[key] = function
+        return self._graph_functions[key]
 
     def _actor(self, num_envs: int, epsilon: float | None) -> Actor:
         agent = self._agent

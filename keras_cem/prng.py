@@ -149,11 +149,6 @@ def _to_unit(word: tf.Tensor) -> tf.Tensor:
     )
 
 
-# Streams of `envs.gymnasium_vector`.
-VECTOR_ENV_RESETS = 7
-VECTOR_ENV_STEPS = 8
-
-
 def row_uniform(
     seeds: Words, size: int, low: float = 0.0, high: float = 1.0
 ) -> tuple[tf.Tensor, ...]:

@@ -7,6 +7,7 @@ space, in gymnasium's words, that goes to JSON and back.
 
 import abc
 import math
+import operator
 from collections.abc import Sequence
 from typing import Any, ClassVar, TypeVar
 
@@ -75,8 +76,8 @@ class Discrete(Space):
     kind = "Discrete"
 
     def __init__(self, n: int, start: int = 0, dtype: Any = "int64"):
-        self.n = int(n)
-        self.start = int(start)
+        self.n = _integer(n=n)
+        self.start = _integer(start=start)
         self.dtype = np.dtype(dtype)
         self.shape = ()
         if self.n < 1:
@@ -116,12 +117,12 @@ class Box(Space):
         dtype: Any = "float32",
     ):
         self.dtype = np.dtype(dtype)
-        low, high = _numbers(low), _numbers(high)
+        low, high = _numbers(low, self.dtype), _numbers(high, self.dtype)
         if shape is None:
-            shape = np.broadcast_shapes(np.shape(low), np.shape(high))
+            shape = np.broadcast_shapes(low.shape, high.shape)
         self.shape = tuple(int(size) for size in shape)
-        self.low = np.broadcast_to(low, self.shape).astype(self.dtype)
-        self.high = np.broadcast_to(high, self.shape).astype(self.dtype)
+        self.low = np.broadcast_to(low, self.shape)
+        self.high = np.broadcast_to(high, self.shape)
         if not np.all(self.low <= self.high):
             raise ValueError(
                 "`low` must not exceed `high`. "
@@ -229,9 +230,28 @@ def deserialize(config: dict[str, Any]) -> Space:
     return _KINDS[kind](**arguments)
 
 
-def _numbers(value: Any) -> np.ndarray:
-    """Array of what JSON holds: infinities are strings there."""
-    return np.vectorize(float, otypes=[np.float64])(np.asarray(value, object))
+def _numbers(value: Any, dtype: np.dtype) -> np.ndarray:
+    """Array of what JSON holds: infinities are strings there.
+
+    By way of Python's numbers, as int64 has more digits than a float.
+    """
+    if isinstance(value, np.ndarray):
+        return value.astype(dtype)
+    numbers = np.asarray(value, object)
+    if any(isinstance(number, str) for number in numbers.flat):
+        numbers = np.vectorize(float, otypes=[object])(numbers)
+    return numbers.astype(dtype)
+
+
+def _integer(**arguments: Any) -> int:
+    ((name, value),) = arguments.items()
+    try:
+        return operator.index(value)
+    except TypeError:
+        raise TypeError(
+            f"`{name}` must be an integer. Received: {name}={value!r} of type "
+            f"{type(value).__name__}"
+        ) from None
 
 
 def _plain(array: np.ndarray) -> Any:

@@ -42,3 +42,24 @@ class Trajectories(NamedTuple):
         if isinstance(self.mask, np.ndarray):
             return self.mask.sum(axis=1, dtype=np.int32)
         return tf.reduce_sum(tf.cast(self.mask, tf.int32), axis=1)
+
+    @property
+    def num_steps(self) -> Any:
+        """K times T, padding included, int32."""
+        return tf.size(self.mask)
+
+    def gather(self, trajectory: Any, step: Any) -> tuple[Any, Any]:
+        """Returns the observations and actions of some pairs.
+
+        Args:
+            trajectory: int32 tensor `(B,)`.
+            step: int32 tensor `(B,)`.
+
+        Returns:
+            Two nests of tensors `(B, ...)`.
+        """
+        where = tf.stack([trajectory, step], axis=-1)
+        return tf.nest.map_structure(
+            lambda leaf: tf.gather_nd(leaf, where),
+            (self.observations, self.actions),
+        )

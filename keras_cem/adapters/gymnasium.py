@@ -1,15 +1,21 @@
 """gymnasium environments: ids, single and vector ones, and what makes them."""
 
+import contextlib
 import functools
-import multiprocessing
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import gymnasium
-from gymnasium.vector import AsyncVectorEnv, SyncVectorEnv, VectorEnv
+from gymnasium.vector import (
+    AsyncVectorEnv,
+    SyncVectorEnv,
+    VectorEnv,
+    VectorWrapper,
+)
 
 from keras_cem import spaces
+from keras_cem.adapters import workers
 from keras_cem.rollouts.host import HostSource
 from keras_cem.rollouts.slots import Slots, SubEnvSlots, VectorSlots
 from keras_cem.rollouts.sources import FORMS, Options
@@ -19,13 +25,19 @@ from keras_cem.rollouts.sources import FORMS, Options
 MAX_SYNC_ENVS = 256
 
 
-def accepts(env: Any) -> bool:
+def accepts(env: Any, options: Options) -> bool:
     """Whether this module takes `env`."""
+    del options
     return isinstance(env, (str, gymnasium.Env, VectorEnv)) or callable(env)
 
 
 def open_source(env: Any, options: Options) -> HostSource:
     """Returns a gymnasium environment, ready to be played."""
+    if options.engine == "graph":
+        raise ValueError(
+            "`engine` must be 'auto' or 'host' for an environment that is "
+            f"stepped from Python. Received: engine='graph', env={env!r}"
+        )
     if isinstance(env, VectorEnv):
         return _vector(env, options, name=_name(env), owned=False)
     if isinstance(env, gymnasium.Env):
@@ -39,13 +51,22 @@ def open_source(env: Any, options: Options) -> HostSource:
     if mode == "vector_entry_point":
         return _entry_point(env, options)
     if mode == "async":
-        return _asynchronous(make, options, name)
-    first = _checked(make(), name)
-    if isinstance(first, VectorEnv):
-        return _vector(first, options, name=name, owned=True)
-    others = (options.num_envs or min(options.batch_size, MAX_SYNC_ENVS)) - 1
-    envs = [first, *(_checked(make(), name) for _ in range(others))]
-    return _single(envs, options, name=name, owned=True)
+        return _asynchronous(env, make, options, name)
+    num_envs = options.num_envs or min(options.batch_size, MAX_SYNC_ENVS)
+    envs: list[Any] = []
+    with _closed_if_it_fails(envs):
+        envs.append(_checked(make(), name))
+        if isinstance(envs[0], VectorEnv):
+            return _vector(envs[0], options, name=name, owned=True)
+        while len(envs) < num_envs:
+            made = _checked(make(), name)
+            if any(made is env for env in envs):
+                raise ValueError(
+                    "`env` must make a new environment each time it is "
+                    f"called. Received: env={name}, which made {made!r} twice"
+                )
+            envs.append(made)
+        return _single(envs, options, name=name, owned=True)
 
 
 def _make(env_id: str) -> gymnasium.Env:
@@ -83,12 +104,10 @@ def _vector(
     )
     if type(env) is SyncVectorEnv:
         # Its sub-environments are at hand: no step is spent on idle ones.
-        limited = env.envs[0]
         slots: Slots = SubEnvSlots(
             env.envs, observation_space, action_space, owned
         )
     else:
-        limited = env
         mode = env.metadata.get("autoreset_mode")
         slots = VectorSlots(
             env,
@@ -100,9 +119,7 @@ def _vector(
             disabled_autoreset=mode is gymnasium.vector.AutoresetMode.DISABLED,
             owned=owned,
         )
-    return _source(
-        slots, limited, options, name, observation_space, action_space
-    )
+    return _source(slots, env, options, name, observation_space, action_space)
 
 
 def _entry_point(env: Any, options: Options) -> HostSource:
@@ -124,30 +141,44 @@ def _entry_point(env: Any, options: Options) -> HostSource:
             f"Received: env={env!r}. {error}"
         ) from error
     options = options._replace(num_envs=None, vectorization_mode=None)
-    return _vector(vector, options, name=env, owned=True)
+    with _closed_if_it_fails([vector]):
+        return _vector(vector, options, name=env, owned=True)
 
 
 def _asynchronous(
-    make: Callable[[], Any], options: Options, name: str
+    env: Any, make: Callable[[], Any], options: Options, name: str
 ) -> HostSource:
     # An id or a factory that fails would fail in the workers, where the reason
     # is lost; and the limit is read off here.
     probe = _checked(make(), name)
-    try:
+    with contextlib.closing(probe):
+        if isinstance(probe, VectorEnv):
+            _refuse(probe, options, "a callable that makes a `VectorEnv`")
         limit = _limit(probe, options, name)
-    finally:
-        probe.close()
+        _described(probe.observation_space, probe.action_space)
+        if isinstance(env, str):
+            # As the probe was made, also where the id is registered in this
+            # process alone; and no worker need import this package for it.
+            make = functools.partial(
+                gymnasium.make, probe.spec, disable_env_checker=True
+            )
     num_envs = options.num_envs or min(options.batch_size, os.cpu_count() or 1)
-    # TensorFlow's threads do not survive a fork (tensorflow #66115).
-    methods = multiprocessing.get_all_start_methods()
-    vector = AsyncVectorEnv(
-        [make] * num_envs,
-        context="forkserver" if "forkserver" in methods else "spawn",
-    )
     options = options._replace(
         num_envs=None, vectorization_mode=None, max_episode_steps=limit
     )
-    return _vector(vector, options, name=name, owned=True)
+    vector = workers.start(make, num_envs)
+    with _closed_if_it_fails([vector]):
+        return _vector(vector, options, name=name, owned=True)
+
+
+@contextlib.contextmanager
+def _closed_if_it_fails(envs: list[Any]) -> Iterator[None]:
+    try:
+        yield
+    except BaseException:
+        for env in envs:
+            env.close()
+        raise
 
 
 def _source(
@@ -158,11 +189,7 @@ def _source(
     observation_space: spaces.Space,
     action_space: spaces.Space,
 ) -> HostSource:
-    try:
-        limit = _limit(env, options, name)
-    except ValueError:
-        slots.close()
-        raise
+    limit = _limit(env, options, name)
     return HostSource(name, slots, observation_space, action_space, limit)
 
 
@@ -181,15 +208,15 @@ def _limit(env: Any, options: Options, name: str) -> int:
 
 def _own_limit(env: Any) -> int | None:
     """The limit of an environment's spec, or of a `TimeLimit` around it."""
-    while env is not None:
+    while True:
         if isinstance(env, gymnasium.wrappers.TimeLimit):
             return env._max_episode_steps
-        inner = getattr(env, "env", None)
-        if inner is None or inner is env:
-            break
-        env = inner
-    spec = getattr(env, "spec", None)
-    return None if spec is None else spec.max_episode_steps
+        if isinstance(env, (gymnasium.Wrapper, VectorWrapper)):
+            env = env.env
+        elif isinstance(env, SyncVectorEnv):
+            env = env.envs[0]
+        else:
+            return getattr(env.spec, "max_episode_steps", None)
 
 
 def _described(

@@ -43,8 +43,10 @@ class StopOnEpisodeReturn(keras.callbacks.Callback):
         if self.monitor in logs:
             if logs[self.monitor] >= self.threshold:
                 self.model.stop_training = True
-        elif not self.monitor.startswith("val_"):
-            # A validation may be missing in some epochs (`validation_freq`).
+        elif not self.monitor.startswith("val_") or any(
+            key.startswith("val_") for key in logs
+        ):
+            # In some epochs there is no validation (`validation_freq`).
             raise ValueError(
                 "`monitor` must be in the logs. Received: "
                 f"monitor={self.monitor!r}, logs have {sorted(logs)}"

@@ -5,7 +5,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from keras_cem import prng, spaces
+from keras_cem import checks, prng, spaces
 
 
 class Head(abc.ABC):
@@ -78,8 +78,4 @@ class Head(abc.ABC):
 
     def check_epsilon(self, epsilon: float) -> None:
         """Refuses an epsilon out of range."""
-        if not 0 <= epsilon <= self.max_epsilon:
-            raise ValueError(
-                f"`epsilon` must be in [0, {self.max_epsilon}]. "
-                f"Received: epsilon={epsilon}"
-            )
+        checks.number(0, self.max_epsilon, epsilon=epsilon)

@@ -1,5 +1,6 @@
 """Continuous actions in a box."""
 
+import contextlib
 from collections.abc import Callable
 from types import NoneType
 from typing import Any
@@ -126,14 +127,28 @@ def loss_function(loss: Any) -> Callable[[tf.Tensor, tf.Tensor], tf.Tensor]:
 def _scale(space: spaces.Box, scale: Any) -> np.ndarray:
     if scale is None:
         with np.errstate(over="ignore", invalid="ignore"):
-            scale = space.high / 2 - space.low / 2
+            half = space.high / 2 - space.low / 2
         cure = "Give `action_scale`, the size of a large action, for it."
     else:
-        scale = np.asarray(scale, np.float32)
+        half = _given_scale(space, scale)
         cure = "It must be positive and finite."
-    if not (np.all(np.isfinite(scale)) and np.all(scale > 0)):
+    if not (np.all(np.isfinite(half)) and np.all(half > 0)):
         raise ValueError(
             "`action_space` must have a finite, positive scale in each "
-            f"dimension. Received: action_space={space}, scale={scale}. {cure}"
+            f"dimension. Received: action_space={space}, scale={half}. {cure}"
         )
-    return np.broadcast_to(scale, space.shape).astype(np.float32)
+    return np.broadcast_to(half, space.shape).astype(np.float32)
+
+
+def _given_scale(space: spaces.Box, scale: Any) -> np.ndarray:
+    shape: Any = "no array"
+    with contextlib.suppress(TypeError, ValueError):
+        given = np.asarray(scale, np.float32)
+        shape = given.shape
+    if shape not in ((), space.shape):
+        raise ValueError(
+            "`action_scale` must be a number, or an array of the action "
+            f"space's shape {space.shape}. "
+            f"Received: action_scale={scale!r} of shape {shape}"
+        )
+    return given

@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from keras_cem import spaces
+from keras_cem import checks, spaces
 from keras_cem.heads.base import Head
-from keras_cem.heads.box import BoxHead
+from keras_cem.heads.box import NOISES, BoxHead
 from keras_cem.heads.softmax import SoftmaxHead
 
 
@@ -16,12 +16,14 @@ def for_space(
     Args:
         space: A gymnasium space or a `keras_cem.spaces.Space`.
         action_scale: Scale of a `Box` head; refused for others.
-        noise: Noise of a `Box` head.
+        noise: Noise of a `Box` head; others have none.
 
     Raises:
-        ValueError: If there is no head for this kind of space, or if
-            `action_scale` is given and means nothing here.
+        ValueError: If there is no head for this kind of space, if
+            `action_scale` is given and means nothing here, or if there is no
+            such noise.
     """
+    checks.one_of(NOISES, noise=noise)
     described = spaces.get(space, "action_space")
     if isinstance(described, spaces.Box):
         return BoxHead(described, scale=action_scale, noise=noise)

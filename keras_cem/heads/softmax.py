@@ -21,7 +21,7 @@ class SoftmaxHead(Head):
     """
 
     space: spaces.Discrete
-    max_epsilon = 1.0
+    max_epsilon = 1
 
     def __init__(self, space: Any):
         self.space = spaces.get_as(spaces.Discrete, space, "action_space")

@@ -59,8 +59,8 @@ def default_policy(
         np.broadcast_to(scale, acted.shape).tolist(),
         middle.tolist(),
         name="to_box",
-    )(network.outputs[0])
-    return keras.Model(network.inputs, actions, name=network.name)
+    )(network.output)
+    return keras.Model(network.input, actions, name=network.name)
 
 
 def _network(

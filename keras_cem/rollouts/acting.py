@@ -17,6 +17,41 @@ _NOT_COMPILABLE = (
 )
 
 
+def compilable(
+    policy: Any, observation_space: spaces.Space, batch_size: int
+) -> bool:
+    """Whether XLA can compile a policy; warns, with the reason, if not.
+
+    Args:
+        policy: Callable layer from observations to outputs.
+        observation_space: Space of one observation.
+        batch_size: Number of observations to try with.
+    """
+    zeros = [
+        tf.zeros((batch_size, *leaf.shape), leaf.dtype)
+        for leaf in observation_space.leaves
+    ]
+
+    @tf.function(jit_compile=True, autograph=False)
+    def outputs(leaves: list[tf.Tensor]) -> Any:
+        return policy(observation_space.pack(leaves), training=False)
+
+    try:
+        outputs(zeros)
+    except _NOT_COMPILABLE as error:
+        _warn(error)
+        return False
+    return True
+
+
+def _warn(error: Exception) -> None:
+    warnings.warn(
+        "XLA cannot compile the policy, which acts without it, more slowly: "
+        f"{str(error).splitlines()[0]}",
+        stacklevel=3,
+    )
+
+
 class Actor:
     """A policy and its head, for batches of one fixed size.
 
@@ -94,11 +129,7 @@ class Actor:
             function = self._concrete(jit_compile=True)
             function(*self._zeros())
         except _NOT_COMPILABLE as error:
-            warnings.warn(
-                "XLA cannot compile the policy, which acts without it, more "
-                f"slowly: {str(error).splitlines()[0]}",
-                stacklevel=2,
-            )
+            _warn(error)
             function = self._concrete(jit_compile=False)
         return function
 

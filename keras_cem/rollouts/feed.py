@@ -13,8 +13,8 @@ import tensorflow as tf
 
 
 def ticks(size: int) -> tf.data.Dataset:
-    """Returns a dataset of `size` elements without content."""
-    return tf.data.Dataset.from_tensors(tf.zeros((), tf.int32)).repeat(size)
+    """Returns a dataset of `size` elements, which are but their numbers."""
+    return tf.data.Dataset.range(size)
 
 
 class OnDemand:
@@ -35,7 +35,7 @@ class OnDemand:
         steps_per_execution: int,
         check: Callable[[Any], None] | None = None,
     ):
-        self.inner = inner
+        self._inner = inner
         self._collect = collect
         self._steps_per_execution = steps_per_execution
         self._check = check
@@ -50,7 +50,55 @@ class OnDemand:
             pulled += 1
         if not pulled:
             raise StopIteration
-        logs = self.inner(self._collect() for _ in range(pulled))
+        logs = self._inner(self._collect() for _ in range(pulled))
         if self._check is not None:
             self._check(logs)
         return logs
+
+
+class InGraph:
+    """Keras' train or test function, for steps that play by themselves.
+
+    Args:
+        inner: Keras' function. It is given the ticks.
+        begin: Called before each execution.
+        end: Called after it.
+    """
+
+    def __init__(
+        self,
+        inner: Callable[[Iterator[Any]], Any],
+        begin: Callable[[], None],
+        end: Callable[[], None],
+    ):
+        self._inner = inner
+        self._begin = begin
+        self._end = end
+
+    def __call__(self, iterator: Iterator[Any]) -> Any:
+        self._begin()
+        logs = self._inner(iterator)
+        self._end()
+        return logs
+
+
+class Either:
+    """Keras' train or test function: one for each kind of data.
+
+    They are several because what Keras makes in the first call of one, such as
+    the variables of metrics, must not be made in a later call; and because a
+    step that plays by itself is compiled for its environment.
+
+    Args:
+        kind: Tells which of them is due.
+
+    Attributes:
+        functions: By what `kind` returns.
+    """
+
+    def __init__(self, kind: Callable[[], Any]):
+        self.functions: dict[Any, Callable[[Iterator[Any]], Any]] = {}
+        self._kind = kind
+
+    def __call__(self, iterator: Iterator[Any]) -> Any:
+        return self.functions[self._kind()](iterator)

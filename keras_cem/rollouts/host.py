@@ -23,6 +23,17 @@ Act = Callable[
 ]
 
 
+class EpisodeError(RuntimeError):
+    """An episode could not be played to its end.
+
+    Attributes:
+        cause: The environment's own exception, None where it raised none. That
+            of `raise ... from` is dropped by Keras' `fit`.
+    """
+
+    cause: BaseException | None = None
+
+
 @dataclasses.dataclass
 class HostSource:
     """An environment on the host, ready to be played.
@@ -55,7 +66,7 @@ class HostSource:
             `Trajectories` of NumPy arrays, `(K, max_episode_steps, ...)`.
 
         Raises:
-            RuntimeError: If the environment raises, returns what does not fit
+            EpisodeError: If the environment raises, returns what does not fit
                 its spaces, or what is not finite; or if the policy's outputs
                 are not finite. Says in which trajectory and step.
         """
@@ -91,6 +102,7 @@ class _Collection:
         self._live = np.zeros(0, np.int64)
 
     def run(self) -> Trajectories:
+        self._slots.begin()
         self._start(np.arange(self._slots.num_envs))
         while self._live.size:
             over = self._step()
@@ -180,7 +192,7 @@ class _Collection:
             self._complain("the observation is", bad[0])
 
     def _complain(self, what: str, slot: int) -> None:
-        raise RuntimeError(
+        raise EpisodeError(
             f"{what} not finite. {self._where(slot)} "
             "The weights stay what they were."
         )
@@ -188,20 +200,25 @@ class _Collection:
     def _fail(self, error: SlotError, trajectory: int) -> None:
         cause = error.__cause__
         where = (
-            f"Environment {self._source.name}, trajectory about {trajectory}."
+            f"Environment {self._source.name}, "
+            f"trajectory about {self._first + trajectory}."
             if error.slot is None
             else self._where(error.slot)
         )
-        raise RuntimeError(
+        if isinstance(cause, (EOFError, ConnectionError)):
+            where += " A process that runs sub-environments has died."
+        failure = EpisodeError(
             f"`{error.call}` of the environment raised "
             f"{type(cause).__name__}: {cause}. {where}"
-        ) from cause
+        )
+        failure.cause = cause
+        raise failure from cause
 
     def _where(self, slot: int) -> str:
         trajectory, step = self._counter[:, slot]
         return (
             f"Environment {self._source.name}, sub-environment {slot}, "
-            f"trajectory {trajectory}, step {step}."
+            f"trajectory {self._first + trajectory}, step {step}."
         )
 
 

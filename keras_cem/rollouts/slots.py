@@ -41,6 +41,10 @@ class Slots(abc.ABC):
     observations: ObservationBuffer
 
     @abc.abstractmethod
+    def begin(self) -> None:
+        """Forgets what was played before, perhaps by others meanwhile."""
+
+    @abc.abstractmethod
     def reset(self, slots: Sequence[int], seeds: Sequence[int]) -> None:
         """Starts a new episode in each of `slots`."""
 
@@ -81,6 +85,9 @@ class SubEnvSlots(Slots):
         self._envs = list(envs)
         self._action_space = action_space
         self._owned = owned
+
+    def begin(self) -> None:
+        pass  # Each slot is reset before it is used, alone.
 
     def reset(self, slots: Sequence[int], seeds: Sequence[int]) -> None:
         for slot, seed in zip(slots, seeds, strict=True):
@@ -156,14 +163,17 @@ class VectorSlots(Slots):
         self._action_space = action_space
         self._disabled_autoreset = disabled_autoreset
         self._owned = owned
-        self._fresh = False
+        self._begun = False
         self._over = np.zeros(env.num_envs, bool)
+
+    def begin(self) -> None:
+        self._begun = False
 
     def reset(self, slots: Sequence[int], seeds: Sequence[int]) -> None:
         try:
             if not self.partial_reset:
                 observations, _ = self._env.reset(seed=seeds[0])
-            elif not self._fresh:
+            elif not self._begun:
                 observations, _ = self._env.reset(seed=self._all(slots, seeds))
             else:
                 observations, _ = self._env.reset(
@@ -173,10 +183,11 @@ class VectorSlots(Slots):
             self.observations.write_all(observations)
         except Exception as error:
             raise SlotError("reset", None) from error
-        self._over[list(slots)] = False
-        if not (self.partial_reset and self._fresh):
+        if self.partial_reset and self._begun:
+            self._over[list(slots)] = False
+        else:
             self._over[:] = False
-        self._fresh = True
+        self._begun = True
 
     def step(self, slots: np.ndarray, actions: list[np.ndarray]) -> StepResult:
         try:

@@ -7,17 +7,23 @@ import numpy as np
 import tensorflow as tf
 
 from keras_cem import checks
+from keras_cem.rollouts.graph import GraphSource
 from keras_cem.rollouts.host import HostSource
 
 # Modules of foreign environments, imported when first asked. Each has
-# `accepts(env)` and `open_source(env, options)`.
-_ADAPTERS = ["keras_cem.adapters.gymnasium"]
+# `accepts(env, options)` and `open_source(env, options)`; the first one that
+# accepts is taken.
+_ADAPTERS = ["keras_cem.adapters.in_graph", "keras_cem.adapters.gymnasium"]
 
+Source = HostSource | GraphSource
+
+ENGINES = ("auto", "graph", "host")
 VECTORIZATION_MODES = ("sync", "async", "vector_entry_point")
 
 FORMS = (
-    "a gymnasium id, a `gymnasium.Env`, a `gymnasium.vector.VectorEnv`, or a "
-    "callable that makes an env"
+    "a gymnasium id, a `gymnasium.Env`, a `gymnasium.vector.VectorEnv`, a "
+    "callable that makes an env, or an in-graph environment of "
+    "`keras_cem.envs`"
 )
 
 
@@ -30,12 +36,15 @@ class Options(NamedTuple):
         vectorization_mode: How sub-environments run, None for what suits.
         max_episode_steps: Cap on the length of an episode, None for the
             environment's own.
+        engine: `"graph"` plays inside the compiled step, `"host"` from Python,
+            `"auto"` in the graph where the environment can be.
     """
 
     batch_size: int
     num_envs: int | None = None
     vectorization_mode: str | None = None
     max_episode_steps: int | None = None
+    engine: str = "auto"
 
     def check(self) -> "Options":
         """Refuses values out of range; returns itself."""
@@ -49,16 +58,17 @@ class Options(NamedTuple):
             (None, *VECTORIZATION_MODES),
             vectorization_mode=self.vectorization_mode,
         )
+        checks.one_of(ENGINES, engine=self.engine)
         return self
 
 
 class Adapter(Protocol):
     """What an adapter module has."""
 
-    def accepts(self, env: Any) -> bool:
+    def accepts(self, env: Any, options: Options) -> bool:
         """Whether this adapter takes `env`."""
 
-    def open_source(self, env: Any, options: Options) -> HostSource:
+    def open_source(self, env: Any, options: Options) -> Source:
         """Returns `env`, ready to be played."""
 
 
@@ -76,23 +86,27 @@ def is_data(x: Any) -> bool:
     )
 
 
-def is_env(x: Any) -> bool:
+def is_env(x: Any, argument: str = "x") -> bool:
     """Whether `x` is one of the forms of environment.
+
+    Args:
+        x: Environment or data.
+        argument: What the caller calls it, for the error message.
 
     Raises:
         TypeError: If it is neither that nor data.
     """
     if is_data(x):
         return False
-    if any(adapter.accepts(x) for adapter in _adapters()):
+    if any(adapter.accepts(x, Options(1)) for adapter in _adapters()):
         return True
     raise TypeError(
-        f"`x` must be an environment ({FORMS}) or data as Keras takes it. "
-        f"Received: x={x!r} of type {type(x).__name__}"
+        f"`{argument}` must be an environment ({FORMS}) or data as Keras takes "
+        f"it. Received: {argument}={x!r} of type {type(x).__name__}"
     )
 
 
-def open_source(env: Any, options: Options) -> HostSource:
+def open_source(env: Any, options: Options) -> Source:
     """Returns an environment, ready to be played. The caller closes it.
 
     Args:
@@ -106,7 +120,7 @@ def open_source(env: Any, options: Options) -> HostSource:
     """
     options.check()
     for adapter in _adapters():
-        if adapter.accepts(env):
+        if adapter.accepts(env, options):
             return adapter.open_source(env, options)
     raise TypeError(
         f"`env` must be {FORMS}. "

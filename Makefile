@@ -1,0 +1,74 @@
+# Each target sets up what it needs: the first call installs into .venv, later
+# calls do so again only after setup.cfg has changed.
+
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+VENV := .venv
+BIN := $(VENV)/bin
+BUILDIFIER := .buildifier/node_modules/.bin/buildifier
+
+ENV ?= CartPole-v1
+RUN ?= runs/cartpole
+TRAIN_ARGS ?= --seed=0
+PYTEST_ARGS ?=
+
+# TensorFlow: warnings and notes off, errors on.
+export TF_CPP_MIN_LOG_LEVEL ?= 2
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.DEFAULT_GOAL := help
+.PHONY: help train test lint format types build-check build-files clean
+.DELETE_ON_ERROR:
+
+help: ## List these commands.
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1 \t\2/p' $(MAKEFILE_LIST) \
+		| expand -t 20
+
+train: $(VENV)/.installed-plot ## Train on ENV in a new folder: RUN, RUN-2, ...
+	@run="$(RUN)"; n=2; \
+	while [ -e "$$run" ]; do run="$(RUN)-$$n"; n=$$((n + 1)); done; \
+	echo "Run folder: $$run"; \
+	$(BIN)/keras-cem train --env="$(ENV)" --output="$$run" $(TRAIN_ARGS)
+
+test: $(VENV)/.installed-test ## Run the tests, with PYTEST_ARGS.
+	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+lint: $(VENV)/.installed-dev ## Check style and formatting.
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+format: $(VENV)/.installed-dev ## Mend style and formatting where ruff can.
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+types: $(VENV)/.installed-dev ## Check types.
+	$(BIN)/mypy
+
+build-check: $(VENV)/.created $(BUILDIFIER) ## Check the BUILD files.
+	$(BIN)/python -m tools.build_files --check
+	$(BUILDIFIER) -mode=check -lint=warn $$(find . -name '.?*' -prune -o \
+		-type f \( -name BUILD -o -name '*.bazel' -o -name '*.bzl' \) -print)
+
+build-files: $(VENV)/.created ## Write the BUILD files from the imports.
+	$(BIN)/python -m tools.build_files
+
+clean: ## Remove environments, caches and build results; keep runs/.
+	rm -rf $(VENV) .buildifier .build .mypy_cache .pytest_cache .ruff_cache \
+		dist *.egg-info
+	find . -name __pycache__ -prune -exec rm -rf {} +
+
+$(VENV)/.created:
+	@[ -n "$(PYTHON)" ] || { echo "Python 3.11 or later is needed." >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	@touch $@
+
+# .installed-test: the package, editable, with its extra `test`.
+$(VENV)/.installed-%: setup.cfg pyproject.toml keras_cem/version.py \
+		$(VENV)/.created
+	$(BIN)/pip install --quiet --editable '.[$*]'
+	@touch $@
+
+$(BUILDIFIER):
+	@command -v node >/dev/null && command -v npm >/dev/null || { \
+		echo "build-check needs Node.js and npm, for buildifier." >&2; exit 1; }
+	npm install --ignore-scripts --no-audit --no-fund --loglevel=error \
+		--prefix .buildifier @bazel/buildifier@8.2.1

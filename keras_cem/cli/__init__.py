@@ -1,0 +1,1 @@
+"""The command line. Flags are defined here and nowhere else."""

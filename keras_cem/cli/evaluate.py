@@ -1,0 +1,61 @@
+"""Plays greedily with the agent of a run and prints its return."""
+
+from absl import flags
+
+from keras_cem.cli.evaluation import evaluation_of, summary
+from keras_cem.cli.run_folder import RunFolder
+
+
+def define_flags(values: flags.FlagValues) -> None:
+    """Defines the flags of this command."""
+    flags.DEFINE_string(
+        "run", None, "Folder of a run. Required.", flag_values=values
+    )
+    flags.DEFINE_string(
+        "env",
+        None,
+        "Environment; the run's own if not given.",
+        flag_values=values,
+    )
+    flags.DEFINE_integer(
+        "episodes",
+        100,
+        "How many episodes.",
+        lower_bound=1,
+        flag_values=values,
+    )
+    flags.DEFINE_integer(
+        "seed",
+        None,
+        "Of the start states. If not given, those of the run's own final "
+        "evaluation, so that its figures come again.",
+        lower_bound=0,
+        flag_values=values,
+    )
+    flags.DEFINE_integer(
+        "max_episode_steps",
+        None,
+        "Truncates episodes; as in the run if not given.",
+        lower_bound=1,
+        flag_values=values,
+    )
+    flags.mark_flags_as_required(["run"], flag_values=values)
+
+
+def run(values: flags.FlagValues) -> None:
+    """Evaluates and prints."""
+    folder = RunFolder(values.run)
+    trained_with = folder.read_config()["flags"]
+    agent = folder.load_agent()
+    evaluation = evaluation_of(
+        agent,
+        values.env or trained_with["env"],
+        values.episodes,
+        seed=values.seed,
+        max_episode_steps=(
+            values.max_episode_steps or trained_with["max_episode_steps"]
+        ),
+        # Gymnasium's own environment, never an in-graph copy of it.
+        engine="host",
+    )
+    print(summary(evaluation))

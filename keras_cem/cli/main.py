@@ -1,0 +1,93 @@
+"""`keras-cem COMMAND --flag=value ...`."""
+
+import sys
+from collections.abc import Sequence
+
+from absl import flags
+
+from keras_cem.cli import evaluate, export, train
+from keras_cem.cli.errors import CommandError
+
+_COMMANDS = {
+    "train": train,
+    "evaluate": evaluate,
+    "export": export,
+}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs one command.
+
+    Args:
+        argv: Arguments after the program's name. Defaults to `None`: those of
+            the process.
+
+    Returns:
+        Exit status: 0 for success, 1 if the command failed, 2 if it was called
+        wrongly.
+    """
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    if not arguments or arguments[0] in ("--help", "-h", "help"):
+        print(_overview())
+        return 0 if arguments else 2
+    name, *rest = arguments
+    if name not in _COMMANDS:
+        return _usage(
+            "keras-cem",
+            f"the command must be one of {', '.join(_COMMANDS)}. "
+            f"Received: {name!r}",
+        )
+    command, program = _COMMANDS[name], f"keras-cem {name}"
+    values = flags.FlagValues()
+    command.define_flags(values)
+    if {"--help", "-h", "-help"} & set(rest):
+        print(f"{program}: {command.__doc__}\nFlags:{values.get_help()}")
+        return 0
+    try:
+        _, *extra = values([program, *rest])
+    except flags.Error as error:
+        return _usage(program, str(error))
+    if extra:
+        return _usage(
+            program,
+            f"arguments must be flags, --name=value. Received: {extra[0]!r}",
+        )
+    try:
+        command.run(values)
+    except (CommandError, ValueError, TypeError) as error:
+        return _usage(program, str(error))
+    except RuntimeError as error:
+        print(f"{program}: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print(f"{program}: interrupted", file=sys.stderr)
+        return 130
+    return 0
+
+
+def _overview() -> str:
+    lines = [
+        f"  {name:10}{(command.__doc__ or '').splitlines()[0]}"
+        for name, command in _COMMANDS.items()
+    ]
+    return "\n".join(
+        [
+            "Deep cross-entropy method for Keras 3.",
+            "",
+            "usage: keras-cem COMMAND --flag=value ...",
+            "",
+            *lines,
+            "",
+            "keras-cem COMMAND --help lists the flags of a command.",
+        ]
+    )
+
+
+def _usage(program: str, message: str) -> int:
+    print(f"{program}: {message}", file=sys.stderr)
+    print(f"See {program} --help.", file=sys.stderr)
+    return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main())

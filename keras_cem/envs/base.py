@@ -1,0 +1,202 @@
+"""What a batched environment in TensorFlow is."""
+
+import abc
+import dataclasses
+import math
+import numbers
+from typing import Any, ClassVar, Generic, TypeVar
+
+from keras_cem import spaces
+
+StateT = TypeVar("StateT", bound=tuple)
+
+Seeds = tuple[Any, Any]
+
+
+@dataclasses.dataclass(frozen=True)
+class NoParameters:
+    """The parameters of an environment that has none."""
+
+
+class Environment(abc.ABC, Generic[StateT]):
+    """N independent copies of an environment, as functions of tensors.
+
+    Nothing is kept between calls: the state comes in and goes out, and random
+    numbers come from the seeds that the caller gives. So a whole rollout can be
+    one compiled function. `docs/environments.md` shows how to write one.
+
+    A subclass says what it is (`id`, `observation_space`, `action_space`,
+    `max_episode_steps`, `reward_threshold`, `Parameters`) and what it does
+    (`initial`, `transition`, `observe`); `reset` and `step` are made of these.
+
+    The state is a `NamedTuple` of tensors, each of shape `(N,)`: XLA compiles
+    separate vectors to faster code on a CPU than one `(N, D)` array. What
+    happens to a row must depend on this row alone, and shapes and dtypes must
+    not change; `keras_cem.envs.check` tells where they do.
+
+    Args:
+        max_episode_steps: Steps after which an episode is truncated. Whoever
+            plays the environment counts them. Defaults to `None`, the class's
+            own.
+        **parameters: Fields of the environment's `Parameters` to override.
+
+    Attributes:
+        id: Gymnasium's name of the environment.
+        parameters: A frozen dataclass, all numbers the dynamics depend on.
+        max_episode_steps: As above, or `None` where episodes have no limit.
+        reward_threshold: Mean return that counts as solved, or `None`.
+    """
+
+    id: str
+    max_episode_steps: int | None = None
+    reward_threshold: float | None = None
+    Parameters: ClassVar[Any] = NoParameters
+
+    def __init__(
+        self, *, max_episode_steps: int | None = None, **parameters: Any
+    ):
+        if max_episode_steps is not None:
+            self.max_episode_steps = _positive(max_episode_steps)
+        self.parameters: Any = make_parameters(
+            self.id, self.Parameters, parameters
+        )
+
+    @property
+    @abc.abstractmethod
+    def observation_space(self) -> spaces.Space:
+        """What one row of `observe` looks like."""
+
+    @property
+    @abc.abstractmethod
+    def action_space(self) -> spaces.Space:
+        """What one row of `actions` looks like, as in gymnasium."""
+
+    @abc.abstractmethod
+    def initial(self, seeds: Seeds) -> StateT:
+        """Draws start states.
+
+        Args:
+            seeds: Two uint32 tensors of shape `(N,)`, 64 bits for each row;
+                see `keras_cem.prng.row_uniform`.
+
+        Returns:
+            The state of N rows.
+        """
+
+    @abc.abstractmethod
+    def transition(
+        self, state: StateT, actions: Any, seeds: Seeds
+    ) -> tuple[StateT, Any, Any]:
+        """Plays one step.
+
+        Args:
+            state: The state of N rows.
+            actions: In gymnasium's format. Discrete: integers of any dtype,
+                shape `(N,)`, from `action_space.start` on. Box: float32 of
+                shape `(N, *action_space.shape)`, not clipped yet.
+            seeds: As in `initial`; other ones in each step.
+
+        Returns:
+            The next state, rewards (float32, `(N,)`) and terminated (bool,
+            `(N,)`).
+        """
+
+    @abc.abstractmethod
+    def observe(self, state: StateT) -> Any:
+        """Returns the observations of a state, of shape `(N, ...)`."""
+
+    def reset(self, seeds: Seeds) -> tuple[StateT, Any]:
+        """Returns start states and their observations."""
+        state = self.initial(seeds)
+        return state, self.observe(state)
+
+    def step(
+        self, state: StateT, actions: Any, seeds: Seeds
+    ) -> tuple[StateT, Any, Any, Any]:
+        """Returns state, observations, rewards and terminated after a step.
+
+        A row that has terminated may be stepped on; what it does then means
+        nothing.
+        """
+        state, rewards, terminated = self.transition(state, actions, seeds)
+        return state, self.observe(state), rewards, terminated
+
+    def get_config(self) -> dict[str, Any]:
+        """Returns the constructor's arguments as JSON values."""
+        config = dataclasses.asdict(self.parameters)
+        return {"max_episode_steps": self.max_episode_steps, **config}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> "Environment":
+        """Returns the environment that `get_config` described."""
+        return cls(**config)
+
+    def __repr__(self) -> str:
+        arguments = ", ".join(
+            f"{k}={v!r}" for k, v in self.get_config().items()
+        )
+        return f"{type(self).__name__}({arguments})"
+
+
+def make_parameters(id: str, cls: Any, given: dict[str, Any]) -> Any:
+    """Returns parameters with some fields overridden.
+
+    Args:
+        id: Name of the environment, for the error messages.
+        cls: A frozen dataclass with a default for each field.
+        given: Names and values to override.
+
+    Returns:
+        An instance of `cls`.
+
+    Raises:
+        ValueError: If `cls` has no such field, or a number is not finite.
+        TypeError: If a value is of another kind than the field's default.
+    """
+    defaults = {field.name: field.default for field in dataclasses.fields(cls)}
+    valid = {}
+    for name, value in given.items():
+        if name not in defaults:
+            raise unknown_parameter(id, name, value, list(defaults))
+        valid[name] = _same_kind(id, name, value, defaults[name])
+    return cls(**valid)
+
+
+def unknown_parameter(
+    id: str, name: str, value: Any, known: list[str]
+) -> ValueError:
+    """Returns the error for a parameter that `id` does not have."""
+    names = ", ".join(sorted(known)) or "none"
+    return ValueError(
+        f"Parameters of {id} must be among: {names}. Received: {name}={value!r}"
+    )
+
+
+def _same_kind(id: str, name: str, value: Any, default: Any) -> Any:
+    """Returns `value` as the kind that `default` is; refuses another kind."""
+    received = f"Received: {name}={value!r}"
+    if isinstance(default, float):
+        if isinstance(value, bool) or not isinstance(value, numbers.Real):
+            raise TypeError(f"`{name}` of {id} must be a number. {received}")
+        if not math.isfinite(value):
+            raise ValueError(f"`{name}` of {id} must be finite. {received}")
+        return float(value)
+    if isinstance(default, bool | str) and type(value) is not type(default):
+        kind = type(default).__name__
+        raise TypeError(f"`{name}` of {id} must be a {kind}. {received}")
+    return value
+
+
+def _positive(max_episode_steps: Any) -> int:
+    valid = isinstance(max_episode_steps, numbers.Integral)
+    if not valid or isinstance(max_episode_steps, bool):
+        raise TypeError(
+            "`max_episode_steps` must be an int. "
+            f"Received: max_episode_steps={max_episode_steps!r}"
+        )
+    if max_episode_steps < 1:
+        raise ValueError(
+            "`max_episode_steps` must be at least 1. "
+            f"Received: max_episode_steps={max_episode_steps}"
+        )
+    return int(max_episode_steps)

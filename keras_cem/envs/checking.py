@@ -1,0 +1,168 @@
+"""Finds out what is wrong with an environment before it is compiled."""
+
+import re
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from keras_cem import spaces
+from keras_cem.envs.base import Environment
+
+# Not 1, and no size that a shape is likely to have by chance.
+_NUM_ROWS = 7
+
+# Operations with an effect, or a result, that does not come from the inputs.
+_IMPURE = re.compile(
+    r"PyFunc|EagerPyFunc|Random|Multinomial|TruncatedNormal|Parameterized"
+    r"|Stateful(?!PartitionedCall)|Rng|Assign"
+)
+
+
+def check(environment: Any) -> None:
+    """Checks that an environment can be played in a compiled graph.
+
+    Traces `initial`, `observe` and `transition` without running or compiling
+    them.
+
+    Args:
+        environment: An `Environment`.
+
+    Raises:
+        TypeError: If it is not an `Environment`, or a space is not a
+            `keras_cem.spaces.Space`.
+        ValueError: If shapes or dtypes change in a step or are not what the
+            spaces say, or a function is not pure. The message names the leaf.
+        RuntimeError: If a function raises an exception, with it as the cause.
+    """
+    if not isinstance(environment, Environment):
+        raise TypeError(
+            "`environment` must be a `keras_cem.envs.Environment`. Received: "
+            f"environment={environment!r} of type {type(environment).__name__}"
+        )
+    for name in ("observation_space", "action_space"):
+        _check_space(environment, name)
+    seeds = (_spec((), "uint32"), _spec((), "uint32"))
+    state = _trace(environment, "initial", seeds)
+    _check_state(environment, state)
+    state = tf.nest.map_structure(_spec_like, state)
+    observations = _trace(environment, "observe", state)
+    space = environment.observation_space
+    row = _spec(space.shape, space.dtype)
+    _check_leaf(environment, "observe", "observations", observations, row)
+    for actions in _action_specs(environment.action_space):
+        results = _trace(environment, "transition", state, actions, seeds)
+        _check_transition(environment, state, results)
+
+
+def _check_space(environment: Environment, name: str) -> None:
+    space = getattr(environment, name)
+    if not isinstance(space, spaces.Space):
+        raise TypeError(
+            f"`{name}` of {environment.id} must be a `keras_cem.spaces.Space`. "
+            f"Received: {name}={space!r} of type {type(space).__name__}. "
+            "`keras_cem.spaces.get` makes one of a gymnasium space."
+        )
+
+
+def _check_state(environment: Environment, state: Any) -> None:
+    if not hasattr(state, "_fields"):
+        raise ValueError(
+            f"The state of {environment.id} must be a NamedTuple of tensors. "
+            f"Received: {state!r} of type {type(state).__name__}"
+        )
+    for name, leaf in _leaves(state):
+        if leaf.shape.rank == 0 or leaf.shape[0] != _NUM_ROWS:
+            raise ValueError(
+                f"`{name}` of {environment.id} must have one entry a row, "
+                f"shape (N, ...). Received: shape {leaf.shape} with "
+                f"N={_NUM_ROWS}"
+            )
+
+
+def _check_transition(
+    environment: Environment, before: Any, results: Any
+) -> None:
+    state, rewards, terminated = results
+    if type(state) is not type(before):
+        raise ValueError(
+            f"`transition` of {environment.id} must return a state of the type "
+            f"that `initial` returns, {type(before).__name__}. "
+            f"Received: {state!r}"
+        )
+    tf.nest.assert_same_structure(before, state)
+    leaves = zip(_leaves(state), tf.nest.flatten(before), strict=True)
+    expected = [(name, leaf, spec) for (name, leaf), spec in leaves]
+    expected.append(("rewards", rewards, _spec((), "float32")))
+    expected.append(("terminated", terminated, _spec((), "bool")))
+    for name, leaf, spec in expected:
+        _check_leaf(environment, "transition", name, leaf, spec)
+
+
+def _check_leaf(
+    environment: Environment, function: str, name: str, leaf: Any, spec: Any
+) -> None:
+    if leaf.shape != spec.shape or leaf.dtype != spec.dtype:
+        raise ValueError(
+            f"`{name}` that `{function}` of {environment.id} returns must have "
+            f"shape {spec.shape} and dtype {spec.dtype.name}, as a batch of "
+            f"{_NUM_ROWS} rows. Received: shape {leaf.shape}, dtype "
+            f"{leaf.dtype.name}"
+        )
+
+
+def _trace(environment: Environment, name: str, *specs: Any) -> Any:
+    function = getattr(environment, name)
+    try:
+        traced = tf.function(function).get_concrete_function(*specs)
+    except Exception as error:
+        raise RuntimeError(
+            f"`{name}` of {environment.id} failed for a batch of {_NUM_ROWS} "
+            f"rows: {error}"
+        ) from error
+    for operation in sorted(_operations(traced.graph)):
+        if _IMPURE.match(operation):
+            raise ValueError(
+                f"`{name}` of {environment.id} must be a pure function of its "
+                f"inputs. Received: a function that uses {operation}. Draw "
+                "random numbers from `seeds`, with "
+                "`keras_cem.prng.row_uniform`, and keep everything else in the "
+                "state."
+            )
+    return traced.structured_outputs
+
+
+def _operations(graph: tf.Graph) -> set[str]:
+    definition = graph.as_graph_def()
+    nodes = list(definition.node)
+    for function in definition.library.function:
+        nodes.extend(function.node_def)
+    return {node.op for node in nodes}
+
+
+def _leaves(state: Any) -> list[tuple[str, Any]]:
+    """The tensors of a state with their names."""
+    leaves: list[tuple[str, Any]] = []
+    for field, value in zip(state._fields, state, strict=True):
+        parts = tf.nest.flatten(value)
+        for number, part in enumerate(parts):
+            index = f"[{number}]" if tf.nest.is_nested(value) else ""
+            leaves.append((f"state.{field}{index}", part))
+    return leaves
+
+
+def _action_specs(space: spaces.Space) -> list[tf.TensorSpec]:
+    """Integers may come as any dtype that holds them, so try two."""
+    if not isinstance(space, spaces.Discrete):
+        return [_spec(space.shape, space.dtype)]
+    largest = max(abs(space.start), abs(space.start + space.n - 1))
+    smallest = "int8" if largest <= np.iinfo("int8").max else "int32"
+    return [_spec((), smallest), _spec((), "int64")]
+
+
+def _spec(shape: tuple[int, ...], dtype: Any) -> tf.TensorSpec:
+    return tf.TensorSpec((_NUM_ROWS, *shape), dtype)
+
+
+def _spec_like(tensor: tf.Tensor) -> tf.TensorSpec:
+    return tf.TensorSpec(tensor.shape, tensor.dtype)

@@ -1,0 +1,268 @@
+"""In-graph environments as gymnasium's vector environments.
+
+Importing this module registers them, so that other libraries can use them:
+
+>>> import gymnasium as gym
+>>> import keras_cem.envs.gymnasium_vector
+>>> envs = gym.make_vec("keras_cem/CartPole-v1", num_envs=4096)
+>>> observations, infos = envs.reset(seed=0)
+>>> observations.shape
+(4096, 4)
+
+Gymnasium imports it by itself for
+`"keras_cem.envs.gymnasium_vector:keras_cem/CartPole-v1"`.
+"""
+
+import functools
+from typing import Any, NamedTuple
+
+import gymnasium
+import numpy as np
+import tensorflow as tf
+from gymnasium.vector import AutoresetMode, VectorEnv
+from gymnasium.vector.utils import batch_space
+
+from keras_cem import prng, spaces
+from keras_cem.envs import registration
+from keras_cem.envs.base import Environment
+
+NAMESPACE = "keras_cem"
+
+
+class _Playing(NamedTuple):
+    """All that changes in a step, and the key of its random numbers."""
+
+    state: Any
+    num_steps: tf.Tensor  # (N,), of the episode
+    done: tf.Tensor  # (N,), whether the step before ended it
+    key: prng.Words
+    time: tf.Tensor  # steps since `reset`
+
+
+class GraphVectorEnv(VectorEnv):
+    """A batched in-graph environment, stepped from Python with NumPy arrays.
+
+    Each step is one call of one function that XLA compiled. Episodes are
+    truncated after `environment.max_episode_steps`. The step after the end of
+    an episode ignores the action and returns the first observation of the next
+    one with reward 0 (`AutoresetMode.NEXT_STEP`, as gymnasium's
+    `CartPoleVectorEnv`). What happens to a row depends on the seed and its
+    actions alone, not on `num_envs`.
+
+    Args:
+        environment: An in-graph environment.
+        num_envs: Number of rows. Defaults to `1`.
+        render_mode: Must be `None`; nothing is drawn. Defaults to `None`.
+
+    Raises:
+        ValueError: If `num_envs` is less than 1 or `render_mode` is given.
+    """
+
+    metadata = {  # noqa: RUF012, gymnasium's `VectorEnv` has no ClassVar
+        "render_modes": [],
+        "autoreset_mode": AutoresetMode.NEXT_STEP,
+    }
+
+    def __init__(
+        self,
+        environment: Environment,
+        num_envs: int = 1,
+        render_mode: str | None = None,
+    ):
+        if num_envs < 1:
+            raise ValueError(
+                f"`num_envs` must be at least 1. Received: num_envs={num_envs}"
+            )
+        if render_mode is not None:
+            raise ValueError(
+                "`render_mode` must be None: in-graph environments are not "
+                f"drawn. Received: render_mode={render_mode!r}. Make "
+                "gymnasium's own environment to see one."
+            )
+        self.environment = environment
+        self.num_envs = num_envs
+        self.single_observation_space = (
+            environment.observation_space.to_gymnasium()
+        )
+        self.single_action_space = environment.action_space.to_gymnasium()
+        self.observation_space = batch_space(
+            self.single_observation_space, num_envs
+        )
+        self.action_space = batch_space(self.single_action_space, num_envs)
+        self._playing: _Playing | None = None
+
+    def reset(
+        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[Any, dict[str, Any]]:
+        """Starts an episode in each row.
+
+        Args:
+            seed: Makes everything up to the next seed repeatable.
+            options: Must be empty; bounds of the starting state are parameters
+                of the environment.
+
+        Returns:
+            Observations and an empty dictionary.
+        """
+        super().reset(seed=seed)
+        if options:
+            raise ValueError(
+                f"`options` must be empty. Received: options={options}. Bounds "
+                "of the starting state are parameters of the environment."
+            )
+        words = self.np_random.integers(2**32, size=2, dtype=np.uint32)
+        key = (tf.constant(words[0]), tf.constant(words[1]))
+        self._playing, observations = self._functions[0](key)
+        return observations.numpy(), {}
+
+    def step(self, actions: Any) -> tuple[Any, Any, Any, Any, dict[str, Any]]:
+        """Plays one step in each row.
+
+        Args:
+            actions: Array of `action_space`.
+
+        Returns:
+            Observations, rewards (float32), terminated, truncated (bool), and
+            an empty dictionary; new arrays in each step.
+        """
+        if self._playing is None:
+            raise gymnasium.error.ResetNeeded(
+                "Cannot call `step` before `reset`."
+            )
+        self._playing, *results = self._functions[1](
+            self._playing, self._as_tensor(actions)
+        )
+        observations, rewards, terminated, truncated = (
+            result.numpy() for result in results
+        )
+        return observations, rewards, terminated, truncated, {}
+
+    @functools.cached_property
+    def _functions(self) -> tuple[Any, Any]:
+        """`_reset` and `_step`, traced for this number of rows."""
+        reset = tf.function(self._reset)  # rare: not worth a compilation
+        word = tf.TensorSpec((), tf.uint32)
+        reset = reset.get_concrete_function((word, word))
+        playing = tf.nest.map_structure(
+            lambda tensor: tf.TensorSpec(tensor.shape, tensor.dtype),
+            reset.structured_outputs[0],
+        )
+        actions = tf.TensorSpec(self.action_space.shape, self._action_dtype)
+        step = tf.function(self._step, jit_compile=True)
+        return reset, step.get_concrete_function(playing, actions)
+
+    def _reset(self, key: prng.Words) -> tuple[_Playing, tf.Tensor]:
+        time = tf.zeros((), tf.uint32)
+        state, observations = self.environment.reset(self._seeds(key, time))
+        num_steps = tf.zeros(self.num_envs, tf.int32)
+        done = tf.zeros(self.num_envs, tf.bool)
+        return _Playing(state, num_steps, done, key, time), observations
+
+    def _step(self, playing: _Playing, actions: tf.Tensor) -> tuple[Any, ...]:
+        state, num_steps, done, key, time = playing
+        environment, time = self.environment, time + 1
+        # A row either moves or starts: one seed serves both.
+        seeds = self._seeds(key, time)
+        moved, rewards, terminated = environment.transition(
+            state, actions, seeds
+        )
+        state = tf.nest.map_structure(
+            lambda new, old: tf.where(_expand(done, new), new, old),
+            environment.initial(seeds),
+            moved,
+        )
+        num_steps = tf.where(done, 0, num_steps + 1)
+        rewards = tf.where(done, 0.0, rewards)
+        terminated = terminated & ~done
+        truncated = tf.zeros_like(done)
+        if environment.max_episode_steps is not None:
+            truncated = num_steps >= environment.max_episode_steps
+        playing = _Playing(state, num_steps, terminated | truncated, key, time)
+        observations = environment.observe(state)
+        return playing, observations, rewards, terminated, truncated
+
+    def _seeds(self, key: prng.Words, time: tf.Tensor) -> prng.Words:
+        rows = tf.cast(tf.range(self.num_envs), tf.uint32)
+        return prng.threefry2x32(key, (rows, time))
+
+    @property
+    def _action_dtype(self) -> Any:
+        discrete = isinstance(self.environment.action_space, spaces.Discrete)
+        return tf.int32 if discrete else tf.float32
+
+    def _as_tensor(self, actions: Any) -> tf.Tensor:
+        array = np.asarray(actions)
+        space = self.environment.action_space
+        discrete = isinstance(space, spaces.Discrete)
+        shape = (self.num_envs, *space.shape)
+        kinds = "iu" if discrete else "iuf"
+        if array.shape != shape or array.dtype.kind not in kinds:
+            raise ValueError(
+                f"`actions` must be {'integers' if discrete else 'numbers'} of "
+                f"shape {shape}. Received: actions of shape {array.shape} and "
+                f"dtype {array.dtype}"
+            )
+        if isinstance(space, spaces.Discrete):
+            last = space.start + space.n - 1
+            if array.min() < space.start or array.max() > last:
+                raise ValueError(
+                    f"`actions` must be in [{space.start}, {last}]. Received: "
+                    f"actions from {array.min()} to {array.max()}"
+                )
+        return tf.constant(array, self._action_dtype)
+
+
+def make(
+    num_envs: int = 1,
+    *,
+    env_id: str,
+    max_episode_steps: int | None = None,
+    render_mode: str | None = None,
+    **parameters: Any,
+) -> GraphVectorEnv:
+    """Entry point for `gymnasium.make_vec`.
+
+    Args:
+        num_envs: Number of rows. Defaults to `1`.
+        env_id: Id of the in-graph environment.
+        max_episode_steps: Defaults to `None`, the environment's.
+        render_mode: Must be `None`. Defaults to `None`.
+        **parameters: As `keras_cem.envs.make` takes them.
+
+    Returns:
+        A `GraphVectorEnv`.
+    """
+    if max_episode_steps is not None:
+        parameters["max_episode_steps"] = max_episode_steps
+    environment = registration.make(env_id, **parameters)
+    return GraphVectorEnv(environment, num_envs, render_mode)
+
+
+def register_all() -> None:
+    """Tells gymnasium of all in-graph environments, as `keras_cem/<id>`.
+
+    Importing this module does it. Call it again after you have registered an
+    environment of your own; what gymnasium knows already stays as it is.
+    """
+    for id, factory in registration.registry.items():
+        name = f"{NAMESPACE}/{id}"
+        described: Any = factory
+        if id in registration.TOY_TEXT:
+            described = gymnasium.registry.get(id)
+        if name in gymnasium.registry or described is None:
+            continue
+        gymnasium.register(
+            name,
+            vector_entry_point=f"{__name__}:make",
+            max_episode_steps=getattr(described, "max_episode_steps", None),
+            reward_threshold=getattr(described, "reward_threshold", None),
+            kwargs={"env_id": id},
+        )
+
+
+def _expand(mask: tf.Tensor, like: tf.Tensor) -> tf.Tensor:
+    """Gives a vector the rank of `like`, to choose rows by it."""
+    return tf.reshape(mask, (-1, *[1] * (like.shape.rank - 1)))
+
+
+register_all()

@@ -1,0 +1,78 @@
+"""Reading the tables of gymnasium's toy-text environments."""
+
+import inspect
+from typing import Any
+
+from keras_cem.envs.base import unknown_parameter
+
+
+def read(env: Any, parameters: dict[str, Any]) -> dict[str, Any]:
+    """Returns the arguments of `Tabular` that describe `env`.
+
+    Args:
+        env: A `gymnasium.Env` or an id.
+        parameters: Passed to `gymnasium.make` with an id.
+
+    Returns:
+        Arguments of `Tabular`.
+
+    Raises:
+        ValueError: If `env` has no table `P`, needs more than its table, or
+            does not take `parameters`.
+    """
+    if isinstance(env, str):
+        env = _make(env, parameters)
+    elif parameters:
+        raise ValueError(
+            "Parameters must be given with an id; an environment has its own. "
+            f"Received: {parameters}, env={env!r}"
+        )
+    unwrapped = getattr(env, "unwrapped", env)
+    spec = getattr(env, "spec", None)
+    id = spec.id if spec is not None else type(unwrapped).__name__
+    for name in ("P", "initial_state_distrib"):
+        if not hasattr(unwrapped, name):
+            raise ValueError(
+                "`env` must be an environment with a table `P` of transitions "
+                f"and an `initial_state_distrib`. Received: {id}, which has no "
+                f"`{name}`"
+            )
+    if getattr(unwrapped, "fickle_passenger", False):
+        raise ValueError(
+            "`fickle_passenger` must be False: a passenger's change of mind "
+            f"is not in the table. Received: {id} with fickle_passenger=True"
+        )
+    return {
+        "id": id,
+        "transitions": unwrapped.P,
+        "initial_distribution": unwrapped.initial_state_distrib,
+        "max_episode_steps": getattr(spec, "max_episode_steps", None),
+        "reward_threshold": getattr(spec, "reward_threshold", None),
+    }
+
+
+def _make(id: str, parameters: dict[str, Any]) -> Any:
+    import gymnasium
+
+    try:
+        known = _parameters(gymnasium.spec(id))
+    except gymnasium.error.Error as error:
+        raise ValueError(
+            "`id` must be one that the installed gymnasium, version "
+            f"{gymnasium.__version__}, has. Received: id={id!r}. {error}"
+        ) from error
+    for name, value in parameters.items():
+        if name not in known:
+            raise unknown_parameter(id, name, value, known)
+    return gymnasium.make(id, disable_env_checker=True, **parameters)
+
+
+def _parameters(spec: Any) -> list[str]:
+    """What the class of an environment takes, except for rendering."""
+    from gymnasium.envs import registration
+
+    creator = spec.entry_point
+    if isinstance(creator, str):
+        creator = registration.load_env_creator(creator)
+    names = inspect.signature(creator).parameters
+    return [name for name in names if name != "render_mode"]

@@ -1,0 +1,125 @@
+"""The pairs (s, a) of the elite trajectories, numbered 0 to N - 1."""
+
+from collections.abc import Callable
+from typing import Any
+
+import tensorflow as tf
+
+from keras_cem import prng
+
+# Least and most pairs to take at a time where shapes must be static.
+MIN_BLOCK_SIZE, MAX_BLOCK_SIZE = 512, 65536
+
+
+def block_size(num_steps: int) -> int:
+    """Returns how many pairs to take at a time.
+
+    Few, so that not much more is computed than there are; yet not so few that
+    there are very many blocks.
+
+    Args:
+        num_steps: K times T, the most pairs that there can be.
+    """
+    return min(max(num_steps // 64, MIN_BLOCK_SIZE), MAX_BLOCK_SIZE)
+
+
+class ElitePairs:
+    """Finds pair number i of the elites without copying any.
+
+    Args:
+        lengths: int tensor `(K,)`, steps of each trajectory.
+        elite_mask: bool tensor `(K,)`.
+
+    Attributes:
+        total: N, an int32 scalar.
+    """
+
+    def __init__(self, lengths: tf.Tensor, elite_mask: tf.Tensor):
+        # Elites first, each in its order.
+        self._order = tf.argsort(tf.cast(~elite_mask, tf.int32), stable=True)
+        counts = tf.where(elite_mask, tf.cast(lengths, tf.int32), 0)
+        self._counts = tf.gather(counts, self._order)
+        self._ends = tf.cumsum(self._counts)
+        self.total = self._ends[-1]
+
+    def locate(self, numbers: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """Returns trajectory and step of pairs.
+
+        Args:
+            numbers: int32 tensor `(B,)` of numbers below N.
+
+        Returns:
+            Two int32 tensors `(B,)`.
+        """
+        row = tf.searchsorted(self._ends, numbers, side="right")
+        begin = tf.gather(self._ends - self._counts, row)
+        return tf.gather(self._order, row), numbers - begin
+
+    def draw(self, key: prng.Words, number: Any, size: int) -> tf.Tensor:
+        """Draws numbers of pairs at random, with replacement.
+
+        Args:
+            key: As `prng.make_key` returns it.
+            number: int32 scalar; other pairs are drawn for each number.
+            size: How many.
+
+        Returns:
+            int32 tensor `(size,)` of numbers below N.
+        """
+        rows = tf.cast(tf.range(size), tf.uint32)
+        counter = (rows, tf.fill([size], tf.cast(number, tf.uint32)))
+        # 24 bits are too few to tell more than 16 million pairs apart.
+        drawn = prng.uniform(key, counter, 2)
+        fraction = tf.cast(drawn[:, 0], tf.float64) + (
+            tf.cast(drawn[:, 1], tf.float64) * 2.0**-24
+        )
+        count = tf.cast(self.total, tf.float64)
+        return tf.minimum(tf.cast(fraction * count, tf.int32), self.total - 1)
+
+
+def accumulate(
+    function: Callable[[tf.Tensor, tf.Tensor, tf.Tensor], list[tf.Tensor]],
+    total: tf.Tensor,
+    most: Any,
+    like: list[tf.Tensor],
+    block_size: int | None,
+) -> list[tf.Tensor]:
+    """Adds up what a function of pair numbers gives, over all pairs.
+
+    Args:
+        function: Takes numbers, int32 `(B,)`; which of them count, bool
+            `(B,)`; and 1.0 in the first block, else 0.0. Returns tensors.
+        total: Number of pairs.
+        most: The most pairs that there can be.
+        like: Tensors of the shapes and dtypes that `function` returns.
+        block_size: B. None takes all pairs at once; under XLA that costs as
+            much as `most` pairs do.
+
+    Returns:
+        Sums, as `function` returns them.
+    """
+    if block_size is None:
+        # `tf.range(total)` is what XLA cannot compile; this it can.
+        numbers = tf.where(tf.range(most) < total)[:, 0]
+        everyone = tf.ones_like(numbers, tf.bool)
+        return function(tf.cast(numbers, tf.int32), everyone, tf.constant(1.0))
+    block = tf.range(block_size)
+
+    def body(start: tf.Tensor, sums: list[tf.Tensor]) -> Any:
+        numbers = start + block
+        # The last block is filled up with pairs that are there, each about as
+        # often as the others: batch normalisation sees them.
+        terms = function(
+            numbers % total,
+            numbers < total,
+            tf.cast(tf.equal(start, 0), tf.float32),
+        )
+        added = [a + b for a, b in zip(sums, terms, strict=True)]
+        return start + block_size, added
+
+    _, sums = tf.while_loop(
+        lambda start, _: start < total,
+        body,
+        (tf.constant(0), [tf.zeros_like(tensor) for tensor in like]),
+    )
+    return sums

@@ -1,0 +1,279 @@
+"""Rollouts inside the compiled step: K episodes of an in-graph environment.
+
+Everything is keyed by (seed, iteration, trajectory, step), so results depend
+neither on `steps_per_execution` nor on when the loop ends.
+"""
+
+import dataclasses
+from typing import Any, NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+from keras_cem import heads, prng, spaces
+from keras_cem.envs.base import Environment
+from keras_cem.trajectories import Trajectories
+
+
+class GraphTrajectories(NamedTuple):
+    """K episodes as the compiled loop leaves them.
+
+    States are stored rather than observations, time first and trajectories
+    last, vector by vector: this is what XLA writes fastest, and what takes the
+    least memory.
+
+    Attributes:
+        env: The environment, to observe states.
+        states: Its state, each leaf `(T, K)`.
+        actions: `(T, K, ...)`.
+        rewards: float32 `(T, K)`, or None if they were not asked for.
+        returns: float32 `(K,)`.
+        lengths: int32 `(K,)`.
+        terminated: bool `(K,)`.
+        finite: bool scalar, whether all observations, outputs and rewards were.
+    """
+
+    env: Environment
+    states: Any
+    actions: tf.Tensor
+    rewards: tf.Tensor | None
+    returns: tf.Tensor
+    lengths: tf.Tensor
+    terminated: tf.Tensor
+    finite: tf.Tensor
+
+    @property
+    def num_steps(self) -> int:
+        """K times T, padding included."""
+        steps, size = self.actions.shape[:2]
+        return int(size * steps)
+
+    def gather(self, trajectory: tf.Tensor, step: tf.Tensor) -> tuple[Any, Any]:
+        """Returns observations and actions of pairs, `(B, ...)`."""
+        where = tf.stack([step, trajectory], axis=-1)
+        states = tf.nest.map_structure(
+            lambda leaf: tf.gather_nd(leaf, where), self.states
+        )
+        return self.env.observe(states), tf.gather_nd(self.actions, where)
+
+    def to_trajectories(self) -> Trajectories:
+        """Returns them as `Trajectories`, trajectories first."""
+        steps, size = self.actions.shape[:2]
+        flat = tf.nest.map_structure(
+            lambda leaf: tf.reshape(tf.transpose(leaf), (-1,)), self.states
+        )
+        observations = self.env.observe(flat)
+        return Trajectories(
+            observations=tf.nest.map_structure(
+                lambda leaf: tf.reshape(leaf, (size, steps, *leaf.shape[1:])),
+                observations,
+            ),
+            actions=tf.cast(
+                tf.experimental.numpy.swapaxes(self.actions, 0, 1),
+                self.env.action_space.dtype,
+            ),
+            rewards=tf.transpose(self.rewards),
+            mask=tf.range(steps) < self.lengths[:, None],
+            terminated=self.terminated,
+        )
+
+
+@dataclasses.dataclass(frozen=True)
+class GraphSource:
+    """An in-graph environment, ready to be played inside a compiled step.
+
+    Attributes:
+        env: The environment.
+        batch_size: K.
+        max_episode_steps: T, after which every episode is truncated.
+    """
+
+    env: Environment
+    batch_size: int
+    max_episode_steps: int
+
+    @property
+    def name(self) -> str:
+        """What error messages call the environment."""
+        return self.env.id
+
+    @property
+    def observation_space(self) -> spaces.Space:
+        """Space of one observation."""
+        return self.env.observation_space
+
+    @property
+    def action_space(self) -> spaces.Space:
+        """Space of one action."""
+        return self.env.action_space
+
+    @property
+    def key(self) -> tuple[Any, ...]:
+        """What a compiled step depends on."""
+        return (
+            type(self.env),
+            repr(self.env),
+            self.batch_size,
+            self.max_episode_steps,
+        )
+
+    def play(
+        self,
+        policy: Any,
+        head: heads.Head,
+        *,
+        numbers: tuple[Any, int, Any],
+        epsilon: tf.Tensor | None,
+        first: Any = 0,
+        store: bool = True,
+        store_rewards: bool = False,
+    ) -> GraphTrajectories:
+        """Plays K episodes; to be called inside of a compiled function.
+
+        Args:
+            policy: Callable layer from observations to outputs.
+            head: Head of the action space.
+            numbers: Seed, stream of the resets, and iteration.
+            epsilon: How much to explore; None acts greedily.
+            first: Number of the first trajectory. Defaults to `0`.
+            store: Whether states and actions are kept. Defaults to `True`.
+            store_rewards: Whether rewards are. Defaults to `False`.
+        """
+        return _Loop(self, policy, head, numbers, epsilon).run(
+            first, store, store_rewards
+        )
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+class _Loop:
+    """The loop over the steps of K episodes."""
+
+    def __init__(
+        self,
+        source: GraphSource,
+        policy: Any,
+        head: heads.Head,
+        numbers: tuple[Any, int, Any],
+        epsilon: tf.Tensor | None,
+    ):
+        seed, stream, iteration = numbers
+        self._source = source
+        self._env = source.env
+        self._policy = policy
+        self._head = head
+        self._epsilon = epsilon
+        self._reset_key = prng.make_key(seed, stream, iteration)
+        self._step_key = prng.fold_in(self._reset_key, 1)
+        self._exploration = prng.make_key(seed, prng.EXPLORATION, iteration)
+        self._action_dtype = storage_dtype(source.action_space)
+
+    def run(
+        self, first: Any, store: bool, store_rewards: bool
+    ) -> GraphTrajectories:
+        size, steps = self._source.batch_size, self._source.max_episode_steps
+        rows = tf.cast(first, tf.uint32) + tf.cast(tf.range(size), tf.uint32)
+        start = (rows, tf.zeros_like(rows))
+        state = self._env.initial(prng.threefry2x32(self._reset_key, start))
+        kept = {
+            "states": state if store else (),
+            "actions": tf.zeros(
+                (size, *self._source.action_space.shape), self._action_dtype
+            )
+            if store
+            else (),
+            "rewards": tf.zeros(size) if store_rewards else (),
+        }
+        arrays = tf.nest.map_structure(
+            lambda leaf: tf.TensorArray(
+                leaf.dtype, steps, element_shape=leaf.shape
+            ),
+            kept,
+        )
+
+        def body(
+            step: Any, state: Any, live: Any, totals: Any, arrays: Any
+        ) -> Any:
+            counter = (rows, tf.fill([size], tf.cast(step, tf.uint32)))
+            observations = self._env.observe(state)
+            outputs = self._policy(observations, training=False)
+            if self._epsilon is None:
+                actions = self._head.greedy(outputs)
+            else:
+                actions = self._head.explore(
+                    outputs, self._epsilon, self._exploration, counter
+                )
+            actions = tf.cast(actions, self._action_dtype)
+            following, rewards, terminated = self._env.transition(
+                state, actions, prng.threefry2x32(self._step_key, counter)
+            )
+            returns, lengths, over, finite = totals
+            fine = _finite_rows(rewards, outputs, observations)
+            totals = (
+                returns + tf.where(live, rewards, 0.0),
+                lengths + tf.cast(live, tf.int32),
+                over | (live & terminated),
+                finite & tf.reduce_all(fine | ~live),
+            )
+            written = {
+                "states": state if store else (),
+                "actions": actions if store else (),
+                "rewards": rewards if store_rewards else (),
+            }
+            arrays = tf.nest.map_structure(
+                lambda array, value: array.write(step, value), arrays, written
+            )
+            return step + 1, following, live & ~terminated, totals, arrays
+
+        _, _, _, totals, arrays = tf.while_loop(
+            lambda step, state, live, totals, arrays: (
+                (step < steps) & tf.reduce_any(live)
+            ),
+            body,
+            (
+                tf.constant(0),
+                state,
+                tf.ones(size, tf.bool),
+                (
+                    tf.zeros(size),
+                    tf.zeros(size, tf.int32),
+                    tf.zeros(size, tf.bool),
+                    tf.constant(True),
+                ),
+                arrays,
+            ),
+        )
+        returns, lengths, terminated, finite = totals
+        stacked = tf.nest.map_structure(lambda array: array.stack(), arrays)
+        return GraphTrajectories(
+            self._env,
+            stacked["states"],
+            stacked["actions"],
+            stacked["rewards"] if store_rewards else None,
+            returns,
+            lengths,
+            terminated,
+            finite,
+        )
+
+
+def storage_dtype(space: spaces.Space) -> np.dtype:
+    """Returns the smallest type that holds every action of `space`."""
+    if not isinstance(space, spaces.Discrete):
+        return space.dtype
+    least, most = space.start, space.start + space.n - 1
+    for name in ("int8", "int16", "int32"):
+        dtype = np.dtype(name)
+        if np.iinfo(dtype).min <= least and most <= np.iinfo(dtype).max:
+            return dtype
+    return space.dtype
+
+
+def _finite_rows(rewards: tf.Tensor, *batches: Any) -> tf.Tensor:
+    fine = tf.math.is_finite(rewards)
+    for leaf in tf.nest.flatten(batches):
+        if leaf.dtype.is_floating:
+            axes = list(range(1, leaf.shape.rank))
+            fine &= tf.reduce_all(tf.math.is_finite(leaf), axis=axes)
+    return fine

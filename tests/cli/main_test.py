@@ -1,0 +1,320 @@
+"""The command line from flags to run folder."""
+
+import csv
+import json
+import math
+import subprocess
+import sys
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import keras_cem
+from keras_cem.cli.main import main
+
+SMALL = [
+    "--env=CartPole-v1",
+    "--epochs=2",
+    "--batch_size=4",
+    "--hidden_units=8",
+    "--validation_episodes=3",
+    "--episodes=5",
+    "--stop_at=1000",
+    "--seed=3",
+]
+
+
+@pytest.fixture(scope="module")
+def run_folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("runs") / "run"
+    assert main(["train", *SMALL, f"--output={folder}"]) == 0
+    return folder
+
+
+def test_train_leaves_a_whole_run_folder(run_folder):
+    left = {path.name for path in run_folder.iterdir()}
+    assert left == {
+        "agent.keras",
+        "last.keras",
+        "policy",
+        "history.csv",
+        "config.json",
+        "results.json",
+        "learning_curve.png",
+        "returns.png",
+    }
+    png = (run_folder / "learning_curve.png").read_bytes()
+    assert png.startswith(b"\x89PNG")
+
+
+def test_results_say_what_the_saved_agent_does(run_folder):
+    results = json.loads((run_folder / "results.json").read_text())
+    assert set(results) == {
+        "env",
+        "episodes",
+        "episode_return_mean",
+        "episode_return_std",
+        "episode_returns",
+        "env_steps",
+        "epochs",
+        "wall_seconds",
+        "seed",
+        "solved",
+    }
+    agent = keras.saving.load_model(run_folder / "agent.keras")
+    returns = agent.collect("CartPole-v1", 5, engine="host").returns
+    assert results["episode_returns"] == returns.tolist()
+    assert results["episode_return_mean"] == pytest.approx(np.mean(returns))
+    assert results["episode_return_std"] == pytest.approx(np.std(returns))
+    assert results["solved"] is False
+    assert (results["seed"], results["epochs"]) == (3, 2)
+
+
+def test_history_has_a_row_an_epoch_and_ends_with_the_steps(run_folder):
+    with open(run_folder / "history.csv") as file:
+        rows = list(csv.DictReader(file))
+    results = json.loads((run_folder / "results.json").read_text())
+    assert [row["epoch"] for row in rows] == ["0", "1"]
+    assert float(rows[-1]["env_steps"]) == results["env_steps"]
+    assert [float(row["epsilon"]) for row in rows] == [1.0, 0.5]
+
+
+def test_best_agent_is_the_best_of_the_validations(run_folder):
+    with open(run_folder / "history.csv") as file:
+        greedy = [float(r["val_episode_return"]) for r in csv.DictReader(file)]
+    agent = keras.saving.load_model(run_folder / "agent.keras")
+    last = keras.saving.load_model(run_folder / "last.keras")
+    assert int(agent.iteration) == 1 + int(np.argmax(greedy))
+    assert int(last.iteration) == 2
+
+
+def test_config_has_every_setting_and_the_versions(run_folder):
+    config = json.loads((run_folder / "config.json").read_text())
+    assert config["flags"]["batch_size"] == 4
+    assert config["flags"]["elite_quantile"] == 0.7
+    assert config["seed"] == 3
+    assert config["versions"]["keras_cem"] == keras_cem.__version__
+    assert config["versions"]["tensorflow"] == tf.__version__
+
+
+def test_policy_acts_as_the_agent(run_folder):
+    policy = tf.saved_model.load(run_folder / "policy")
+    agent = keras.saving.load_model(run_folder / "agent.keras")
+    observations = np.random.default_rng(0).normal(size=(20, 4))
+    observations = observations.astype(np.float32)
+    expected = [agent.act(observation) for observation in observations]
+    assert policy.act(observations).numpy().tolist() == expected
+
+
+def test_evaluate_repeats_the_results(run_folder, capsys):
+    assert main(["evaluate", f"--run={run_folder}", "--episodes=5"]) == 0
+    results = json.loads((run_folder / "results.json").read_text())
+    mean = results["episode_return_mean"]
+    assert f"over 5 episodes: {mean:.2f} +-" in capsys.readouterr().out
+
+
+def test_evaluate_takes_a_seed(run_folder, capsys):
+    arguments = ["evaluate", f"--run={run_folder}", "--episodes=20"]
+    printed = []
+    for seed in ("1", "1", "2"):
+        assert main([*arguments, f"--seed={seed}"]) == 0
+        printed.append(capsys.readouterr().out)
+    assert printed[0] == printed[1] != printed[2]
+
+
+def test_export_writes_the_endpoints(run_folder, tmp_path):
+    output = tmp_path / "exported"
+    export = ["export", f"--run={run_folder}", f"--output={output}"]
+    assert main(export) == 0
+    loaded = tf.saved_model.load(output)
+    for endpoint in ("act", "logits", "act_sample"):
+        assert hasattr(loaded, endpoint)
+    assert main(export) == 2
+    assert main([*export, "--overwrite"]) == 0
+
+
+def test_export_overwrites_a_saved_model_only(run_folder, tmp_path, capsys):
+    precious = tmp_path / "thesis"
+    precious.mkdir()
+    (precious / "chapter.txt").write_text("one")
+    export = ["export", f"--run={run_folder}", f"--output={precious}"]
+    assert main([*export, "--overwrite"]) == 2
+    assert "must be a SavedModel" in capsys.readouterr().err
+    assert (precious / "chapter.txt").read_text() == "one"
+
+
+def test_train_never_overwrites_without_the_flag(run_folder, capsys):
+    before = (run_folder / "results.json").read_bytes()
+    assert main(["train", *SMALL, f"--output={run_folder}"]) == 2
+    assert f"--output={run_folder}" in capsys.readouterr().err
+    assert (run_folder / "results.json").read_bytes() == before
+
+
+def test_train_overwrites_a_run_and_nothing_else(tmp_path):
+    (tmp_path / "agent.keras").write_text("of an earlier run")
+    (tmp_path / "notes.txt").write_text("mine")
+    train = ["train", *SMALL, f"--output={tmp_path}", "--overwrite", "--noplot"]
+    assert main(train) == 0
+    assert (tmp_path / "notes.txt").read_text() == "mine"
+    assert keras.saving.load_model(tmp_path / "agent.keras").built
+    assert not (tmp_path / "learning_curve.png").exists()
+
+
+def test_progress_has_one_line_an_epoch(tmp_path, capsys):
+    train = ["train", *SMALL, f"--output={tmp_path / 'a'}", "--noplot"]
+    assert main(train) == 0
+    lines = capsys.readouterr().out.splitlines()
+    epochs = [line for line in lines if line.startswith("epoch ")]
+    assert len(epochs) == 2
+    assert "epoch    2/2" in epochs[1]
+    for word in ("return", "greedy", "threshold", "elites", "epsilon", "steps"):
+        assert word in epochs[1]
+
+
+def test_continuous_environment_and_network_flags(tmp_path):
+    arguments = [
+        "--env=Pendulum-v1",
+        f"--output={tmp_path / 'run'}",
+        "--epochs=2",
+        "--batch_size=4",
+        "--max_episode_steps=10",
+        "--hidden_units=8,4",
+        "--activation=tanh",
+        "--optimizer=sgd",
+        "--learning_rate=0.001",
+        "--loss=huber",
+        "--noise=uniform",
+        "--epsilon_schedule=linear",
+        "--epsilon_minimum=0.6",
+        "--minibatch_size=16",
+        "--gradient_steps=3",
+        "--l2=0.001",
+        "--dropout=0.1",
+        "--batch_normalization",
+        "--kernel_initializer=he_normal",
+        "--validation_episodes=2",
+        "--episodes=2",
+        "--noplot",
+    ]
+    assert main(["train", *arguments]) == 0
+    agent = keras.saving.load_model(tmp_path / "run" / "last.keras")
+    assert int(agent.optimizer.iterations) == 6
+    assert float(agent.epsilon) == pytest.approx(0.6)
+    dense = [
+        layer
+        for layer in agent.policy.layers
+        if isinstance(layer, keras.layers.Dense)
+    ]
+    assert [layer.units for layer in dense] == [8, 4, 1]
+    results = json.loads((tmp_path / "run" / "results.json").read_text())
+    assert results["solved"] is None
+    assert results["env_steps"] == 2 * 4 * 10
+    assert math.isfinite(results["episode_return_mean"])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["train", "--output=x"], "--env must"),
+        (["train", "--env=CartPole-v1"], "--output must"),
+        (["train", "--batch_size=1"], "batch_size=1"),
+        (["train", "--elite_quantile=1.5"], "elite_quantile=1.5"),
+        (["train", "--epochs=0"], "epochs=0"),
+        (["train", "--epochs=many"], "epochs=many"),
+        (["train", "--max_episode_steps=0"], "max_episode_steps=0"),
+        (["train", "--ties=sometimes"], "sometimes"),
+        (["train", "--epsilon=-1"], "epsilon=-1"),
+        (["train", "--gradient_step=3"], "gradient_step"),
+        (["train", "CartPole-v1"], "CartPole-v1"),
+        (["play"], "'play'"),
+        (["evaluate"], "--run must"),
+        (["evaluate", "--run=x", "--episodes=0"], "episodes=0"),
+    ],
+)
+def test_bad_flags_name_themselves(arguments, message, capsys, tmp_path):
+    if arguments[0] == "train" and "--output=x" not in arguments[1:]:
+        required = [("--env=", "CartPole-v1"), ("--output=", tmp_path / "r")]
+        if arguments[1:] != ["--env=CartPole-v1"]:
+            arguments = [*arguments, *(f"{a}{b}" for a, b in required)]
+    assert main(arguments) == 2
+    assert message in capsys.readouterr().err
+    assert not (tmp_path / "r").exists()
+
+
+@pytest.mark.parametrize(
+    ("flag", "message"),
+    [
+        ("--env=CartPole-v0.5", "CartPole-v0.5"),
+        ("--hidden_units=64,x", "--hidden_units=64,x"),
+        ("--hidden_units=0", "--hidden_units=0"),
+        ("--activation=wobbly", "wobbly"),
+        ("--optimizer=wobbly", "--optimizer=wobbly"),
+        ("--kernel_initializer=wobbly", "wobbly"),
+        ("--loss=mae", "mae"),
+        ("--elite_quantile=1", "elite_quantile=1"),
+        ("--epsilon=2", "epsilon=2"),
+        ("--dropout=1", "1"),
+        ("--action_scale=2", "action_scale=2"),
+    ],
+)
+def test_bad_values_are_refused_before_a_folder_is_made(
+    flag, message, capsys, tmp_path
+):
+    folder = tmp_path / "run"
+    name = flag.split("=")[0]
+    small = [s for s in SMALL if not s.startswith(f"{name}=")]
+    assert main(["train", *small, f"--output={folder}", flag]) == 2
+    assert message in capsys.readouterr().err
+    assert not folder.exists()
+
+
+def test_output_that_cannot_be_written_is_refused_before_training(
+    tmp_path, capsys
+):
+    file = tmp_path / "file"
+    file.write_text("not a folder")
+    assert main(["train", *SMALL, f"--output={file / 'run'}"]) == 2
+    printed = capsys.readouterr()
+    assert f"--output={file / 'run'}" in printed.err
+    assert "epoch" not in printed.out
+
+
+@pytest.mark.parametrize("command", ["evaluate", "export"])
+def test_run_that_is_no_run_is_named(command, tmp_path, capsys):
+    extra = [f"--output={tmp_path / 'x'}"] if command == "export" else []
+    assert main([command, f"--run={tmp_path}", *extra]) == 2
+    assert f"--run={tmp_path}" in capsys.readouterr().err
+
+
+def test_agent_of_another_class_is_refused(run_folder, tmp_path, capsys):
+    other = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
+    other.save(tmp_path / "agent.keras")
+    config = (run_folder / "config.json").read_text()
+    (tmp_path / "config.json").write_text(config)
+    assert main(["evaluate", f"--run={tmp_path}"]) == 2
+    assert "must hold a CEMAgent" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", ["train", "evaluate", "export"])
+def test_help_lists_the_flags_of_one_command(command, capsys):
+    assert main([command, "--help"]) == 0
+    printed = capsys.readouterr().out
+    assert ("--batch_size" in printed) == (command == "train")
+    assert "(default: " in printed
+
+
+def test_overview_names_the_commands(capsys):
+    assert main([]) == 2
+    assert main(["--help"]) == 0
+    printed = capsys.readouterr().out
+    for command in ("train", "evaluate", "export"):
+        assert command in printed
+
+
+def test_console_script_runs_in_a_process_of_its_own():
+    command = [sys.executable, "-m", "keras_cem.cli.main", "evaluate"]
+    ended = subprocess.run(command, capture_output=True, text=True)
+    assert ended.returncode == 2
+    assert "--run must have a value" in ended.stderr

@@ -1,0 +1,131 @@
+"""What README, examples and docstrings show is run, and true."""
+
+import ast
+import doctest
+import importlib
+import inspect
+import math
+import pathlib
+import pkgutil
+import re
+import shlex
+import subprocess
+import sys
+
+import pytest
+from absl import flags
+
+import keras_cem
+from keras_cem.cli import evaluate, export, train
+
+ROOT = pathlib.Path(__file__).parents[1]
+COMMANDS = {"train": train, "evaluate": evaluate, "export": export}
+# Needs a package of an extra, or is run as a command.
+MODULES = [
+    module.name
+    for module in pkgutil.walk_packages(keras_cem.__path__, "keras_cem.")
+]
+
+
+def blocks(document, language):
+    text = (ROOT / document).read_text()
+    return re.findall(rf"^```{language}\n(.*?)^```", text, re.M | re.S)
+
+
+def test_readme_shows_code_that_runs_by_line_30():
+    lines = (ROOT / "README.md").read_text().splitlines()
+    assert lines.index("```python") < 30
+
+
+@pytest.mark.parametrize("block", blocks("README.md", "python"))
+def test_readme_code_runs(block, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    code = compile(block, "README.md", "exec")
+    exec(code, {"__name__": "readme"})  # noqa: S102
+    assert "episode_return" in capsys.readouterr().out
+    assert (tmp_path / "agent.keras").is_file()
+    assert (tmp_path / "policy" / "saved_model.pb").is_file()
+
+
+def test_readme_commands_parse():
+    commands = [
+        shlex.split(line)
+        for document in ("README.md",)
+        for block in blocks(document, "bash")
+        for line in block.splitlines()
+        if line.startswith("keras-cem ")
+    ]
+    assert {command[1] for command in commands} == set(COMMANDS)
+    for program, name, *arguments in commands:
+        values = flags.FlagValues()
+        COMMANDS[name].define_flags(values)
+        assert values([program, *arguments]) == [program]
+
+
+@pytest.mark.parametrize(
+    ("example", "arguments", "printed"),
+    [
+        ("cartpole.py", ["--epochs=2", "--batch_size=4"], "loaded agent:"),
+        ("pendulum.py", ["--epochs=2", "--batch_size=4"], "100 episodes: -"),
+    ],
+)
+def test_example_runs(example, arguments, printed, tmp_path):
+    saved = tmp_path / "agent.keras"
+    command = [sys.executable, str(ROOT / "examples" / example), *arguments]
+    ended = subprocess.run(
+        [*command, f"--output={saved}"],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+    )
+    assert ended.returncode == 0, ended.stderr
+    assert printed in ended.stdout
+    assert saved.is_file()
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_docstring_examples_run(name):
+    outcome = doctest.testmod(importlib.import_module(name))
+    assert outcome.failed == 0
+
+
+def defaults():
+    for name in MODULES:
+        module = importlib.import_module(name)
+        for owner in vars(module).values():
+            if getattr(owner, "__module__", None) != name:
+                continue
+            functions = [owner] if inspect.isfunction(owner) else []
+            if inspect.isclass(owner):
+                functions = [
+                    value
+                    for value in vars(owner).values()
+                    if inspect.isfunction(value)
+                ]
+            for function in functions:
+                documented = function
+                if function.__name__ == "__init__":
+                    documented = owner
+                yield from documented_defaults(documented, function)
+
+
+def documented_defaults(documented, function):
+    text = " ".join((documented.__doc__ or "").split())
+    parameters = inspect.signature(function).parameters
+    for name, parameter in parameters.items():
+        said = re.search(
+            rf" {name}: (?:(?! \w+: ).)*?Defaults to `([^`]*)`", text
+        )
+        if said and parameter.default is not parameter.empty:
+            where = f"{function.__module__}.{function.__qualname__}:{name}"
+            yield pytest.param(said[1], parameter.default, id=where)
+
+
+@pytest.mark.parametrize(("said", "default"), list(defaults()))
+def test_docstring_states_the_default(said, default):
+    if default is None:
+        # Filled in later: the docstring says with what.
+        return
+    infinite = {"math.inf": math.inf, "-math.inf": -math.inf}
+    value = infinite[said] if said in infinite else ast.literal_eval(said)
+    assert value == default

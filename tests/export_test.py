@@ -1,0 +1,303 @@
+import subprocess
+import sys
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import keras_cem as cem
+from keras_cem import prng, spaces
+from tests.helpers import BOX, DISCRETE, OBSERVATION, make_agent
+
+OBSERVATION_SPACES = {
+    "float32": spaces.Box(-np.inf, np.inf, (3,)),
+    "float64": spaces.Box(-1.0, 1.0, (2, 2), "float64"),
+    "uint8": spaces.Box(0, 255, (4,), "uint8"),
+    "int64": spaces.Discrete(5, start=-1),
+}
+ACTION_SPACES = {
+    "discrete": DISCRETE,
+    "box": BOX,
+    "float64_box": spaces.Box([-0.1, 0.0], [0.1, 6.0], dtype="float64"),
+}
+
+# Runs as if keras, tf_keras and keras_cem were not installed. `import
+# tensorflow` imports keras if it finds it, and goes on if not.
+LOADER = """
+import sys
+
+class Hiding:
+    def __init__(self, finder):
+        self._finder = finder
+
+    def find_spec(self, name, *args):
+        if name.partition(".")[0] in ("keras", "tf_keras", "keras_cem"):
+            return None
+        return self._finder.find_spec(name, *args)
+
+    def __getattr__(self, name):
+        return getattr(self._finder, name)
+
+sys.meta_path[:] = map(Hiding, sys.meta_path)
+import numpy as np
+import tensorflow as tf
+
+for name in ("keras", "keras.src", "tf_keras", "keras_cem"):
+    try:
+        __import__(name)
+    except ImportError:
+        continue
+    raise SystemExit(f"{name} can be imported")
+
+folder, inputs, results = sys.argv[1:]
+policy = tf.saved_model.load(folder)
+with np.load(inputs) as given:
+    observations, seed = given["observations"], given["seed"]
+found = {}
+for rows in (len(observations), 2):
+    batch = tf.constant(observations[:rows])
+    found[f"act_{rows}"] = policy.act(batch)
+    found[f"logits_{rows}"] = policy.logits(batch)
+    found[f"sample_{rows}"] = policy.act_sample(
+        batch, tf.constant(seed), tf.constant(0.5)
+    )
+    served = policy.signatures["serving_default"](observations=batch)
+    found[f"served_{rows}"], = served.values()
+np.savez(results, **found)
+"""
+
+
+def _agent(observed, acted, **kwargs):
+    observation_space = OBSERVATION_SPACES[observed]
+    action_space = ACTION_SPACES[acted]
+    return cem.CEMAgent(
+        cem.networks.default_policy(
+            observation_space, action_space, hidden_units=(8,), seed=1
+        ),
+        action_space,
+        observation_space=observation_space,
+        seed=0,
+        **kwargs,
+    )
+
+
+def _observations(observed, rows=7):
+    generator = np.random.default_rng(0)
+    space = OBSERVATION_SPACES[observed]
+    if isinstance(space, spaces.Discrete):
+        return generator.integers(space.start, space.start + space.n, rows)
+    return (10 * generator.uniform(size=(rows, *space.shape))).astype(
+        space.dtype
+    )
+
+
+def _exported(agent, folder):
+    agent.export(folder / "policy")
+    return tf.saved_model.load(folder / "policy")
+
+
+@pytest.fixture(
+    scope="module",
+    params=[
+        ("float32", "discrete"),
+        ("int64", "discrete"),
+        ("uint8", "box"),
+        ("float64", "float64_box"),
+    ],
+    ids="-".join,
+)
+def exported(request, tmp_path_factory):
+    """An agent, some observations, and the agent's policy reloaded."""
+    agent = _agent(*request.param)
+    folder = tmp_path_factory.mktemp("exported")
+    observations = _observations(request.param[0])
+    return agent, observations, _exported(agent, folder), folder / "policy"
+
+
+def test_exported_policy_acts_as_the_agent(exported):
+    agent, observations, policy, _ = exported
+    for rows in (7, 1, 3):
+        batch = observations[:rows]
+        actions = policy.act(tf.constant(batch))
+        assert actions.dtype == agent.action_space.dtype
+        assert actions.shape == (rows, *agent.action_space.shape)
+        np.testing.assert_allclose(
+            actions, [agent.act(each) for each in batch], rtol=1e-6
+        )
+        np.testing.assert_allclose(
+            policy.logits(tf.constant(batch)),
+            agent.predict(batch, verbose=0),
+            rtol=1e-5,
+            atol=1e-6,
+        )
+
+
+def test_inputs_have_name_and_dtype_of_the_space(exported):
+    agent, _, policy, _ = exported
+    assert set(policy.signatures) == {
+        "serving_default",
+        "act",
+        "logits",
+        "act_sample",
+    }
+    space = agent.observation_space
+    expected = tf.TensorSpec(
+        (None, *space.shape), space.dtype, name="observations"
+    )
+    for name in ("serving_default", "act", "logits"):
+        _, inputs = policy.signatures[name].structured_input_signature
+        assert inputs == {"observations": expected}
+    _, inputs = policy.signatures["act_sample"].structured_input_signature
+    assert inputs == {
+        "observations": expected,
+        "seed": tf.TensorSpec((2,), tf.int32, name="seed"),
+        "epsilon": tf.TensorSpec((), tf.float32, name="epsilon"),
+    }
+
+
+@pytest.mark.parametrize(
+    "exported",
+    [("int64", "discrete"), ("float64", "float64_box")],
+    ids="-".join,
+    indirect=True,
+)
+def test_policy_acts_the_same_where_keras_cannot_be_imported(
+    exported, tmp_path
+):
+    _, observations, here, folder = exported
+    seed = np.array([5, -6], np.int32)
+    np.savez(tmp_path / "given.npz", observations=observations, seed=seed)
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            LOADER,
+            folder,
+            tmp_path / "given.npz",
+            tmp_path / "found.npz",
+        ],
+        cwd=tmp_path,
+        env={"CUDA_VISIBLE_DEVICES": "", "TF_CPP_MIN_LOG_LEVEL": "3"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    with np.load(tmp_path / "found.npz") as found:
+        for rows in (7, 2):
+            batch = tf.constant(observations[:rows])
+            np.testing.assert_array_equal(found[f"act_{rows}"], here.act(batch))
+            np.testing.assert_array_equal(
+                found[f"served_{rows}"], here.act(batch)
+            )
+            np.testing.assert_allclose(
+                found[f"logits_{rows}"], here.logits(batch), rtol=1e-6
+            )
+            np.testing.assert_allclose(
+                found[f"sample_{rows}"],
+                here.act_sample(batch, tf.constant(seed), tf.constant(0.5)),
+                rtol=1e-6,
+            )
+
+
+def test_samples_follow_seed_and_epsilon(tmp_path):
+    agent = _agent("float32", "discrete")
+    policy = _exported(agent, tmp_path)
+    rows = 20_000
+    batch = tf.tile(tf.constant([[0.5, -1.0, 2.0]]), (rows, 1))
+
+    def sample(seed, epsilon):
+        seed = tf.constant(seed, tf.int32)
+        return policy.act_sample(batch, seed, tf.constant(epsilon)).numpy()
+
+    first = sample([1, -2], 0.25)
+    np.testing.assert_array_equal(first, sample([1, -2], 0.25))
+    for other in ([1, 2], [2, -2], [-2, 1]):
+        assert np.mean(first == sample(other, 0.25)) < 0.9
+    logits = policy.logits(batch[:1]).numpy()[0]
+    softmax = np.exp(logits) / np.exp(logits).sum()
+    for epsilon in (0.0, 0.25, 1.0):
+        expected = rows * ((1 - epsilon) * softmax + epsilon / 4)
+        counts = np.bincount(sample([3, 4], epsilon) - 2, minlength=4)
+        # chi^2 with 3 degrees of freedom exceeds 21.1 once in 10,000.
+        assert np.sum((counts - expected) ** 2 / expected) < 21.1
+
+
+def test_samples_of_a_box_stay_inside(tmp_path):
+    policy = _exported(_agent("float64", "float64_box"), tmp_path)
+    batch = tf.constant(_observations("float64", 500))
+    actions = policy.act_sample(batch, tf.constant([1, 2]), tf.constant(3.0))
+    space = ACTION_SPACES["float64_box"].to_gymnasium()
+    assert all(space.contains(action) for action in actions.numpy())
+    assert len(np.unique(actions)) > 100
+    greedy = policy.act_sample(batch, tf.constant([1, 2]), tf.constant(0.0))
+    np.testing.assert_array_equal(greedy, policy.act(batch))
+
+
+def test_dropout_and_batch_normalisation_are_off(tmp_path):
+    policy = keras.Sequential(
+        [
+            keras.Input((3,)),
+            keras.layers.BatchNormalization(),
+            keras.layers.Dropout(0.5),
+            keras.layers.Dense(4),
+        ]
+    )
+    agent = make_agent(DISCRETE, policy)
+    exported = _exported(agent, tmp_path)
+    batch = tf.constant(_observations("float32"))
+    for _ in range(2):
+        np.testing.assert_allclose(
+            exported.logits(batch), policy(batch, training=False), rtol=1e-5
+        )
+
+
+def test_export_again_follows_the_agent(tmp_path):
+    agent = _agent("float32", "discrete")
+    batch = tf.constant(_observations("float32"))
+    before = _exported(agent, tmp_path)
+    agent.policy.layers[-1].bias.assign([10.0, 0.0, 0.0, 0.0])
+    after = _exported(agent, tmp_path)
+    np.testing.assert_allclose(
+        after.logits(batch) - before.logits(batch),
+        np.tile([10.0, 0, 0, 0], (7, 1)),
+        atol=1e-5,
+    )
+
+
+def test_stream_of_samples_is_not_that_of_training(tmp_path):
+    """A user's seed (0, 0) must not repeat the exploration of seed 0."""
+    agent = _agent("float32", "discrete")
+    policy = _exported(agent, tmp_path)
+    batch = tf.tile(tf.constant([[0.5, -1.0, 2.0]]), (200, 1))
+    counter = (tf.range(200), tf.zeros(200, tf.int32))
+    trained = agent.head.explore(
+        agent.policy(batch),
+        1.0,
+        prng.make_key(0, prng.EXPLORATION),
+        tuple(tf.cast(word, tf.uint32) for word in counter),
+    )
+    sampled = policy.act_sample(batch, tf.constant([0, 0]), tf.constant(1.0))
+    assert np.mean(sampled.numpy() == trained.numpy()) < 0.5
+
+
+# Errors
+
+
+def test_agent_that_knows_no_observations_is_refused(tmp_path):
+    policy = keras.Sequential([keras.layers.Dense(4)])
+    agent = cem.CEMAgent(policy, DISCRETE)
+    with pytest.raises(
+        ValueError, match="needs the agent's observation sp"
+    ) as e:
+        agent.export(tmp_path / "policy")
+    assert "Received: observation_space=None" in str(e.value)
+    assert not (tmp_path / "policy").exists()
+
+
+def test_unknown_format_is_refused(tmp_path):
+    agent = make_agent(DISCRETE)
+    agent.predict(np.zeros((1, *OBSERVATION.shape), np.float32), verbose=0)
+    with pytest.raises(ValueError, match="format"):
+        agent.export(tmp_path / "policy", format="punched_cards")

@@ -1,0 +1,292 @@
+"""`fit` and `evaluate` inside of the compiled step."""
+
+from typing import NamedTuple
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import keras_cem as cem
+from keras_cem import envs, prng, spaces
+
+
+class GuessState(NamedTuple):
+    goal: tf.Tensor
+
+
+class Guess(envs.Environment):
+    """Reward 1 for the action that the observation names; three steps."""
+
+    id = "Guess-v0"
+    max_episode_steps = 3
+
+    @property
+    def observation_space(self):
+        return spaces.Box(0, 1, (3,))
+
+    @property
+    def action_space(self):
+        return spaces.Discrete(3, start=2)
+
+    def initial(self, seeds):
+        goal = tf.cast(seeds[0] % tf.constant(3, tf.uint32), tf.int32)
+        return GuessState(goal)
+
+    def transition(self, state, actions, seeds):
+        right = tf.equal(tf.cast(actions, tf.int32) - 2, state.goal)
+        number = prng.row_uniform(seeds, 1)[0]
+        goal = tf.cast(3.0 * number, tf.int32)
+        return GuessState(goal), tf.cast(right, tf.float32), right & False
+
+    def observe(self, state):
+        return tf.one_hot(state.goal, 3)
+
+
+class Poisoned(Guess):
+    """Its rewards are NaN once a trajectory with an odd seed plays on."""
+
+    id = "Poisoned-v0"
+
+    def transition(self, state, actions, seeds):
+        state, rewards, over = super().transition(state, actions, seeds)
+        rare = seeds[1] % tf.constant(500, tf.uint32) == 0
+        return state, tf.where(rare, float("nan"), rewards), over
+
+
+@keras.saving.register_keras_serializable("tests")
+class OnHost(keras.layers.Layer):
+    """What XLA cannot compile."""
+
+    def call(self, x):
+        y = tf.numpy_function(lambda value: value, [x], x.dtype)
+        return tf.ensure_shape(y, x.shape)
+
+
+def make_agent(env, layers=(), seed=3, **compile_kwargs):
+    keras.utils.set_random_seed(1)
+    policy = keras.Sequential(
+        [
+            keras.Input((3,)),
+            *layers,
+            keras.layers.Dense(8, activation="tanh"),
+            keras.layers.Dense(3),
+        ]
+    )
+    agent = cem.CEMAgent(policy, env.action_space, seed=seed)
+    agent.compile(keras.optimizers.Adam(0.1), **compile_kwargs)
+    return agent
+
+
+def fit(agent, env, epochs=3, batch_size=32, **kwargs):
+    kwargs.setdefault("callbacks", [cem.callbacks.EpsilonDecay()])
+    return agent.fit(
+        env, batch_size=batch_size, epochs=epochs, verbose=0, **kwargs
+    )
+
+
+def weights(agent):
+    return [np.array(v) for v in [*agent.variables, *agent.optimizer.variables]]
+
+
+def assert_same(first, second):
+    for one, other in zip(first, second, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_learns_what_to_do_and_evaluates_greedily():
+    env = Guess()
+    agent = make_agent(env)
+    history = fit(agent, env, epochs=30, batch_size=64, validation_data=env)
+    assert history.history["val_episode_return"][-1] > 2.9
+    results = agent.evaluate(env, batch_size=50, return_dict=True, verbose=0)
+    assert set(results) == {"episode_return", "episode_length"}
+    assert results["episode_return"] > 2.9
+    assert results["episode_length"] == 3
+    again = agent.evaluate(env, batch_size=50, return_dict=True, verbose=0)
+    assert results == again
+
+
+def test_history_has_the_values_of_the_iterations():
+    env = Guess()
+    agent = make_agent(env)
+    history = fit(agent, env, epochs=2, steps_per_epoch=3).history
+    assert set(history) == {
+        "loss",
+        "episode_return",
+        "episode_return_max",
+        "episode_length",
+        "elite_threshold",
+        "num_elites",
+        "epsilon",
+        "env_steps",
+    }
+    assert history["env_steps"] == [3 * 32 * 3, 6 * 32 * 3]
+    np.testing.assert_allclose(history["epsilon"], [1 / 3, 1 / 6])
+    assert history["episode_length"] == [3, 3]
+
+
+def test_iteration_plays_as_collect_does_before_it():
+    """Lag 0: played with the weights that the update starts from."""
+    env = Guess()
+    agent = make_agent(env)
+    agent.build_for(env.observation_space)
+    source_seen = []
+    for _ in range(3):
+        before = agent.policy.get_weights()
+        history = fit(agent, env, epochs=1, callbacks=[])
+        source_seen.append((before, history.history["episode_return"][0]))
+    twin = make_agent(env)
+    twin.build_for(env.observation_space)
+    for iteration, (before, expected) in enumerate(source_seen):
+        twin.policy.set_weights(before)
+        twin.iteration.assign(iteration)
+        source = twin._open(env, 32, {})
+        played = twin._player.play(
+            source, 32, prng.TRAINING_RESETS, epsilon=float(agent.epsilon)
+        )
+        assert played.returns.mean() == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("steps", [2, 3, 4])
+def test_results_do_not_depend_on_steps_per_execution(steps):
+    env = Guess()
+    one = make_agent(env)
+    fit(one, env, epochs=2, steps_per_epoch=6)
+    other = make_agent(env, steps_per_execution=steps)
+    history = fit(other, env, epochs=2, steps_per_epoch=6)
+    assert_same(weights(one), weights(other))
+    np.testing.assert_allclose(history.history["epsilon"], [1 / 6, 1 / 12])
+    assert int(other.iteration) == 12
+
+
+def test_compiled_traced_and_eager_agree():
+    env = Guess()
+    trained = []
+    for mode in ({}, {"jit_compile": False}, {"run_eagerly": True}):
+        agent = make_agent(env, **mode)
+        fit(agent, env, epochs=2)
+        trained.append(weights(agent))
+    for other in trained[1:]:
+        for one, two in zip(trained[0], other, strict=True):
+            np.testing.assert_allclose(one, two, rtol=1e-4, atol=1e-5)
+
+
+def test_second_fit_does_not_trace_again():
+    env, traces = Guess(), []
+
+    class Counting(Guess):
+        def observe(self, state):
+            traces.append(1)
+            return super().observe(state)
+
+    agent = make_agent(env)
+    fit(agent, Counting())
+    before = len(traces)
+    fit(agent, Counting())
+    fit(agent, Counting(), epochs=5, steps_per_epoch=2)
+    # Opening it checks it, which traces it; nothing else does.
+    checks = 2 * _traces_of_check(Counting, traces)
+    assert len(traces) == before + checks
+
+
+def _traces_of_check(env_class, traces):
+    before = len(traces)
+    envs.check(env_class())
+    found = len(traces) - before
+    del traces[before:]
+    return found
+
+
+def test_other_batch_size_and_other_environment_are_compiled_anew():
+    env = Guess()
+    agent = make_agent(env)
+    fit(agent, env, epochs=1, batch_size=8)
+    history = fit(agent, env, epochs=1, batch_size=16)
+    assert history.history["env_steps"] == [8 * 3 + 16 * 3]
+    history = fit(agent, Guess(max_episode_steps=2), epochs=1, batch_size=16)
+    assert history.history["episode_length"] == [2]
+
+
+def test_resumed_equals_uninterrupted(tmp_path):
+    env = Guess()
+    whole = make_agent(env)
+    fit(whole, env, epochs=6)
+    part = make_agent(env)
+    fit(part, env, epochs=2)
+    part.save(tmp_path / "agent.keras")
+    rest = keras.saving.load_model(tmp_path / "agent.keras")
+    fit(rest, env, epochs=6, initial_epoch=2)
+    assert_same(weights(whole), weights(rest))
+
+
+def test_explicit_choice_of_xla_is_kept_and_auto_saved_as_auto(tmp_path):
+    env = Guess()
+    for choice in ("auto", True, False):
+        agent = make_agent(env, jit_compile=choice)
+        fit(agent, env, epochs=1)
+        agent.save(tmp_path / "agent.keras")
+        loaded = keras.saving.load_model(tmp_path / "agent.keras")
+        assert loaded.get_compile_config()["jit_compile"] == choice
+        assert int(loaded.optimizer.iterations) == 1
+
+
+def test_policy_that_xla_cannot_compile_is_told_and_trained():
+    env = Guess()
+    agent = make_agent(env, layers=[OnHost()])
+    with pytest.warns(UserWarning, match="XLA cannot compile the policy"):
+        fit(agent, env, epochs=2)
+    assert int(agent.iteration) == 2
+
+
+@pytest.mark.parametrize("steps", [1, 4])
+def test_what_is_not_finite_is_raised_and_never_learned(steps):
+    env = Poisoned()
+    agent = make_agent(env, steps_per_execution=steps)
+    with pytest.raises(RuntimeError, match=r"not finite\. Environment Poisoned"):
+        fit(agent, env, epochs=100, steps_per_epoch=4)
+    assert all(np.all(np.isfinite(value)) for value in weights(agent))
+    assert int(agent.optimizer.iterations) < int(agent.iteration)
+    # And goes on elsewhere.
+    fit(agent, Guess(), epochs=1)
+
+
+def test_ids_with_an_in_graph_version_are_played_in_the_graph():
+    agent = cem.CEMAgent.from_env("CartPole-v1", hidden_units=(4,), seed=0)
+    agent.compile("adam")
+    in_graph = agent.collect("CartPole-v1", 20)
+    on_host = agent.collect("CartPole-v1", 20, engine="host")
+    again = agent.collect("CartPole-v1", 20, num_envs=5)
+    assert on_host.lengths.tolist() == again.lengths.tolist()
+    assert in_graph.lengths.tolist() != on_host.lengths.tolist()
+    assert in_graph.observations.dtype == on_host.observations.dtype
+    assert in_graph.actions.dtype == on_host.actions.dtype
+
+
+class Changing(Guess):
+    def transition(self, state, actions, seeds):
+        state, rewards, over = super().transition(state, actions, seeds)
+        goal = tf.cast(state.goal, tf.float32)
+        return GuessState(goal), rewards, over
+
+
+@pytest.mark.parametrize(
+    ("env", "options", "error", "message"),
+    [
+        ("LunarLander-v3", {"engine": "graph"}, ValueError, "LunarLander-v3"),
+        (lambda: None, {"engine": "graph"}, ValueError, "engine='graph'"),
+        ("CartPole-v1", {"engine": "gpu"}, ValueError, "engine='gpu'"),
+        (Guess(), {"engine": "host"}, ValueError, "engine='host'"),
+        (Guess(), {"num_envs": 4}, ValueError, "num_envs=4"),
+        (Guess(), {"max_episode_steps": 0}, ValueError, "max_episode_steps=0"),
+        (Guess(), {"batch_size": 10**12}, ValueError, "GiB"),
+        (Changing(), {}, ValueError, "goal"),
+        (envs.make("CliffWalking-v1"), {}, ValueError, "max_episode_steps"),
+        (envs.make("Pendulum-v1"), {}, ValueError, "action space"),
+    ],
+)
+def test_bad_input_is_refused(env, options, error, message):
+    agent = make_agent(Guess())
+    with pytest.raises(error, match=message):
+        fit(agent, env, **options)
+    assert int(agent.iteration) == 0

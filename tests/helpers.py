@@ -1,0 +1,126 @@
+"""Hand-made trajectories, agents for them, and iterations on them."""
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+import keras_cem as cem
+from keras_cem import spaces
+
+OBSERVATION = spaces.Box(-np.inf, np.inf, (3,))
+DISCRETE = spaces.Discrete(4, start=2)
+BOX = spaces.Box([-1.0, 0.0], [1.0, 6.0])
+
+# How Keras runs a step.
+EAGER = {"run_eagerly": True}
+TRACED = {"jit_compile": False}
+COMPILED = {"jit_compile": True}
+MODES = [EAGER, TRACED, COMPILED]
+
+
+def make_trajectories(action_space, returns, steps=6, seed=0):
+    """Random trajectories of random lengths with given returns."""
+    generator = np.random.default_rng(seed)
+    size = len(returns)
+    lengths = generator.integers(1, steps + 1, size)
+    mask = np.arange(steps) < lengths[:, None]
+    rewards = generator.normal(size=(size, steps))
+    rewards[:, 0] += returns - np.where(mask, rewards, 0).sum(axis=1)
+    if isinstance(action_space, spaces.Discrete):
+        first = action_space.start
+        actions = generator.integers(
+            first, first + action_space.n, (size, steps)
+        )
+    else:
+        actions = generator.uniform(
+            action_space.low,
+            action_space.high,
+            (size, steps, *action_space.shape),
+        )
+    return cem.Trajectories(
+        observations=generator.normal(
+            size=(size, steps, *OBSERVATION.shape)
+        ).astype(np.float32),
+        actions=actions.astype(action_space.dtype),
+        rewards=rewards.astype(np.float32),
+        mask=mask,
+        terminated=generator.uniform(size=size) < 0.5,
+    )
+
+
+def make_policy(action_space, **kwargs):
+    """Observations to tanh(x W + b) V + c."""
+    size = (
+        action_space.n
+        if isinstance(action_space, spaces.Discrete)
+        else action_space.shape[0]
+    )
+    return keras.Sequential(
+        [
+            keras.Input(OBSERVATION.shape),
+            keras.layers.Dense(
+                5,
+                activation="tanh",
+                kernel_initializer=keras.initializers.GlorotUniform(seed=1),
+                **kwargs,
+            ),
+            keras.layers.Dense(
+                size,
+                kernel_initializer=keras.initializers.GlorotUniform(seed=2),
+                **kwargs,
+            ),
+        ]
+    )
+
+
+def make_agent(
+    action_space, policy=None, *, optimizer=None, mode=EAGER, **kwargs
+):
+    """A compiled agent; by default of plain gradient descent, all w - grad."""
+    agent = cem.CEMAgent(
+        make_policy(action_space) if policy is None else policy,
+        action_space,
+        observation_space=OBSERVATION,
+        **{"seed": 0, **kwargs},
+    )
+    agent.compile(
+        keras.optimizers.SGD(1.0) if optimizer is None else optimizer, **mode
+    )
+    agent.optimizer.build(agent.trainable_variables)
+    return agent
+
+
+def improve(agent, *batches):
+    """Takes an iteration on each batch; returns what the last one reports."""
+    agent.make_train_function()
+    for batch in batches:
+        for metric in agent.train_metrics.all():
+            metric.reset_state()
+        batch = tf.nest.map_structure(tf.convert_to_tensor, batch)
+        agent.train_function(iter([batch]))
+    return {
+        metric.name: float(metric.result())
+        for metric in agent.train_metrics.all()
+    }
+
+
+def policy_weights(agent):
+    """All variables of the policy, as they are now."""
+    return [variable.numpy() for variable in agent.policy.variables]
+
+
+def learned_state(agent):
+    """All that an update of the weights changes."""
+    variables = [*agent.policy.variables, *agent.optimizer.variables]
+    return [np.copy(variable.numpy()) for variable in variables]
+
+
+def assert_equal(first, second):
+    """Asserts that two lists of arrays agree in every bit."""
+    for a, b in zip(first, second, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def differ(first, second):
+    """Whether two lists of arrays differ anywhere."""
+    return any(np.any(a != b) for a, b in zip(first, second, strict=True))

@@ -1,0 +1,158 @@
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from keras_cem import improvement
+
+
+def _model(learning_rate=1.0):
+    model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
+    model.compile(keras.optimizers.SGD(learning_rate, momentum=0.5))
+    model.optimizer.build(model.trainable_variables)
+    return model
+
+
+def _with_gradient(model, loss_of):
+    def function():
+        with tf.GradientTape() as tape:
+            loss = loss_of()
+        values = [variable.value for variable in model.trainable_variables]
+        return loss, tape.gradient(loss, values, unconnected_gradients="zero")
+
+    return function
+
+
+# Several steps
+
+
+@pytest.mark.parametrize("num_steps", [1, 2, 7])
+@pytest.mark.parametrize("jit_compile", [None, False, True])
+def test_descend_takes_steps_0_1_2_and_averages(num_steps, jit_compile):
+    taken = tf.Variable(tf.zeros(10, tf.int32))
+
+    def descend():
+        def step(number):
+            count = tf.reduce_sum(taken) + 1
+            taken.assign(
+                tf.tensor_scatter_nd_update(taken, [[number]], [count])
+            )
+            return tf.cast(number, tf.float32) ** 2
+
+        return improvement.descend(step, num_steps, [])
+
+    if jit_compile is not None:
+        descend = tf.function(descend, jit_compile=jit_compile)
+    expected = np.mean(np.arange(num_steps) ** 2)
+    assert float(descend()) == pytest.approx(expected)
+    # Each step found the sum of the entries before it: 1, 2, 4, 8, ...
+    assert taken.numpy()[:num_steps].tolist() == [
+        2**number for number in range(num_steps)
+    ]
+
+
+@pytest.mark.parametrize("jit_compile", [None, False, True])
+@pytest.mark.parametrize("bad", [0, 1, 2])
+def test_all_steps_are_taken_back_if_one_is_not_finite(bad, jit_compile):
+    weights = keras.Variable([3.0, 4.0])
+    taken = keras.Variable(0, dtype="int32", trainable=False)
+
+    def step(number):
+        weights.assign_add([1.0, 1.0])
+        taken.assign_add(1)
+        return tf.where(tf.equal(number, bad), np.nan, 1.0)
+
+    def descend():
+        return improvement.descend(step, 3, [weights])
+
+    if jit_compile is not None:
+        descend = tf.function(descend, jit_compile=jit_compile)
+    assert np.isnan(descend())
+    assert weights.numpy().tolist() == [3.0, 4.0]
+    # Those after it are not tried.
+    assert taken.numpy() == bad + 1
+
+
+def test_penalties_are_all_losses_of_a_model():
+    model = keras.Sequential(
+        [
+            keras.Input((2,)),
+            keras.layers.Dense(
+                2, kernel_regularizer=keras.regularizers.L2(0.5)
+            ),
+            keras.layers.Dense(
+                2, activity_regularizer=keras.regularizers.L1(2)
+            ),
+        ]
+    )
+    assert float(improvement.penalties(keras.Sequential())) == 0.0
+    x = np.ones((1, 2), np.float32)
+    outputs = model(x)
+    kernel = model.layers[0].kernel.numpy()
+    # Keras takes the mean over the batch of what outputs cost.
+    expected = 0.5 * np.sum(kernel**2) + 2 * np.sum(np.abs(outputs))
+    assert float(improvement.penalties(model)) == pytest.approx(expected)
+
+
+# One step
+
+
+@pytest.mark.parametrize("jit_compile", [None, False, True])
+def test_gradient_step_descends(jit_compile):
+    model = _model(learning_rate=0.5)
+    kernel, bias = model.trainable_variables
+    before = kernel.numpy()
+
+    def step():
+        return improvement.gradient_step(
+            model,
+            _with_gradient(
+                model,
+                lambda: tf.reduce_sum(kernel.value) * 3.0 + bias[0] * 2.0,
+            ),
+            model.trainable_variables,
+            [],
+        )
+
+    if jit_compile is not None:
+        step = tf.function(step, jit_compile=jit_compile)
+    assert float(step()) == pytest.approx(3 * before.sum(), rel=1e-6)
+    np.testing.assert_allclose(kernel.numpy(), before - 0.5 * 3, rtol=1e-6)
+    np.testing.assert_allclose(bias.numpy(), [-0.5 * 2], rtol=1e-6)
+    assert int(model.optimizer.iterations) == 1
+
+
+@pytest.mark.parametrize("jit_compile", [None, False, True])
+@pytest.mark.parametrize(
+    ("factor", "infinite"),
+    [(np.nan, "loss"), (np.inf, "loss"), (1.0, "gradient")],
+)
+def test_step_that_is_not_finite_is_withheld(jit_compile, factor, infinite):
+    model = _model()
+    kernel, _ = model.trainable_variables
+    counter = keras.Variable(5, dtype="int32", trainable=False)
+    before = [v.numpy() for v in (*model.variables, *model.optimizer.variables)]
+
+    def loss_of():
+        counter.assign_add(1)
+        if infinite == "loss":
+            return tf.reduce_sum(kernel.value) * factor
+        # sqrt has the value 0 and an infinite slope at 0.
+        return tf.reduce_sum(tf.sqrt(kernel.value - tf.identity(before[0])))
+
+    def step():
+        return improvement.gradient_step(
+            model,
+            _with_gradient(model, loss_of),
+            model.trainable_variables,
+            [counter],
+        )
+
+    if jit_compile is not None:
+        step = tf.function(step, jit_compile=jit_compile)
+    assert np.isnan(step())
+    for value, variable in zip(
+        before, (*model.variables, *model.optimizer.variables), strict=True
+    ):
+        np.testing.assert_array_equal(variable.numpy(), value)
+    assert counter.numpy() == 5

@@ -1,0 +1,81 @@
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from keras_cem import pairs
+
+
+def brute_force(lengths, elite_mask):
+    return [
+        (trajectory, step)
+        for trajectory in np.flatnonzero(elite_mask)
+        for step in range(lengths[trajectory])
+    ]
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_every_pair_is_located_in_order(seed):
+    numbers = np.random.default_rng(seed)
+    size = int(numbers.integers(1, 12))
+    lengths = numbers.integers(1, 7, size).astype(np.int32)
+    elite_mask = numbers.random(size) < 0.5
+    elite_mask[numbers.integers(size)] = True
+    found = pairs.ElitePairs(tf.constant(lengths), tf.constant(elite_mask))
+    expected = brute_force(lengths, elite_mask)
+    assert int(found.total) == len(expected)
+    trajectory, step = found.locate(tf.range(found.total))
+    located = zip(trajectory.numpy(), step.numpy(), strict=True)
+    assert list(located) == expected
+
+
+def test_no_elites_are_no_pairs():
+    found = pairs.ElitePairs(tf.constant([3, 2]), tf.constant([False, False]))
+    assert int(found.total) == 0
+
+
+@pytest.mark.parametrize("block_size", [None, 1, 3, 7, 100])
+@pytest.mark.parametrize("jit_compile", [False, True])
+def test_sums_do_not_depend_on_the_blocks(block_size, jit_compile):
+    values = tf.constant(np.random.default_rng(0).integers(0, 99, 7), tf.int32)
+
+    @tf.function(jit_compile=jit_compile)
+    def total(count):
+        def block(numbers, counts, first):
+            taken = tf.where(counts, tf.gather(values, numbers), 0)
+            return [tf.reduce_sum(taken), first]
+
+        like = [tf.constant(0), tf.constant(0.0)]
+        return pairs.accumulate(block, count, 7, like, block_size)
+
+    for count in range(1, 8):
+        summed, blocks_that_were_first = total(tf.constant(count))
+        assert int(summed) == values.numpy()[:count].sum()
+        assert float(blocks_that_were_first) == 1.0
+
+
+def test_last_block_is_filled_with_pairs_that_are_there():
+    seen = []
+
+    def block(numbers, counts, first):
+        del first
+        seen.append((numbers.numpy().tolist(), counts.numpy().tolist()))
+        return [tf.constant(0.0)]
+
+    pairs.accumulate(block, tf.constant(4), 9, [tf.constant(0.0)], 3)
+    assert seen == [
+        ([0, 1, 2], [True, True, True]),
+        ([3, 0, 1], [True, False, False]),
+    ]
+
+
+def test_draws_are_uniform_and_of_their_own_for_each_number():
+    found = pairs.ElitePairs(tf.constant([5]), tf.constant([True]))
+    key = (tf.constant(1, tf.uint32), tf.constant(2, tf.uint32))
+    first = found.draw(key, tf.constant(0), 10_000).numpy()
+    counts = np.bincount(first, minlength=5)
+    assert counts.sum() == 10_000
+    assert np.all(np.abs(counts - 2000) < 5 * np.sqrt(2000))
+    again = found.draw(key, tf.constant(0), 10_000).numpy()
+    other = found.draw(key, tf.constant(1), 10_000).numpy()
+    assert np.array_equal(first, again)
+    assert not np.array_equal(first, other)

@@ -1,0 +1,206 @@
+"""Rollouts inside of the compiled step."""
+
+from typing import NamedTuple
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from keras_cem import envs, heads, prng, spaces
+from keras_cem.rollouts.graph import GraphSource, storage_dtype
+
+SIZE, STEPS = 6, 9
+
+
+class CountState(NamedTuple):
+    left: tf.Tensor
+    total: tf.Tensor
+
+
+class Countdown(envs.Environment):
+    """Ends after 1 to 6 steps; the reward is the action."""
+
+    id = "Countdown-v0"
+    max_episode_steps = 5
+
+    @property
+    def observation_space(self):
+        return spaces.Box(-np.inf, np.inf, (2,))
+
+    @property
+    def action_space(self):
+        return spaces.Discrete(3, start=-1)
+
+    def initial(self, seeds):
+        left = 1 + tf.cast(seeds[0] % tf.constant(6, tf.uint32), tf.int32)
+        return CountState(left, tf.zeros_like(left, tf.float32))
+
+    def transition(self, state, actions, seeds):
+        rewards = tf.cast(actions, tf.float32)
+        left = state.left - 1
+        state = CountState(left, state.total + rewards)
+        return state, rewards, left <= 0
+
+    def observe(self, state):
+        return tf.stack([tf.cast(state.left, tf.float32), state.total], -1)
+
+
+def policy():
+    keras.utils.set_random_seed(0)
+    return keras.Sequential([keras.Input((2,)), keras.layers.Dense(3)])
+
+
+def play(mode="graph", first=0, size=SIZE, epsilon=0.5, iteration=4, **kwargs):
+    source = GraphSource(Countdown(), size, STEPS)
+    network, head = policy(), heads.for_space(Countdown().action_space)
+
+    def run():
+        played = source.play(
+            network,
+            head,
+            numbers=(7, prng.TRAINING_RESETS, iteration),
+            epsilon=epsilon,
+            first=first,
+            store_rewards=True,
+            **kwargs,
+        )
+        return played.to_trajectories(), played.returns, played.lengths
+
+    if mode == "eager":
+        return run()
+    return tf.function(run, jit_compile=mode == "compiled")()
+
+
+def brute_force(first=0, epsilon=0.5, iteration=4):
+    """One trajectory after the other, one step after the other."""
+    env, network = Countdown(), policy()
+    head = heads.for_space(env.action_space)
+    reset_key = prng.make_key(7, prng.TRAINING_RESETS, iteration)
+    explore_key = prng.make_key(7, prng.EXPLORATION, iteration)
+    episodes = []
+    for number in range(first, first + SIZE):
+        row = tf.constant([number], tf.uint32)
+        state = env.initial(prng.threefry2x32(reset_key, (row, 0 * row)))
+        episode = []
+        for step in range(STEPS):
+            counter = (row, tf.constant([step], tf.uint32))
+            seen = env.observe(state)
+            action = head.explore(network(seen), epsilon, explore_key, counter)
+            state, reward, over = env.transition(state, action, None)
+            episode.append((seen[0].numpy(), int(action[0]), float(reward[0])))
+            if bool(over[0]):
+                break
+        episodes.append(episode)
+    return episodes
+
+
+@pytest.mark.parametrize("mode", ["eager", "graph", "compiled"])
+def test_trajectories_equal_brute_force(mode):
+    played, returns, lengths = play(mode)
+    expected = brute_force()
+    assert lengths.numpy().tolist() == [len(episode) for episode in expected]
+    assert len(set(lengths.numpy())) > 1
+    for row, episode in enumerate(expected):
+        seen, actions, rewards = zip(*episode, strict=True)
+        length = len(episode)
+        np.testing.assert_array_equal(played.observations[row, :length], seen)
+        np.testing.assert_array_equal(played.actions[row, :length], actions)
+        np.testing.assert_array_equal(played.rewards[row, :length], rewards)
+        assert float(returns[row]) == sum(rewards)
+        assert played.mask[row].numpy().tolist() == [
+            step < length for step in range(STEPS)
+        ]
+    assert played.terminated.numpy().all()
+    assert played.actions.dtype == tf.int64
+
+
+def test_limit_truncates():
+    source = GraphSource(Countdown(), 20, 2)
+    head = heads.for_space(Countdown().action_space)
+    played = source.play(
+        policy(), head, numbers=(7, prng.TRAINING_RESETS, 0), epsilon=None
+    )
+    key = prng.make_key(7, prng.TRAINING_RESETS, 0)
+    rows = tf.cast(tf.range(20), tf.uint32)
+    left = Countdown().initial(prng.threefry2x32(key, (rows, 0 * rows))).left
+    assert played.lengths.numpy().tolist() == np.minimum(left, 2).tolist()
+    assert played.terminated.numpy().tolist() == (left <= 2).numpy().tolist()
+
+
+def test_a_trajectory_does_not_depend_on_the_others():
+    whole, _, _ = play(size=SIZE)
+    part, _, _ = play(size=2, first=3)
+    for of_whole, of_part in zip(whole, part, strict=True):
+        masked = whole.mask.numpy()[3:5]
+        of_whole, of_part = of_whole.numpy()[3:5], of_part.numpy()
+        if of_whole.shape[:2] == masked.shape:
+            of_whole, of_part = of_whole[masked], of_part[masked]
+        np.testing.assert_array_equal(of_whole, of_part)
+
+
+def test_iterations_play_other_numbers():
+    _, first, _ = play(iteration=1)
+    _, second, _ = play(iteration=2)
+    assert first.numpy().tolist() != second.numpy().tolist()
+
+
+def test_gather_finds_pairs_by_trajectory_and_step():
+    source = GraphSource(Countdown(), SIZE, STEPS)
+    head = heads.for_space(Countdown().action_space)
+    played = source.play(
+        policy(),
+        head,
+        numbers=(7, prng.TRAINING_RESETS, 4),
+        epsilon=0.5,
+        store_rewards=True,
+    )
+    batch = played.to_trajectories()
+    trajectory, step = tf.constant([5, 0, 3]), tf.constant([0, 0, 0])
+    observations, actions = played.gather(trajectory, step)
+    expected, expected_actions = batch.gather(trajectory, step)
+    np.testing.assert_array_equal(observations, expected)
+    np.testing.assert_array_equal(actions, expected_actions)
+
+
+@pytest.mark.parametrize("broken", ["reward", "observation"])
+def test_what_is_not_finite_is_noted_where_an_episode_goes_on(broken):
+    class Broken(Countdown):
+        after_the_end = False
+
+        def transition(self, state, actions, seeds):
+            state, rewards, over = super().transition(state, actions, seeds)
+            bad = state.left < 0 if self.after_the_end else state.left == 1
+            if broken == "reward":
+                rewards = tf.where(bad, float("nan"), rewards)
+            else:
+                total = tf.where(bad, float("inf"), state.total)
+                state = state._replace(total=total)
+            return state, rewards, over
+
+    for after_the_end in (False, True):
+        env = Broken()
+        env.after_the_end = after_the_end
+        played = GraphSource(env, 20, STEPS).play(
+            lambda x, training: tf.zeros((20, 3)),
+            heads.for_space(env.action_space),
+            numbers=(7, prng.TRAINING_RESETS, 0),
+            epsilon=None,
+        )
+        assert bool(played.finite) == after_the_end
+
+
+@pytest.mark.parametrize(
+    ("space", "name"),
+    [
+        (spaces.Discrete(2), "int8"),
+        (spaces.Discrete(128), "int8"),
+        (spaces.Discrete(129), "int16"),
+        (spaces.Discrete(2, start=127), "int16"),
+        (spaces.Discrete(2, start=-(2**20)), "int32"),
+        (spaces.Discrete(2, start=2**40), "int64"),
+        (spaces.Box(-1, 1, (2,), "float64"), "float64"),
+    ],
+)
+def test_actions_are_stored_in_the_smallest_type(space, name):
+    assert storage_dtype(space) == np.dtype(name)

@@ -1,0 +1,120 @@
+import re
+
+import numpy as np
+import pytest
+
+from keras_cem import spaces
+from keras_cem.rollouts.observations import (
+    ObservationBuffer,
+    ObservationError,
+    take,
+)
+
+PAIR = spaces.Box(-10.0, 10.0, (2,), "float32")
+
+
+def test_write_takes_one_row_and_copies_it():
+    buffer = ObservationBuffer(PAIR, 3)
+    observation = np.array([1.0, 2.0], np.float32)
+    buffer.write(1, observation)
+    observation[:] = 9.0
+    np.testing.assert_array_equal(buffer.leaves[0], [[0, 0], [1, 2], [0, 0]])
+    assert buffer.leaves[0].dtype == np.float32
+
+
+def test_write_all_takes_all_rows_and_copies_them():
+    buffer = ObservationBuffer(PAIR, 2)
+    observations = np.array([[1, 2], [3, 4]], np.float32)
+    buffer.write_all(observations)
+    observations[:] = 9.0
+    np.testing.assert_array_equal(buffer.leaves[0], [[1, 2], [3, 4]])
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        np.array([0.5, 2.0], np.float64),  # what many environments return
+        np.array([0.5, 2.0], np.float16),
+        [0.5, 2.0],
+        (np.float64(0.5), 2),
+    ],
+    ids=["float64", "float16", "list", "tuple"],
+)
+def test_write_casts_floats_of_other_widths(value):
+    buffer = ObservationBuffer(PAIR, 1)
+    buffer.write(0, value)
+    np.testing.assert_array_equal(buffer.leaves[0], [[0.5, 2.0]])
+
+
+@pytest.mark.parametrize("value", [2, np.int64(2), np.int32(2), np.array(2)])
+def test_write_takes_integers_of_a_discrete_space(value):
+    buffer = ObservationBuffer(spaces.Discrete(5), 2)
+    buffer.write(1, value)
+    np.testing.assert_array_equal(buffer.leaves[0], [0, 2])
+    assert buffer.leaves[0].dtype == np.int64
+
+
+@pytest.mark.parametrize(
+    ("space", "value", "received"),
+    [
+        (PAIR, np.zeros(3, np.float32), "shape=(3,), dtype=float32"),
+        (PAIR, np.zeros((1, 2), np.float32), "shape=(1, 2), dtype=float32"),
+        (PAIR, np.float32(1), "shape=(), dtype=float32"),
+        (PAIR, np.zeros(2, complex), "shape=(2,), dtype=complex128"),
+        (PAIR, np.array([1.0, None]), "shape=(2,), dtype=object"),
+        (PAIR, None, "shape=(), dtype=object"),
+        (PAIR, {"position": 1.0}, "shape=(), dtype=object"),
+        (PAIR, "left", "shape=(), dtype=<U4"),
+        (
+            spaces.Box(0, 255, (2,), "uint8"),
+            np.zeros(2, np.float32),
+            "shape=(2,), dtype=float32",
+        ),
+        (
+            spaces.Box(0, 255, (2,), "uint8"),
+            np.zeros(2, np.int64),
+            "shape=(2,), dtype=int64",
+        ),
+        (spaces.Discrete(5), 2.0, "shape=(), dtype=float64"),
+        (spaces.Discrete(5), [2], "shape=(1,), dtype=int64"),
+    ],
+)
+def test_write_refuses_what_does_not_fit(space, value, received):
+    buffer = ObservationBuffer(space, 1)
+    expected = f"shape {space.shape} and dtype {space.dtype.name}"
+    with pytest.raises(ObservationError, match=re.escape(expected)) as error:
+        buffer.write(0, value)
+    assert str(error.value).endswith(f"Received: {received}")
+
+
+def test_write_refuses_lists_of_unequal_length():
+    with pytest.raises(ValueError, match="inhomogeneous shape"):
+        ObservationBuffer(PAIR, 1).write(0, [[1.0], [1.0, 2.0]])
+
+
+def test_write_all_refuses_another_number_of_rows():
+    buffer = ObservationBuffer(PAIR, 2)
+    with pytest.raises(ObservationError, match=re.escape("shape=(3, 2)")):
+        buffer.write_all(np.zeros((3, 2), np.float32))
+
+
+def test_not_finite_names_the_slots_asked_for():
+    buffer = ObservationBuffer(PAIR, 4)
+    buffer.leaves[0][1, 0] = np.nan
+    buffer.leaves[0][3, 1] = -np.inf
+    np.testing.assert_array_equal(buffer.not_finite(np.arange(4)), [1, 3])
+    np.testing.assert_array_equal(buffer.not_finite(np.array([0, 3])), [3])
+    assert buffer.not_finite(np.array([0, 2])).size == 0
+    assert buffer.not_finite(np.array([], int)).size == 0
+
+
+def test_not_finite_passes_integers():
+    buffer = ObservationBuffer(spaces.Discrete(5), 2)
+    assert buffer.not_finite(np.arange(2)).size == 0
+
+
+def test_take_gives_rows_of_each_leaf():
+    leaves = [np.array([1, 2, 3]), np.array([[1, 2], [3, 4], [5, 6]])]
+    first, second = take(leaves, np.array([2, 0]))
+    np.testing.assert_array_equal(first, [3, 1])
+    np.testing.assert_array_equal(second, [[5, 6], [1, 2]])

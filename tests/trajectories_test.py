@@ -1,0 +1,48 @@
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from keras_cem import Trajectories
+
+# Three episodes of 2, 3 and 1 steps; what is padded must not count.
+MASK = np.array([[1, 1, 0], [1, 1, 1], [1, 0, 0]], bool)
+REWARDS = np.array([[1, 2, np.nan], [3, -4, 5], [6, 1e30, np.inf]], np.float32)
+
+
+def _trajectories(convert):
+    return Trajectories(
+        observations=convert(np.zeros((3, 3, 4), np.float32)),
+        actions=convert(np.zeros((3, 3), np.int64)),
+        rewards=convert(REWARDS),
+        mask=convert(MASK),
+        terminated=convert(np.array([True, False, True])),
+    )
+
+
+@pytest.mark.parametrize("convert", [np.asarray, tf.constant])
+def test_returns_are_sums_of_real_rewards(convert):
+    returns = _trajectories(convert).returns
+    assert returns.dtype == np.float32
+    np.testing.assert_array_equal(returns, [3, 4, 6])
+
+
+@pytest.mark.parametrize("convert", [np.asarray, tf.constant])
+def test_lengths_are_numbers_of_real_steps(convert):
+    lengths = _trajectories(convert).lengths
+    assert lengths.dtype == np.int32
+    np.testing.assert_array_equal(lengths, [2, 3, 1])
+
+
+def test_numpy_stays_numpy_and_tensors_stay_tensors():
+    arrays, tensors = _trajectories(np.asarray), _trajectories(tf.constant)
+    assert isinstance(arrays.returns, np.ndarray)
+    assert isinstance(arrays.lengths, np.ndarray)
+    assert tf.is_tensor(tensors.returns)
+    assert tf.is_tensor(tensors.lengths)
+
+
+def test_trajectories_pass_through_a_compiled_function():
+    returns = tf.function(lambda data: data.returns, jit_compile=True)
+    np.testing.assert_array_equal(
+        returns(_trajectories(tf.constant)), [3, 4, 6]
+    )
