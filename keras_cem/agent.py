@@ -209,10 +209,12 @@ class CEMAgent(EnvironmentFit):
         # A call, not `build`, which would leave a subclassed policy without
         # weights, with a warning only (keras 3.15, layer.py).
         outputs = self(observation_space.pack(batch))
-        if not tf.is_tensor(outputs):
+        is_tensor = tf.is_tensor(outputs)
+        if not (is_tensor and outputs.dtype.is_floating):
+            returned = outputs.dtype.name if is_tensor else type(outputs)
             raise ValueError(
-                "`policy` must return one tensor. Received: policy="
-                f"{self.policy.name!r}, which returned {type(outputs).__name__}"
+                "`policy` must return one tensor of floats. Received: policy="
+                f"{self.policy.name!r}, which returned {returned}"
             )
         expected = (2, *self.head.output_shape)
         if tuple(outputs.shape) != expected:

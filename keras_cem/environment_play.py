@@ -48,6 +48,9 @@ class EnvironmentPlay(keras.Model):
     ) -> Trajectories:
         """Plays whole episodes and returns them, learning nothing.
 
+        Two calls of an agent that did not learn in between play the same
+        episodes, unless `seed` is another.
+
         Args:
             env: An environment as in `fit`.
             batch_size: How many episodes. Defaults to `64`.

@@ -28,6 +28,16 @@ HEADS = pytest.mark.parametrize("action_space", [DISCRETE, BOX], ids=repr)
 EAGER_AND_COMPILED = pytest.mark.parametrize(
     "mode", [EAGER, COMPILED], ids=["eager", "compiled"]
 )
+EAGER_AND_TRACED = pytest.mark.parametrize(
+    "mode", [EAGER, TRACED], ids=["eager", "traced"]
+)
+# XLA compiles for seconds. What differs between modes shows with one head, and
+# `test_eager_traced_and_compiled_updates_agree` compares them with both.
+HEADS_AND_MODES = pytest.mark.parametrize(
+    ("action_space", "mode"),
+    [(DISCRETE, EAGER), (BOX, EAGER), (BOX, TRACED), (DISCRETE, COMPILED)],
+    ids=["discrete", "box", "box-traced", "discrete-compiled"],
+)
 IN_EACH_MODE = pytest.mark.parametrize(
     "mode", MODES, ids=["eager", "traced", "compiled"]
 )
@@ -87,6 +97,11 @@ def _central_difference(function, weights, step=1e-6):
     return gradient
 
 
+def _momentum():
+    """With slots, yet soon compiled."""
+    return keras.optimizers.SGD(0.1, momentum=0.9)
+
+
 # Elites
 
 
@@ -106,7 +121,7 @@ def test_elite_threshold_equals_numpy_quantile(quantile):
         assert sure <= logs["num_elites"] <= sure + np.sum(close)
 
 
-@IN_EACH_MODE
+@EAGER_AND_TRACED
 def test_logs_describe_the_trajectories(mode):
     data = make_trajectories(DISCRETE, RETURNS)
     agent = make_agent(DISCRETE, mode=mode, epsilon=0.25)
@@ -157,7 +172,7 @@ def test_ties_with_the_threshold(returns, strict, auto, inclusive):
     assert _ties(returns, "inclusive") == inclusive
 
 
-@IN_EACH_MODE
+@EAGER_AND_COMPILED
 def test_without_elites_nothing_is_learned(mode):
     policy = keras.Sequential(
         [
@@ -167,7 +182,7 @@ def test_without_elites_nothing_is_learned(mode):
             keras.layers.Dense(4, kernel_regularizer="l2"),
         ]
     )
-    agent = make_agent(DISCRETE, policy, optimizer="adam", mode=mode)
+    agent = make_agent(DISCRETE, policy, optimizer=_momentum(), mode=mode)
     improve(agent, make_trajectories(DISCRETE, RETURNS))
     before = learned_state(agent)
     equal = make_trajectories(DISCRETE, np.zeros(5), steps=1)
@@ -199,8 +214,7 @@ def test_loss_equals_brute_force(action_space, normalization):
         assert improve(agent, data)["loss"] == pytest.approx(expected, rel=1e-5)
 
 
-@HEADS
-@IN_EACH_MODE
+@HEADS_AND_MODES
 def test_gradient_equals_central_difference(action_space, mode):
     agent = make_agent(action_space, mode=mode)
     data = make_trajectories(action_space, RETURNS)
@@ -263,7 +277,7 @@ class Charge(keras.layers.Layer):
         return inputs
 
 
-@EAGER_AND_COMPILED
+@EAGER_AND_TRACED
 def test_regularisation_is_added_once(mode):
     plain = make_agent(DISCRETE)
     policy = make_policy(
@@ -311,13 +325,12 @@ def _spoil(data):
     )
 
 
-@HEADS
-@IN_EACH_MODE
+@HEADS_AND_MODES
 def test_garbage_in_what_is_not_elite_changes_no_bit(action_space, mode):
     data = make_trajectories(action_space, RETURNS)
     agent = make_agent(
         action_space,
-        optimizer=keras.optimizers.SGD(0.1, momentum=0.9),
+        optimizer=_momentum(),
         mode=mode,
     )
     variables = [*agent.variables, *agent.optimizer.variables]
@@ -339,9 +352,13 @@ def test_eager_traced_and_compiled_updates_agree(action_space):
     ]
     results = []
     for mode in MODES:
+        policy = make_policy(
+            action_space, kernel_regularizer=keras.regularizers.L2(0.1)
+        )
         agent = make_agent(
             action_space,
-            optimizer=keras.optimizers.Adam(0.01),
+            policy,
+            optimizer=_momentum(),
             mode=mode,
             gradient_steps=3,
             minibatch_size=8,
@@ -354,7 +371,7 @@ def test_eager_traced_and_compiled_updates_agree(action_space):
             np.testing.assert_allclose(got, expected, rtol=1e-3, atol=1e-4)
 
 
-@pytest.mark.parametrize("mode", [EAGER, TRACED], ids=["eager", "traced"])
+@EAGER_AND_TRACED
 def test_an_update_is_computed_on_the_elite_pairs_alone(mode):
     """At q = 0.9 there are fewer of them than at q = 0.5, and fewer to pay."""
     data = make_trajectories(DISCRETE, np.arange(40.0))
@@ -447,7 +464,7 @@ def _spied_agent(mode):
     return agent, seen
 
 
-@pytest.mark.parametrize("mode", [EAGER, TRACED], ids=["eager", "traced"])
+@EAGER_AND_TRACED
 def test_training_is_true_in_the_update_alone(mode):
     agent, seen = _spied_agent(mode)
     agent.collect("ToySeeded-v0", 4, epsilon=0.5)
@@ -503,8 +520,9 @@ def test_update_moves_statistics_of_batch_normalisation(mode):
 # Several gradient steps
 
 
-@pytest.mark.parametrize("minibatch_size", [None, 4])
-@EAGER_AND_COMPILED
+@pytest.mark.parametrize(
+    ("minibatch_size", "mode"), [(None, EAGER), (4, EAGER), (4, TRACED)]
+)
 def test_gradient_steps_are_optimizer_steps(minibatch_size, mode):
     agent = make_agent(
         DISCRETE, gradient_steps=5, minibatch_size=minibatch_size, mode=mode
@@ -585,8 +603,10 @@ class Spoil(keras.layers.Layer):
         return inputs + tf.sqrt(inputs - tf.stop_gradient(inputs))
 
 
-@pytest.mark.parametrize("spoiled", ["loss", "gradient"])
-@EAGER_AND_COMPILED
+@pytest.mark.parametrize(
+    ("spoiled", "mode"),
+    [("loss", EAGER), ("gradient", EAGER), ("gradient", TRACED)],
+)
 def test_loss_or_gradient_that_is_not_finite_is_withheld(spoiled, mode):
     policy = keras.Sequential(
         [
@@ -597,7 +617,7 @@ def test_loss_or_gradient_that_is_not_finite_is_withheld(spoiled, mode):
         ]
     )
     agent = cem.CEMAgent(policy, spaces.Discrete(3), elite_quantile=0.5, seed=0)
-    agent.compile("adam", **mode)
+    agent.compile(_momentum(), **mode)
     agent.evaluate("ToySeeded-v0", batch_size=2, verbose=0)
     agent.optimizer.build(agent.trainable_variables)
     before = learned_state(agent)
@@ -609,7 +629,7 @@ def test_loss_or_gradient_that_is_not_finite_is_withheld(spoiled, mode):
     agent.evaluate("ToySeeded-v0", batch_size=2, verbose=0)
 
 
-@EAGER_AND_COMPILED
+@EAGER_AND_TRACED
 def test_all_gradient_steps_are_taken_back_if_one_is_not_finite(mode):
     """The first step is finite; it makes weights of which the loss is not."""
     agent = make_agent(
@@ -726,7 +746,7 @@ class Subclassed(keras.Model):
 def test_policy_that_is_not_built_is_built_by_the_first_environment(make):
     policy = make()
     agent = cem.CEMAgent(policy, spaces.Discrete(3), elite_quantile=0.5, seed=0)
-    agent.compile("adam")
+    agent.compile("adam", run_eagerly=True)
     agent.fit("ToySeeded-v0", batch_size=4, verbose=0)
     assert [tuple(weight.shape) for weight in policy.weights] == [(2, 3), (3,)]
     assert agent.act(np.zeros(2, np.float32)) in (0, 1, 2)

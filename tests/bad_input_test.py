@@ -263,7 +263,18 @@ def test_policy_that_returns_several_outputs_is_refused():
     outputs = [keras.layers.Dense(4)(inputs), keras.layers.Dense(4)(inputs)]
     with pytest.raises(ValueError, match="`policy` must return one") as error:
         _agent(keras.Model(inputs, outputs), observation_space=OBSERVATION)
-    assert "which returned list" in str(error.value)
+    assert "which returned <class 'list'>" in str(error.value)
+
+
+def test_policy_that_returns_integers_is_refused():
+    class Choose(keras.layers.Layer):
+        def call(self, inputs):
+            return keras.ops.argsort(inputs)
+
+    with pytest.raises(ValueError, match="`policy` must return one") as error:
+        _agent(Choose(), spaces.Discrete(3), observation_space=OBSERVATION)
+    assert "Received: policy='choose'" in str(error.value)
+    assert "which returned int32" in str(error.value)
 
 
 def test_policy_that_does_not_take_the_observations_is_refused():

@@ -7,8 +7,8 @@ from keras_cem.callbacks import EpsilonDecay, StopOnEpisodeReturn
 from tests import toy_envs
 from tests.helpers import DISCRETE, make_policy
 
-ENV = "ToySeeded-v0"
-BOX_ENV = "ToyEcho-v0"
+# Episodes of one step, with actions of a Box.
+ENV = "ToyEcho-v0"
 
 schedules = keras.optimizers.schedules
 
@@ -112,17 +112,15 @@ def test_epsilon_does_not_fall_below_the_minimum():
 
 
 def test_epsilon_of_a_box_may_exceed_1():
-    agent = _agent(BOX_ENV)
-    got = _epsilons(
-        agent, EpsilonDecay(lambda step: 3.0), env=BOX_ENV, epochs=1
-    )
+    agent = _agent()
+    got = _epsilons(agent, EpsilonDecay(lambda step: 3.0), epochs=1)
     assert got == [3.0]
 
 
 def test_a_schedule_out_of_range_is_an_error_before_anything_is_played():
-    agent = _agent()
+    agent = _agent("ToySeeded-v0")
     with pytest.raises(ValueError, match=r"must be in \[0, 1\]") as error:
-        _fit(agent, EpsilonDecay(lambda step: 1.5))
+        _fit(agent, EpsilonDecay(lambda step: 1.5), env="ToySeeded-v0")
     assert "Received: epsilon=1.5" in str(error.value)
     assert int(agent.iteration) == 0
 
@@ -208,7 +206,7 @@ def test_schedule_that_cannot_be_called_is_refused():
 # StopOnEpisodeReturn
 
 
-class Fixed(toy_envs.Seeded):
+class Fixed(toy_envs.Echo):
     """One step worth 5."""
 
     def step(self, action):

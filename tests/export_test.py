@@ -157,10 +157,7 @@ def test_inputs_have_name_and_dtype_of_the_space(exported):
 
 
 @pytest.mark.parametrize(
-    "exported",
-    [("int64", "discrete"), ("float64", "float64_box")],
-    ids="-".join,
-    indirect=True,
+    "exported", [("int64", "discrete")], ids="-".join, indirect=True
 )
 def test_policy_acts_the_same_where_keras_cannot_be_imported(
     exported, tmp_path

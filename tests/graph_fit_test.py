@@ -243,7 +243,9 @@ def test_policy_that_xla_cannot_compile_is_told_and_trained():
 def test_what_is_not_finite_is_raised_and_never_learned(steps):
     env = Poisoned()
     agent = make_agent(env, steps_per_execution=steps)
-    with pytest.raises(RuntimeError, match=r"not finite\. Environment Poisoned"):
+    with pytest.raises(
+        RuntimeError, match=r"not finite\. Environment Poisoned"
+    ):
         fit(agent, env, epochs=100, steps_per_epoch=4)
     assert all(np.all(np.isfinite(value)) for value in weights(agent))
     assert int(agent.optimizer.iterations) < int(agent.iteration)

@@ -58,7 +58,7 @@ def _new_agent():
         minibatch_size=7,
         seed=3,
     )
-    agent.compile(keras.optimizers.Adam(0.01))
+    agent.compile(keras.optimizers.Adam(0.01), run_eagerly=True)
     return agent
 
 

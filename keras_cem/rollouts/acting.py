@@ -8,6 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_cem import heads, prng, spaces
+from keras_cem.rollouts.lending import lend
 
 # What XLA raises at the first call of what it cannot compile.
 _NOT_COMPILABLE = (
@@ -89,10 +90,11 @@ class Actor:
                 for leaf in observation_space.leaves
             ],
             tf.TensorSpec((2, num_envs), tf.int32),
-            tf.TensorSpec((), tf.float32),
-            tf.TensorSpec((3,), tf.int64),
         ]
-        self._function = self._compile() if compiled else self._eager
+        # Variables, for each argument makes a call longer.
+        self._epsilon = tf.Variable(0.0, trainable=False)
+        self._numbers = tf.Variable(tf.zeros(3, tf.int64), trainable=False)
+        self._function = self._compile() if compiled else self._act
 
     def bind(
         self, epsilon: float, seed: int, stream: int, iteration: int
@@ -101,24 +103,26 @@ class Actor:
     ]:
         """Returns the policy of one iteration, as `HostSource.collect` wants.
 
+        It is good until the next call.
+
         Args:
             epsilon: How much to explore.
             seed: The agent's seed.
             stream: What the numbers are for, a constant of `prng`.
             iteration: Which iteration's numbers to draw.
         """
-        exploration = tf.constant(epsilon, tf.float32)
-        numbers = tf.constant([seed, stream, iteration], tf.int64)
+        self._epsilon.assign(epsilon)
+        self._numbers.assign([seed, stream, iteration])
         function = self._function
 
         def act(
             observations: list[np.ndarray], counter: np.ndarray
         ) -> tuple[list[np.ndarray], np.ndarray]:
             *actions, finite = function(
-                *map(tf.convert_to_tensor, observations),
-                tf.convert_to_tensor(counter),
-                exploration,
-                numbers,
+                # As traced: given flat, they would be tried as structured
+                # first, which takes 30 times as long to fail as to call.
+                [lend(leaf) for leaf in observations],
+                lend(counter),
             )
             return [leaf.numpy() for leaf in actions], finite.numpy()
 
@@ -139,20 +143,15 @@ class Actor:
         )
         return function.get_concrete_function(*self._signature)
 
-    def _eager(self, *inputs: Any) -> list[tf.Tensor]:
-        *observations, counter, epsilon, numbers = inputs
-        return self._act(observations, counter, epsilon, numbers)
-
-    def _zeros(self) -> list[tf.Tensor]:
-        specs = tf.nest.flatten(self._signature)
-        return [tf.zeros(spec.shape, spec.dtype) for spec in specs]
+    def _zeros(self) -> list[Any]:
+        return tf.nest.map_structure(
+            lambda spec: tf.zeros(spec.shape, spec.dtype), self._signature
+        )
 
     def _act(
         self,
         observations: list[tf.Tensor],
         counter: tf.Tensor,
-        epsilon: tf.Tensor,
-        numbers: tf.Tensor,
     ) -> list[tf.Tensor]:
         outputs = self._policy(self._space.pack(observations), training=False)
         finite = tf.reduce_all(
@@ -161,9 +160,10 @@ class Actor:
         )
         if self._explore:
             words = tf.cast(counter, tf.uint32)
-            key = prng.make_key(numbers[0], numbers[1], numbers[2])
+            seed, stream, iteration = tf.unstack(self._numbers)
+            key = prng.make_key(seed, stream, iteration)
             actions = self._head.explore(
-                outputs, epsilon, key, (words[0], words[1])
+                outputs, self._epsilon.value(), key, (words[0], words[1])
             )
         else:
             actions = self._head.greedy(outputs)

@@ -50,9 +50,11 @@ class OnDemand:
             pulled += 1
         if not pulled:
             raise StopIteration
-        logs = self._inner(self._collect() for _ in range(pulled))
-        if self._check is not None:
-            self._check(logs)
+        for _ in range(pulled):
+            # One at a time, so that nothing is learned after a failed check.
+            logs = self._inner(iter([self._collect()]))
+            if self._check is not None:
+                self._check(logs)
         return logs
 
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from keras_cem import spaces
-from keras_cem.rollouts.observations import take
+from keras_cem.rollouts import lending
 from keras_cem.rollouts.slots import SlotError, Slots
 from keras_cem.trajectories import Trajectories
 
@@ -85,6 +85,7 @@ class _Collection:
     ):
         self._source = source
         self._slots = source.slots
+        self._num_slots = source.slots.num_envs
         self._act = act
         self._seeds = seeds
         self._first = first
@@ -98,8 +99,9 @@ class _Collection:
         self._lengths = np.zeros(size, np.int32)
         self._terminated = np.zeros(size, bool)
         # Trajectory and step of each slot.
-        self._counter = np.zeros((2, self._slots.num_envs), np.int32)
-        self._live = np.zeros(0, np.int64)
+        self._counter = lending.zeros((2, self._slots.num_envs), np.int32)
+        self._shift = np.array([[first], [0]], np.int32)
+        self._go_on_with(np.zeros(0, np.int64))
 
     def run(self) -> Trajectories:
         self._slots.begin()
@@ -108,9 +110,18 @@ class _Collection:
             over = self._step()
             if over.any():
                 free = self._live[over]
-                self._live = self._live[~over]
+                self._go_on_with(self._live[~over])
                 self._start(free)
         return self._result()
+
+    def _go_on_with(self, live: np.ndarray) -> None:
+        """Plays in these slots from now on."""
+        self._live = live
+        begin = self._counter[0, live] * self._steps
+        self._rows = begin + self._counter[1, live]
+        self._last_rows = begin + self._steps - 1
+        # Where all slots play, rows need not be picked out of arrays.
+        self._picked = slice(None) if len(live) == self._num_slots else live
 
     def _start(self, free: np.ndarray) -> None:
         """Gives the next trajectories to free slots."""
@@ -129,42 +140,46 @@ class _Collection:
         except SlotError as error:
             self._fail(error, begin)
         self._check_observations(free)
-        self._live = np.sort(np.concatenate([self._live, free]))
+        self._go_on_with(np.sort(np.concatenate([self._live, free])))
 
     def _step(self) -> np.ndarray:
-        """Steps the live slots; returns which of them are done."""
-        live, counter = self._live, self._counter
+        """Steps the live slots; returns which of them are done.
+
+        Each operation on arrays is paid once a step of all slots: this is what
+        `benchmarks/host_rollout.py` measures.
+        """
+        live, rows, picked = self._live, self._rows, self._picked
         observations = self._slots.observations.leaves
-        numbers = counter
-        if self._first:
-            numbers = counter + np.array([[self._first], [0]], np.int32)
-        actions, finite = self._act(observations, numbers)
-        if not finite[live].all():
+        counter = self._counter
+        actions, finite = self._act(
+            observations, counter + self._shift if self._first else counter
+        )
+        if not finite.all() and not finite[live].all():
             self._complain("the policy's outputs are", live[~finite[live]][0])
-        rows = counter[0, live] * self._steps + counter[1, live]
-        for stored, leaf in zip(
-            self._observations, take(observations, live), strict=True
-        ):
-            stored[rows] = leaf
-        for stored, leaf in zip(
-            self._actions, take(actions, live), strict=True
-        ):
-            stored[rows] = leaf
+        for stored, leaf in zip(self._observations, observations, strict=True):
+            stored[rows] = leaf[picked]
+        for stored, leaf in zip(self._actions, actions, strict=True):
+            stored[rows] = leaf[picked]
         try:
             rewards, terminated, truncated = self._slots.step(live, actions)
         except SlotError as error:
             self._fail(error, counter[0, live[0]])
-        bad = ~np.isfinite(rewards)
-        if bad.any():
-            value = rewards[bad][0]
-            self._complain(f"the reward is {value},", live[bad][0])
+        fine = np.isfinite(rewards)
+        if not fine.all():
+            value = rewards[~fine][0]
+            self._complain(f"the reward is {value},", live[~fine][0])
         self._rewards[rows] = rewards
-        counter[1, live] += 1
-        over = terminated | truncated | (counter[1, live] == self._steps)
-        self._check_observations(live[~over])
-        ended = counter[0, live[over]]
-        self._lengths[ended] = counter[1, live[over]]
-        self._terminated[ended] = terminated[over]
+        over = terminated | truncated | (rows == self._last_rows)
+        self._rows = rows + 1
+        # Those of slots that nobody plays in count on, and mean nothing.
+        counter[1] += 1
+        if over.any():
+            self._check_observations(live[~over])
+            ended = counter[0, live[over]]
+            self._lengths[ended] = counter[1, live[over]]
+            self._terminated[ended] = terminated[over]
+        else:
+            self._check_observations(live)
         return over
 
     def _result(self) -> Trajectories:

@@ -1,11 +1,11 @@
 """Buffers for one observation a sub-environment, checked as they are filled."""
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from keras_cem import spaces
+from keras_cem.rollouts import lending
 
 
 class ObservationError(ValueError):
@@ -26,9 +26,12 @@ class ObservationBuffer:
     def __init__(self, space: spaces.Space, num_envs: int):
         self._space = space
         self.leaves = [
-            np.zeros((num_envs, *leaf.shape), leaf.dtype)
+            lending.zeros((num_envs, *leaf.shape), leaf.dtype)
             for leaf in space.leaves
         ]
+        single = isinstance(space, spaces.Box)
+        self._shape = space.shape if single else None
+        self._dtype = space.dtype if single else None
         self._floats = [
             array
             for array in self.leaves
@@ -37,6 +40,14 @@ class ObservationBuffer:
 
     def write(self, slot: int, observation: Any) -> None:
         """Takes over one sub-environment's observation."""
+        if (
+            type(observation) is np.ndarray
+            and observation.shape == self._shape
+            and observation.dtype == self._dtype
+        ):
+            # The usual case, once a step: a single array as it should be.
+            self.leaves[0][slot] = observation
+            return
         values = self._space.flatten(observation)
         for array, leaf, value in zip(
             self.leaves, self._space.leaves, values, strict=True
@@ -59,15 +70,12 @@ class ObservationBuffer:
         """Returns which of `slots` hold a NaN or an infinity."""
         bad = np.zeros(len(slots), bool)
         for array in self._floats:
+            if np.isfinite(array).all():
+                continue
             finite = np.isfinite(array[slots])
             if not finite.all():
                 bad |= ~finite.reshape(len(slots), -1).all(axis=1)
         return slots[bad]
-
-
-def take(leaves: Sequence[np.ndarray], slots: np.ndarray) -> list[np.ndarray]:
-    """Returns the rows `slots` of each leaf."""
-    return [leaf[slots] for leaf in leaves]
 
 
 def _check(

@@ -445,9 +445,10 @@ def test_reward_that_is_no_number(reward):
     assert "trajectory 0, step 1." in str(error)
 
 
-def test_reward_of_none_is_not_finite():
+def test_reward_of_none_is_refused():
     error = complain_about(lambda: None, "reward")
-    assert "the reward is nan, not finite." in str(error)
+    assert "not 'NoneType'" in str(error)
+    assert "sub-environment" in str(error)
 
 
 def test_source_is_usable_after_a_failure():

