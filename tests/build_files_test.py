@@ -28,6 +28,7 @@ LAYERS = (
         "heads",
         "improvement",
         "networks",
+        "pairs",
         "plots",
         "prng",
         "schedules",
@@ -40,8 +41,10 @@ LAYERS = (
     (
         "agent",
         "environment_fit",
+        "environment_functions",
         "environment_play",
         "export",
+        "graph_steps",
         "metrics",
         "player",
     ),

@@ -20,7 +20,9 @@ from collections.abc import Iterator
 DISTRIBUTIONS = {
     "absl": "absl-py",
     "gymnasium": "gymnasium",
+    "gymnax": "gymnax",
     "h5py": "h5py",
+    "jax": "jax",
     "keras": "keras",
     "matplotlib": "matplotlib",
     "numpy": "numpy",
@@ -29,9 +31,9 @@ DISTRIBUTIONS = {
     "tensorflow": "tensorflow",
     "torch": "torch",
 }
-# Not in requirements_lock.txt, for its size; `bazel build //...` leaves out
+# Not in requirements_lock.txt, for their size; `bazel build //...` leaves out
 # what needs it.
-NOT_LOCKED = frozenset({"torch"})
+NOT_LOCKED = frozenset({"gymnax", "jax", "torch"})
 NOT_SOURCE = frozenset({"__pycache__", "dist", "node_modules", "runs"})
 
 

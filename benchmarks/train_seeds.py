@@ -1,0 +1,93 @@
+r"""What `keras-cem train` reaches, seed by seed.
+
+Each seed is a process of its own, timed from start to exit. Its agent is
+evaluated once more on episodes that no decision was made on.
+
+    python -m benchmarks.train_seeds --env=CartPole-v1 --seeds=0,1,2,3,4
+    python -m benchmarks.train_seeds --engine=host
+"""
+
+import json
+import pathlib
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+from absl import app, flags
+
+_ENV = flags.DEFINE_string("env", "CartPole-v1", "Environment.")
+_SEEDS = flags.DEFINE_list("seeds", ["0", "1", "2", "3", "4"], "Seeds.")
+_ENGINE = flags.DEFINE_string("engine", "auto", "As for `keras-cem train`.")
+_EPISODES = flags.DEFINE_integer("episodes", 100, "Of the last evaluation.")
+_EXTRA = flags.DEFINE_multi_string("extra", [], "Flag for `keras-cem train`.")
+
+COMMAND = [sys.executable, "-m", "keras_cem.cli.main"]
+# None of the seeds that were trained with.
+FRESH_SEED = 2**31
+
+
+def run(folder: pathlib.Path, seed: str) -> dict[str, float]:
+    """Trains and evaluates with one seed."""
+    start = time.perf_counter()
+    _call(
+        "train",
+        f"--env={_ENV.value}",
+        f"--seed={seed}",
+        f"--engine={_ENGINE.value}",
+        f"--output={folder}",
+        "--noplot",
+        *_EXTRA.value,
+    )
+    seconds = time.perf_counter() - start
+    results = json.loads((folder / "results.json").read_text())
+    printed = _call(
+        "evaluate",
+        f"--run={folder}",
+        f"--episodes={_EPISODES.value}",
+        f"--seed={FRESH_SEED}",
+    )
+    return {
+        "train": results["episode_return_mean"],
+        "fresh": float(printed.split("episodes: ")[1].split()[0]),
+        "env_steps": results["env_steps"],
+        "epochs": results["epochs"],
+        "seconds": seconds,
+    }
+
+
+def _call(*arguments: str) -> str:
+    ended = subprocess.run(
+        [*COMMAND, *arguments], capture_output=True, text=True, check=False
+    )
+    if ended.returncode:
+        raise RuntimeError(ended.stderr)
+    return ended.stdout
+
+
+def main(argv: list[str]) -> None:
+    """Runs the seeds one after the other and prints a table."""
+    del argv
+    print(f"{_ENV.value}, engine={_ENGINE.value}, {_EPISODES.value} episodes")
+    print(" seed   greedy    fresh  env steps  epochs  seconds")
+    rows = []
+    with tempfile.TemporaryDirectory() as temporary:
+        for seed in _SEEDS.value:
+            row = run(pathlib.Path(temporary) / seed, seed)
+            rows.append(row)
+            print(
+                f"{seed:>5} {row['train']:8.2f} {row['fresh']:8.2f} "
+                f"{row['env_steps']:>10,} {row['epochs']:>7} "
+                f"{row['seconds']:8.1f}",
+                flush=True,
+            )
+    print(
+        f"least {min(row['fresh'] for row in rows):.2f}, median env steps "
+        f"{statistics.median(row['env_steps'] for row in rows):,.0f}, median "
+        f"seconds {statistics.median(row['seconds'] for row in rows):.1f}"
+    )
+
+
+if __name__ == "__main__":
+    app.run(main)

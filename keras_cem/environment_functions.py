@@ -1,0 +1,287 @@
+"""Keras' train and test functions, made to play environments."""
+
+import contextlib
+import dataclasses
+import math
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from keras_cem import prng
+from keras_cem.environment_play import DEFAULT_BATCH_SIZE, EnvironmentPlay
+from keras_cem.graph_steps import GraphSteps
+from keras_cem.metrics import TestMetrics, TrainMetrics
+from keras_cem.rollouts import feed
+from keras_cem.rollouts.acting import compilable
+from keras_cem.rollouts.graph import GraphSource
+from keras_cem.rollouts.host import EpisodeError
+from keras_cem.rollouts.sources import Source
+from keras_cem.trajectories import Trajectories
+
+
+@dataclasses.dataclass
+class Session:
+    """What one call of `fit` or `evaluate` on an environment holds."""
+
+    testing: bool
+    stream: int
+    train: Source | None = None
+    test: Source | None = None
+    batch_size: int = DEFAULT_BATCH_SIZE
+    test_batch_size: int = DEFAULT_BATCH_SIZE
+    schedule: Callable[[Any], Any] | None = None
+    tested: int = 0
+
+
+class EnvironmentFunctions(EnvironmentPlay):
+    """Gives a `keras.Model` train and test functions that play.
+
+    Which environments they play, and how, is in the session of the running
+    `fit` or `evaluate`. On the host, ticks without content are swapped for
+    trajectories when a step is due (`rollouts.feed`); in the graph, the step
+    plays by itself (`graph_steps`).
+    """
+
+    train_function: Any
+    test_function: Any
+    jit_compile: Any
+
+    def _prepare_fit(self) -> None:
+        self._prepare_play()
+        # Past Keras' tracking: none of this is saved, and an environment must
+        # not be walked through by `save`.
+        for name, value in (
+            ("train_metrics", TrainMetrics()),
+            ("test_metrics", TestMetrics()),
+            ("_session", None),
+            ("_jit_is_auto", True),
+            ("_graph", GraphSteps(self)),
+        ):
+            object.__setattr__(self, name, value)
+
+    @property
+    def metrics(self) -> list[Any]:
+        """Metrics of the environment while on one, else Keras' own."""
+        session = getattr(self, "_session", None)
+        if session is None:
+            return super().metrics
+        return (
+            self.test_metrics if session.testing else self.train_metrics
+        ).all()
+
+    def compile(
+        self,
+        optimizer: Any = "rmsprop",
+        loss: Any = None,
+        *args: Any,
+        jit_compile: Any = "auto",
+        **kwargs: Any,
+    ) -> None:
+        """As `keras.Model.compile`.
+
+        Args:
+            optimizer: As in Keras.
+            loss: For a Box of actions, a Keras loss to take instead of the
+                mean square. Defaults to `None`.
+            *args: As in Keras.
+            jit_compile: As in Keras; `"auto"` compiles steps on in-graph
+                environments with XLA wherever the policy can be. Defaults to
+                `"auto"`.
+            **kwargs: As in Keras.
+        """
+        object.__setattr__(self, "_jit_is_auto", jit_compile == "auto")
+        super().compile(
+            optimizer, loss, *args, jit_compile=jit_compile, **kwargs
+        )
+
+    def get_compile_config(self) -> dict[str, Any]:
+        """As in Keras, but for `"auto"`, which is another's on each machine."""
+        config = super().get_compile_config()
+        if config and self._jit_is_auto:
+            config["jit_compile"] = "auto"
+        return config
+
+    def compile_from_config(self, config: dict[str, Any]) -> None:
+        """Compiles as `get_compile_config` said."""
+        self.compile(**keras.saving.deserialize_keras_object(config))
+        if self.built:
+            self.optimizer.build(self.trainable_variables)
+
+    def follow_epsilon(self, schedule: Callable[[Any], Any]) -> None:
+        """Sets epsilon from a schedule before each iteration of this `fit`.
+
+        Args:
+            schedule: Function of the number of iterations done so far.
+        """
+        if self._session is None:
+            raise RuntimeError(
+                "Epsilon can follow a schedule during `fit` on an environment "
+                "only: arrays are not explored. Leave out `EpsilonDecay`."
+            )
+        self._session.schedule = schedule
+
+    @property
+    def has_validation(self) -> bool:
+        """Whether the running `fit` evaluates on an environment."""
+        return self._session is not None and self._session.test is not None
+
+    def make_train_function(self, force: bool = False) -> None:
+        """Keras' train function; on an environment, one that plays."""
+        self._make_either("train_function", super().make_train_function, force)
+
+    def make_test_function(self, force: bool = False) -> None:
+        """Keras' test function; on an environment, one that plays."""
+        self._make_either("test_function", super().make_test_function, force)
+
+    def _make_either(
+        self, name: str, make: Callable[..., Any], force: bool
+    ) -> None:
+        # Kept from one fit to the next; `compile` drops it.
+        either = getattr(self, name)
+        if force or not isinstance(either, feed.Either):
+            either = feed.Either(lambda: _kind(self._source_of(name)))
+        source = self._source_of(name)
+        if _kind(source) not in either.functions:
+            with self._jit_for(source):
+                make(force=True)
+            function = getattr(self, name)
+            if source is not None:
+                function = self._playing(function, name, source)
+            either.functions[_kind(source)] = function
+        setattr(self, name, either)
+
+    def _source_of(self, name: str) -> Source | None:
+        """What the train or the test function plays now; None for arrays."""
+        session = self._session
+        if session is None:
+            return None
+        return session.train if name == "train_function" else session.test
+
+    def _playing(
+        self, function: Callable[..., Any], name: str, source: Source
+    ) -> Callable[..., Any]:
+        training = name == "train_function"
+        if isinstance(source, GraphSource):
+            return feed.InGraph(
+                function,
+                lambda: self._graph.begin(
+                    self._session.schedule, self.steps_per_execution
+                ),
+                lambda: self._graph.end(source.name),
+            )
+        return feed.OnDemand(
+            function,
+            self._collect_train if training else self._collect_test,
+            self.steps_per_execution,
+            check=self._check_loss if training else None,
+        )
+
+    @contextlib.contextmanager
+    def _jit_for(self, source: Source | None) -> Iterator[None]:
+        """`jit_compile="auto"` means XLA for in-graph environments."""
+        before = self.jit_compile
+        if isinstance(source, GraphSource) and self._jit_is_auto:
+            self.jit_compile = not self.run_eagerly and compilable(
+                self.policy, source.observation_space, source.batch_size
+            )
+        try:
+            yield
+        finally:
+            self.jit_compile = before
+
+    def _played_for_training(self, data: Any) -> Any:
+        """Trajectories of an iteration; None if `data` are arrays."""
+        if isinstance(data, Trajectories):
+            return data
+        source = self._source_of("train_function")
+        if isinstance(source, GraphSource):
+            return self._graph.play_for_training(source)
+        return None
+
+    def _played_for_testing(self, data: Any) -> Any:
+        """Trajectories of an evaluation; None if `data` are arrays."""
+        if isinstance(data, Trajectories):
+            return data
+        source = self._source_of("test_function")
+        if isinstance(source, GraphSource):
+            stream = self._session.stream
+            return self._graph.play_for_testing(source, stream, data)
+        return None
+
+    @contextlib.contextmanager
+    def _on_environment(self, testing: bool, stream: int) -> Iterator[Session]:
+        session = Session(testing, stream)
+        try:
+            with self._in_session(session):
+                yield session
+        except EpisodeError as error:
+            # Keras' filter of tracebacks has dropped it (keras 3.15,
+            # traceback_utils.py).
+            raise error from error.cause
+        finally:
+            for source in (session.train, session.test):
+                if source is not None:
+                    source.close()
+
+    @contextlib.contextmanager
+    def _in_session(self, session: Session | None) -> Iterator[None]:
+        outer = self._session
+        object.__setattr__(self, "_session", session)
+        try:
+            yield
+        finally:
+            object.__setattr__(self, "_session", outer)
+
+    def _collect_train(self) -> Trajectories:
+        session = self._session
+        if session.schedule is not None:
+            self.epsilon.assign(session.schedule(self.iteration.value))
+        played = self._player.play(
+            session.train,
+            session.batch_size,
+            prng.TRAINING_RESETS,
+            epsilon=float(self.epsilon),
+        )
+        return tf.nest.map_structure(tf.convert_to_tensor, played)
+
+    def _collect_test(self) -> Trajectories:
+        session = self._session
+        size = session.test_batch_size
+        first, session.tested = session.tested, session.tested + size
+        played = self._player.play(
+            session.test, size, session.stream, epsilon=None, first=first
+        )
+        return tf.nest.map_structure(tf.convert_to_tensor, played)
+
+    def _check_loss(self, logs: dict[str, Any]) -> None:
+        loss = float(logs["loss"])
+        if not math.isfinite(loss):
+            raise RuntimeError(
+                "The loss or its gradient is not finite: "
+                f"loss={loss} in iteration {int(self.iteration)}. The weights "
+                "stay what they were before it. A smaller learning rate or "
+                "`clipnorm` of the optimizer is the usual cure."
+            )
+
+    def check_ready(self, verb: str) -> None:
+        """Refuses an agent that is not compiled, or with a loss that cannot be.
+
+        Args:
+            verb: What the caller is about to do, for the message.
+        """
+        if not self.compiled:
+            raise ValueError(
+                f"`{verb}` needs `compile` first. Received: an agent that is "
+                "not compiled. Call `agent.compile(optimizer=...)`."
+            )
+        # Refuses a loss that means nothing for the action space.
+        _ = self.training_head
+
+
+def _kind(source: Source | None) -> Any:
+    """What Keras' functions are told apart by."""
+    if isinstance(source, GraphSource):
+        return source.key
+    return type(source)
