@@ -59,9 +59,9 @@ def define_flags(values: flags.FlagValues) -> None:
     number(
         "stop_at",
         None,
-        "Stop when the greedy return reaches this, twice in a row on other "
-        "episodes. Defaults to the environment's reward threshold, if it has "
-        "one.",
+        "Stop when the greedy return reaches this, and exceeds it by its "
+        "standard error on other episodes. Defaults to the environment's "
+        "reward threshold, if it has one.",
     )
     count("validation_episodes", 100, "Greedy episodes after each epoch.")
     count("episodes", 100, "Greedy episodes of the final evaluation.")
