@@ -4,7 +4,8 @@ Side by side, in turn, in one process; CartPole with a 4-128-2 policy that
 balances the pole, so that all 500 steps are real; trajectories stored:
 
 - rollout: `GraphSource.play`;
-- fit: whole iterations of `CEMAgent.fit`, elites and update included;
+- fit: iterations of `CEMAgent.fit`, ten an execution. All returns are equal
+  here, so nothing is elite and nothing is learned: what Keras adds, no more;
 - gymnax: the same policy with gymnax and JAX, `lax.scan` over 500 steps;
 - gymnasium: its own vectorised CartPole in NumPy, which runs no policy.
 
@@ -24,7 +25,7 @@ import numpy as np
 import tensorflow as tf
 from absl import app, flags
 
-from benchmarks.host_rollout import make_agent
+from benchmarks.agents import ENV, make_agent
 from keras_cem import envs, prng
 from keras_cem.rollouts.graph import GraphSource
 
@@ -32,7 +33,7 @@ _BATCH_SIZES = flags.DEFINE_list("batch_sizes", ["1024", "16384"], "K.")
 _ROUNDS = flags.DEFINE_integer("rounds", 5, "Measurements of each.")
 _GYMNAX = flags.DEFINE_bool("gymnax", True, "Compare with gymnax.")
 
-ENV, STEPS, EXECUTION = "CartPole-v1", 500, 10
+STEPS, EXECUTION = 500, 10
 
 
 def rollout(size: int) -> Callable[[], int]:
@@ -63,7 +64,7 @@ def rollout(size: int) -> Callable[[], int]:
 
 
 def fit(size: int) -> Callable[[], int]:
-    """Whole iterations, ten an execution."""
+    """Iterations without elites, ten an execution."""
     agent = make_agent(balancing=True)
     agent.compile(keras.optimizers.Adam(0.0), steps_per_execution=EXECUTION)
     agent.epsilon.assign(0.0)
@@ -97,10 +98,10 @@ def gymnax_rollout(size: int) -> Callable[[], int]:
             observation, state = carry
             act_key, step_key = jax.random.split(key)
             action = jax.random.categorical(act_key, policy(observation))
-            following, state, reward, over, _ = env.step(
+            following, state, reward, *over, _ = env.step(
                 step_key, state, action, parameters
             )
-            return (following, state), (observation, action, reward, over)
+            return (following, state), (observation, action, reward, *over)
 
         keys = jax.random.split(key, STEPS)
         return jax.lax.scan(step, (observation, state), keys)[1]

@@ -20,6 +20,7 @@ import gymnasium
 import numpy as np
 from absl import app, flags
 
+from benchmarks.agents import BALANCE, ENV, make_agent
 from keras_cem import CEMAgent, prng
 from keras_cem.adapters.gymnasium import open_source
 from keras_cem.rollouts.sources import Options
@@ -27,23 +28,6 @@ from keras_cem.rollouts.sources import Options
 _NUM_ENVS = flags.DEFINE_list("num_envs", ["64", "256"], "Sub-environments.")
 _ROUNDS = flags.DEFINE_integer("rounds", 7, "Measurements of each.")
 _SECONDS = flags.DEFINE_float("seconds", 1.0, "Length of a measurement.")
-
-ENV = "CartPole-v1"
-# Leans on position, speed, angle and its speed: balances for 500 steps.
-BALANCE = np.array([0.1, 0.5, 5.0, 1.0], np.float32)
-
-
-def make_agent(balancing: bool) -> CEMAgent:
-    """Returns an agent with a 4-128-2 network, untrained or balancing."""
-    agent = CEMAgent.from_env(ENV, hidden_units=(128,), seed=0)
-    agent.compile("adam")
-    if balancing:
-        hidden, hidden_bias, out, out_bias = agent.policy.get_weights()
-        hidden[:, 0], hidden[:, 1] = BALANCE, -BALANCE
-        out[:] = 0.0
-        out[0, 1] = out[1, 0] = 100.0
-        agent.policy.set_weights([hidden, hidden_bias, out, out_bias])
-    return agent
 
 
 def rate(work: Callable[[], int], seconds: float) -> float:
