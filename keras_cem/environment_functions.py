@@ -89,7 +89,8 @@ class EnvironmentFunctions(EnvironmentPlay):
             jit_compile: As in Keras; `"auto"` compiles steps on in-graph
                 environments with XLA wherever the policy can be. Defaults to
                 `"auto"`.
-            **kwargs: As in Keras.
+            **kwargs: As in Keras. `metrics` are of arrays; on environments
+                History has what `fit` lists.
         """
         object.__setattr__(self, "_jit_is_auto", jit_compile == "auto")
         super().compile(
@@ -141,15 +142,15 @@ class EnvironmentFunctions(EnvironmentPlay):
         # Kept from one fit to the next; `compile` drops it.
         either = getattr(self, name)
         if force or not isinstance(either, feed.Either):
-            either = feed.Either(lambda: _kind(self._source_of(name)))
-        source = self._source_of(name)
-        if _kind(source) not in either.functions:
+            either = feed.Either(lambda: self._kind_of(name))
+        source, kind = self._source_of(name), self._kind_of(name)
+        if kind not in either.functions:
             with self._jit_for(source):
                 make(force=True)
             function = getattr(self, name)
             if source is not None:
                 function = self._playing(function, name, source)
-            either.functions[_kind(source)] = function
+            either.functions[kind] = function
         setattr(self, name, either)
 
     def _source_of(self, name: str) -> Source | None:
@@ -158,6 +159,14 @@ class EnvironmentFunctions(EnvironmentPlay):
         if session is None:
             return None
         return session.train if name == "train_function" else session.test
+
+    def _kind_of(self, name: str) -> Any:
+        """What Keras' functions are told apart by."""
+        source = self._source_of(name)
+        if isinstance(source, GraphSource):
+            # The stream of an evaluation is compiled in.
+            return (*source.key, self._session.stream)
+        return type(source)
 
     def _playing(
         self, function: Callable[..., Any], name: str, source: Source
@@ -278,10 +287,3 @@ class EnvironmentFunctions(EnvironmentPlay):
             )
         # Refuses a loss that means nothing for the action space.
         _ = self.training_head
-
-
-def _kind(source: Source | None) -> Any:
-    """What Keras' functions are told apart by."""
-    if isinstance(source, GraphSource):
-        return source.key
-    return type(source)

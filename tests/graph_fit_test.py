@@ -107,6 +107,30 @@ def test_learns_what_to_do_and_evaluates_greedily():
     assert results == again
 
 
+def test_evaluation_plays_other_episodes_than_validation():
+    """Also where both have the same size, after one another."""
+
+    class Luck(Guess):
+        def transition(self, state, actions, seeds):
+            following, _, over = super().transition(state, actions, seeds)
+            return following, prng.row_uniform(seeds, 1)[0], over
+
+    env = Luck()
+    agent = make_agent(env)
+    # Not learning, so that both are of the same policy in one iteration.
+    agent.optimizer.learning_rate = 0.0
+    history = fit(
+        agent, env, epochs=1, validation_data=env, validation_batch_size=64
+    )
+    validated = history.history["val_episode_return"][0]
+    evaluated = agent.evaluate(env, batch_size=64, verbose=0)[0]
+    fresh = make_agent(env)
+    fresh.build_for(env.observation_space)
+    fresh.iteration.assign(1)
+    assert evaluated == fresh.evaluate(env, batch_size=64, verbose=0)[0]
+    assert evaluated != validated
+
+
 def test_history_has_the_values_of_the_iterations():
     env = Guess()
     agent = make_agent(env)
