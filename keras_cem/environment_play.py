@@ -88,8 +88,9 @@ class EnvironmentPlay(keras.Model):
 
         Args:
             observation: One observation, without a batch axis.
-            epsilon: Above 0, the action is drawn from the explored policy.
-                Defaults to `0.0`: the greedy action.
+            epsilon: Above 0, the action is drawn from the explored policy,
+                whose exploration goes on from call to call. Defaults to `0.0`:
+                the greedy action.
 
         Returns:
             NumPy scalar or array of the action space's dtype and shape.

@@ -17,7 +17,8 @@ def export_saved_model(
     - `act(observations)`: greedy actions; also the serving default.
     - `logits(observations)`: the policy's raw outputs.
     - `act_sample(observations, seed, epsilon)`: actions of the explored
-      policy. `seed` is int32 `(2,)`; equal seeds draw equal actions.
+      policy. `seed` is int32 `(2,)`; equal seeds draw equal actions. Each row
+      explores as in the first step of an episode.
 
     Args:
         agent: A `CEMAgent`, built.
@@ -44,7 +45,9 @@ def export_saved_model(
         words = tf.bitcast(seed, tf.uint32)
         counter = (tf.cast(rows, tf.uint32), tf.zeros_like(rows, tf.uint32))
         key = prng.threefry2x32((words[0], words[1]), (words[0], words[1]))
-        return head.explore(outputs, epsilon, key, counter)
+        state = head.initial_exploration(tf.shape(rows)[0])
+        actions, _ = head.explore(outputs, epsilon, key, counter, state)
+        return actions
 
     archive = keras.export.ExportArchive()
     archive.track(policy)

@@ -22,9 +22,9 @@ class Player:
 
     def __init__(self, agent: Any):
         self._agent = agent
-        self._actors: dict[tuple[int, bool, bool], Actor] = {}
+        self._actors: dict[tuple[int, bool, bool, bool], Actor] = {}
         self._graph_functions: dict[Any, Any] = {}
-        self._num_acts = 0
+        self._num_acts: dict[Actor, int] = {}
 
     def play(
         self,
@@ -71,11 +71,12 @@ class Player:
             buffer: Holds the observation.
             epsilon: How much to explore; None acts greedily.
         """
-        counter = np.array([[0], [self._num_acts % 2**31]], np.int32)
-        self._num_acts += 1
-        act = self._actor(1, epsilon).bind(
-            epsilon or 0.0, self._agent.seed, prng.ACT, 0
-        )
+        # Of its own, for its exploration goes on from call to call.
+        actor = self._actor(1, epsilon, single=True)
+        step = self._num_acts.get(actor, 0)
+        self._num_acts[actor] = step + 1
+        counter = np.array([[0], [step % 2**31]], np.int32)
+        act = actor.bind(epsilon or 0.0, self._agent.seed, prng.ACT, 0)
         actions, _ = act(buffer.leaves, counter)
         return actions
 
@@ -108,12 +109,14 @@ class Player:
             self._graph_functions[key] = function
         return self._graph_functions[key]
 
-    def _actor(self, num_envs: int, epsilon: float | None) -> Actor:
+    def _actor(
+        self, num_envs: int, epsilon: float | None, *, single: bool = False
+    ) -> Actor:
         agent = self._agent
         if epsilon is not None:
             agent.head.check_epsilon(epsilon)
         compiled = not (agent.compiled and agent.run_eagerly)
-        key = (num_envs, epsilon is not None, compiled)
+        key = (num_envs, epsilon is not None, compiled, single)
         if key not in self._actors:
             self._actors[key] = Actor(
                 agent.policy,

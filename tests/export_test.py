@@ -269,11 +269,12 @@ def test_stream_of_samples_is_not_that_of_training(tmp_path):
     policy = _exported(agent, tmp_path)
     batch = tf.tile(tf.constant([[0.5, -1.0, 2.0]]), (200, 1))
     counter = (tf.range(200), tf.zeros(200, tf.int32))
-    trained = agent.head.explore(
+    trained, _ = agent.head.explore(
         agent.policy(batch),
         1.0,
         prng.make_key(0, prng.EXPLORATION),
         tuple(tf.cast(word, tf.uint32) for word in counter),
+        (),
     )
     sampled = policy.act_sample(batch, tf.constant([0, 0]), tf.constant(1.0))
     assert np.mean(sampled.numpy() == trained.numpy()) < 0.5

@@ -26,6 +26,22 @@ class Head(abc.ABC):
     # The largest epsilon that makes sense.
     max_epsilon: float = float("inf")
 
+    def initial_exploration(self, size: Any) -> Any:
+        """Returns what exploration remembers of `size` trajectories.
+
+        Exploration that persists in time has a state, which belongs to the
+        trajectory: whoever plays passes on what `explore` returned in the step
+        before. What this returns has the shapes and dtypes of it.
+
+        Args:
+            size: Number of rows, an int or an integer scalar.
+
+        Returns:
+            Nest of tensors `(size, ...)`. Defaults to `()`: no state.
+        """
+        del size
+        return ()
+
     @abc.abstractmethod
     def explore(
         self,
@@ -33,7 +49,8 @@ class Head(abc.ABC):
         epsilon: tf.Tensor,
         key: prng.Words,
         counter: prng.Words,
-    ) -> tf.Tensor:
+        state: Any,
+    ) -> tuple[tf.Tensor, Any]:
         """Draws actions of the explored policy pi_n.
 
         Args:
@@ -42,9 +59,12 @@ class Head(abc.ABC):
             key: Two uint32 scalars, see `prng.make_key`.
             counter: Two uint32 tensors `(N,)`: trajectory and step of each
                 row. Equal counters draw equal numbers.
+            state: What the step before returned, else `initial_exploration`.
+                Rows in step 0 start afresh whatever theirs is.
 
         Returns:
-            Actions `(N, *space.shape)` of the space's dtype.
+            Actions `(N, *space.shape)` of the space's dtype, and the state to
+            pass on, a nest as `initial_exploration` returns.
         """
 
     @abc.abstractmethod

@@ -69,7 +69,8 @@ class BoxHead(Head):
         epsilon: tf.Tensor,
         key: prng.Words,
         counter: prng.Words,
-    ) -> tf.Tensor:
+        state: Any,
+    ) -> tuple[tf.Tensor, Any]:
         size = int(np.prod(self.space.shape))
         if self.noise == "gaussian":
             noise = prng.normal(key, counter, size)
@@ -77,7 +78,8 @@ class BoxHead(Head):
             noise = 2.0 * prng.uniform(key, counter, size) - 1.0
         noise = tf.reshape(noise, (-1, *self.space.shape))
         outputs = tf.cast(outputs, tf.float32)
-        return self._to_action(outputs + epsilon * self.scale * noise)
+        actions = self._to_action(outputs + epsilon * self.scale * noise)
+        return actions, state
 
     def greedy(self, outputs: tf.Tensor) -> tf.Tensor:
         return self._to_action(outputs)

@@ -33,7 +33,8 @@ class SoftmaxHead(Head):
         epsilon: tf.Tensor,
         key: prng.Words,
         counter: prng.Words,
-    ) -> tf.Tensor:
+        state: Any,
+    ) -> tuple[tf.Tensor, Any]:
         policy = tf.nn.softmax(tf.cast(outputs, tf.float32))
         mixed = (1.0 - epsilon) * policy + epsilon / self.space.n
         # Inverse of the distribution function: one number an action. The last
@@ -41,7 +42,7 @@ class SoftmaxHead(Head):
         bounds = tf.cumsum(mixed, axis=-1)[:, :-1]
         number = prng.uniform(key, counter, 1)
         index = tf.reduce_sum(tf.cast(number >= bounds, tf.int32), axis=-1)
-        return self._to_action(index)
+        return self._to_action(index), state
 
     def greedy(self, outputs: tf.Tensor) -> tf.Tensor:
         return self._to_action(

@@ -94,6 +94,11 @@ class Actor:
         # Variables, for each argument makes a call longer.
         self._epsilon = tf.Variable(0.0, trainable=False)
         self._numbers = tf.Variable(tf.zeros(3, tf.int64), trainable=False)
+        # Row by row what exploration remembers; nothing for most heads.
+        self._exploration = tf.nest.map_structure(
+            lambda leaf: tf.Variable(leaf, trainable=False),
+            head.initial_exploration(num_envs) if explore else (),
+        )
         self._function = self._compile() if compiled else self._act
 
     def bind(
@@ -162,8 +167,17 @@ class Actor:
             words = tf.cast(counter, tf.uint32)
             seed, stream, iteration = tf.unstack(self._numbers)
             key = prng.make_key(seed, stream, iteration)
-            actions = self._head.explore(
-                outputs, self._epsilon.value(), key, (words[0], words[1])
+            actions, state = self._head.explore(
+                outputs,
+                self._epsilon.value(),
+                key,
+                (words[0], words[1]),
+                tf.nest.map_structure(tf.identity, self._exploration),
+            )
+            tf.nest.map_structure(
+                lambda variable, leaf: variable.assign(leaf),
+                self._exploration,
+                state,
             )
         else:
             actions = self._head.greedy(outputs)

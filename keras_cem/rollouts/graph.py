@@ -193,7 +193,12 @@ class _Loop:
         )
 
         def body(
-            step: Any, state: Any, live: Any, totals: Any, arrays: Any
+            step: Any,
+            state: Any,
+            explored: Any,
+            live: Any,
+            totals: Any,
+            arrays: Any,
         ) -> Any:
             counter = (rows, tf.fill([size], tf.cast(step, tf.uint32)))
             observations = self._env.observe(state)
@@ -201,8 +206,8 @@ class _Loop:
             if self._epsilon is None:
                 actions = self._head.greedy(outputs)
             else:
-                actions = self._head.explore(
-                    outputs, self._epsilon, self._exploration, counter
+                actions, explored = self._head.explore(
+                    outputs, self._epsilon, self._exploration, counter, explored
                 )
             actions = tf.cast(actions, self._action_dtype)
             following, rewards, terminated = self._env.transition(
@@ -224,16 +229,20 @@ class _Loop:
             arrays = tf.nest.map_structure(
                 lambda array, value: array.write(step, value), arrays, written
             )
-            return step + 1, following, live & ~terminated, totals, arrays
+            live &= ~terminated
+            return step + 1, following, explored, live, totals, arrays
 
-        _, _, _, totals, arrays = tf.while_loop(
-            lambda step, state, live, totals, arrays: (
+        _, _, _, _, totals, arrays = tf.while_loop(
+            lambda step, state, explored, live, totals, arrays: (
                 (step < steps) & tf.reduce_any(live)
             ),
             body,
             (
                 tf.constant(0),
                 state,
+                ()
+                if self._epsilon is None
+                else self._head.initial_exploration(size),
                 tf.ones(size, tf.bool),
                 (
                     tf.zeros(size),

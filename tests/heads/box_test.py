@@ -25,12 +25,14 @@ def _space(dtype=np.float32):
 def _explore(head, outputs, epsilon, rows=ROWS):
     outputs = tf.constant(outputs)
     counter = (tf.range(rows), tf.zeros(rows, tf.int32))
-    return head.explore(
+    actions, _ = head.explore(
         tf.broadcast_to(outputs, (rows, *outputs.shape)),
         tf.constant(epsilon, tf.float32),
         prng.make_key(3, prng.EXPLORATION),
         tuple(tf.cast(word, tf.uint32) for word in counter),
-    ).numpy()
+        head.initial_exploration(rows),
+    )
+    return actions.numpy()
 
 
 # Exploration
@@ -84,11 +86,12 @@ def test_epsilon_0_gives_the_greedy_actions():
     head = heads.BoxHead(_space())
     outputs = np.random.default_rng(0).normal(0, 5, (20, 3)).astype(np.float32)
     counter = (tf.range(20), tf.zeros(20, tf.int32))
-    explored = head.explore(
+    explored, _ = head.explore(
         tf.constant(outputs),
         tf.constant(0.0),
         prng.make_key(0, 1),
         tuple(tf.cast(word, tf.uint32) for word in counter),
+        head.initial_exploration(20),
     )
     np.testing.assert_array_equal(explored, head.greedy(tf.constant(outputs)))
 

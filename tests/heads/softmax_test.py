@@ -20,12 +20,14 @@ def _counter(rows):
 
 def _explore(head, logits, epsilon, *, rows=ROWS, iteration=0):
     trajectories, steps = _counter(rows)
-    return head.explore(
+    actions, _ = head.explore(
         tf.tile(tf.constant(logits)[None], (rows, 1)),
         tf.constant(epsilon, tf.float32),
         prng.make_key(3, prng.EXPLORATION, iteration),
         (tf.cast(trajectories, tf.uint32), tf.cast(steps, tf.uint32)),
-    ).numpy()
+        head.initial_exploration(rows),
+    )
+    return actions.numpy()
 
 
 def _head(n=4, **kwargs):
@@ -82,12 +84,14 @@ def test_draws_are_the_same_eager_and_compiled():
     head, (trajectories, steps) = _head(), _counter(1000)
 
     def explore(logits):
-        return head.explore(
+        actions, _ = head.explore(
             logits,
             0.3,
             prng.make_key(1, 1),
             (tf.cast(trajectories, tf.uint32), tf.cast(steps, tf.uint32)),
+            head.initial_exploration(1000),
         )
+        return actions
 
     logits = tf.random.stateless_normal((1000, 4), (1, 2))
     compiled = tf.function(explore, jit_compile=True)(logits)
@@ -151,7 +155,8 @@ def test_outputs_of_another_precision_are_taken(dtype):
     np.testing.assert_allclose(loss, [expected], rtol=1e-2)
     assert _head().greedy(logits).numpy() == [0]
     key, counter = prng.make_key(0, 1), (tf.zeros(1, tf.uint32),) * 2
-    assert _head().explore(logits, 0.1, key, counter).dtype == tf.int64
+    actions, _ = _head().explore(logits, 0.1, key, counter, ())
+    assert actions.dtype == tf.int64
 
 
 # Arguments

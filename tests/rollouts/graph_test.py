@@ -86,7 +86,9 @@ def brute_force(first=0, epsilon=0.5, iteration=4):
         for step in range(STEPS):
             counter = (row, tf.constant([step], tf.uint32))
             seen = env.observe(state)
-            action = head.explore(network(seen), epsilon, explore_key, counter)
+            action, _ = head.explore(
+                network(seen), epsilon, explore_key, counter, ()
+            )
             state, reward, over = env.transition(state, action, None)
             episode.append((seen[0].numpy(), int(action[0]), float(reward[0])))
             if bool(over[0]):
