@@ -9,7 +9,8 @@ BUILDIFIER := .buildifier/node_modules/.bin/buildifier
 ENV ?= CartPole-v1
 RUN ?= runs/cartpole
 TRAIN_ARGS ?= --seed=0
-PYTEST_ARGS ?=
+# A process a core; the tests of a file stay together, for what they share.
+PYTEST_ARGS ?= -n auto --dist loadfile
 
 # TensorFlow: warnings and notes off, errors on.
 export TF_CPP_MIN_LOG_LEVEL ?= 2

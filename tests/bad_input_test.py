@@ -10,7 +10,14 @@ import pytest
 
 import keras_cem as cem
 from keras_cem import spaces
-from tests.helpers import BOX, DISCRETE, OBSERVATION, make_agent, make_policy
+from tests.helpers import (
+    BOX,
+    DISCRETE,
+    OBSERVATION,
+    make_agent,
+    make_policy,
+    stable_id,
+)
 
 NAN, INFINITY = float("nan"), float("inf")
 
@@ -231,7 +238,7 @@ REFUSED_ARGUMENTS = [
 @pytest.mark.parametrize(
     ("arguments", "error", "parts"),
     REFUSED_ARGUMENTS,
-    ids=lambda value: repr(value)[:60] if isinstance(value, dict) else "",
+    ids=lambda value: stable_id(value)[:60] if isinstance(value, dict) else "",
 )
 def test_constructor_refuses(arguments, error, parts):
     with pytest.raises(error) as caught:

@@ -1,5 +1,7 @@
 """Hand-made trajectories, agents for them, and iterations on them."""
 
+import re
+
 import keras
 import numpy as np
 import tensorflow as tf
@@ -124,3 +126,8 @@ def assert_equal(first, second):
 def differ(first, second):
     """Whether two lists of arrays differ anywhere."""
     return any(np.any(a != b) for a, b in zip(first, second, strict=True))
+
+
+def stable_id(value):
+    """A test's name for a value, the same in each process of a run."""
+    return re.sub(r" at 0x[0-9a-f]+", "", str(value))

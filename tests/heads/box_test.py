@@ -5,6 +5,7 @@ import pytest
 import tensorflow as tf
 
 from keras_cem import heads, prng
+from tests.helpers import stable_id
 
 ROWS = 40_000
 # Of a mean of ROWS numbers, in standard deviations; of their spread as well.
@@ -275,7 +276,7 @@ def _huber(distance, delta):
         # How it reduces a batch means nothing here.
         (keras.losses.MeanSquaredError(reduction="sum"), np.square),
     ],
-    ids=str,
+    ids=stable_id,
 )
 def test_given_loss_is_summed_over_scaled_dimensions(loss, function):
     outputs, actions = _pairs()

@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from keras_cem.rollouts import sources
 from tests import toy_envs
+from tests.helpers import stable_id
 
 
 class Generator:
@@ -53,7 +54,7 @@ def test_is_env_knows_environments(env):
     assert sources.is_env(env)
 
 
-@pytest.mark.parametrize("x", [7, 1.5, object()], ids=str)
+@pytest.mark.parametrize("x", [7, 1.5, object()], ids=stable_id)
 def test_is_env_refuses_what_is_neither(x):
     expected = f"Received: x={x!r} of type {type(x).__name__}"
     with pytest.raises(TypeError, match=re.escape(expected)):
