@@ -1,0 +1,124 @@
+"""Flags of `keras-cem train`."""
+
+from typing import Any
+
+from absl import flags
+
+from keras_cem import elites, heads, improvement
+from keras_cem.cli import settings
+from keras_cem.rollouts import sources
+
+
+def define_flags(values: flags.FlagValues) -> None:
+    """Defines the flags of this command."""
+    common: dict[str, Any] = {"flag_values": values}
+
+    def text(name: str, default: str | None, about: str) -> None:
+        flags.DEFINE_string(name, default, about, **common)
+
+    def count(
+        name: str, default: int | None, about: str, least: int = 1
+    ) -> None:
+        flags.DEFINE_integer(name, default, about, lower_bound=least, **common)
+
+    def number(
+        name: str, default: float | None, about: str, **bounds: float
+    ) -> None:
+        flags.DEFINE_float(name, default, about, **{**bounds, **common})
+
+    def choice(name: str, default: str, choices: Any, about: str) -> None:
+        flags.DEFINE_enum(name, default, list(choices), about, **common)
+
+    text("env", None, "Id of a gymnasium environment. Required.")
+    text("output", None, "Folder for the run, new or empty. Required.")
+    flags.DEFINE_bool(
+        "overwrite", False, "Replace the run in --output.", **common
+    )
+    flags.DEFINE_bool(
+        "plot",
+        None,
+        "Draw pictures; without this flag, if matplotlib is there.",
+        **common,
+    )
+    count("seed", None, "Of everything random; drawn if not given.", least=0)
+    # How long.
+    count("epochs", 200, "Epochs at most.")
+    count("steps_per_epoch", 1, "Iterations an epoch.")
+    number(
+        "stop_at",
+        None,
+        "Stop when the greedy return reaches this, and exceeds it by its "
+        "standard error on other episodes. Defaults to the environment's "
+        "reward threshold, if it has one.",
+    )
+    count("validation_episodes", 100, "Greedy episodes after each epoch.")
+    count("episodes", 100, "Greedy episodes of the final evaluation.")
+    # The method.
+    count("batch_size", 16, "K, trajectories an iteration.", least=2)
+    number(
+        "elite_quantile",
+        0.7,
+        "q: elite is whose return exceeds the q-quantile.",
+        lower_bound=0.0,
+        upper_bound=1.0,
+    )
+    choice("ties", "auto", elites.TIES, "Elites that tie with the threshold.")
+    choice(
+        "loss_normalization",
+        "trajectory",
+        improvement.NORMALIZATIONS,
+        "What the sum of losses is divided by.",
+    )
+    text("loss", None, "Keras loss for Box actions; mean square if not given.")
+    count("gradient_steps", 10, "Optimizer steps an iteration; 1 in textbooks.")
+    count("minibatch_size", None, "Pairs drawn for each; all if not given.")
+    # Exploration.
+    choice(
+        "epsilon_schedule",
+        "harmonic",
+        settings.EPSILON_SCHEDULES,
+        "How epsilon falls over iterations.",
+    )
+    number("epsilon", 1.0, "Epsilon in the first iteration.", lower_bound=0.0)
+    number("epsilon_minimum", 0.0, "Floor of epsilon.", lower_bound=0.0)
+    count(
+        "epsilon_steps",
+        None,
+        "Iterations over which epsilon falls; all if not given. Without "
+        "meaning for the schedules harmonic and constant.",
+    )
+    choice("noise", "gaussian", heads.NOISES, "Noise for Box actions.")
+    number("action_scale", None, "Scale of an unbounded Box.", lower_bound=0.0)
+    # The network and its optimizer.
+    flags.DEFINE_list(
+        "hidden_units", ["128"], "Units of each hidden layer.", **common
+    )
+    text("activation", "relu", "Of the hidden layers.")
+    text("kernel_initializer", "glorot_uniform", "Of the weights.")
+    number("l1", 0.0, "L1 regularisation.", lower_bound=0.0)
+    number("l2", 0.0, "L2 regularisation.", lower_bound=0.0)
+    number("dropout", 0.0, "Dropout.", lower_bound=0.0, upper_bound=1.0)
+    flags.DEFINE_bool(
+        "batch_normalization", False, "Batch normalisation.", **common
+    )
+    text("optimizer", "adam", "Keras optimizer.")
+    number("learning_rate", 0.01, "Of the optimizer.", lower_bound=0.0)
+    # Playing.
+    choice(
+        "engine",
+        "auto",
+        sources.ENGINES,
+        "Where training plays: inside the compiled step (graph), or from "
+        "Python (host); auto takes the graph where it can. The final "
+        "evaluation always plays gymnasium's own environment.",
+    )
+    count("num_envs", None, "Sub-environments; as --batch_size if not given.")
+    flags.DEFINE_enum(
+        "vectorization_mode",
+        None,
+        list(sources.VECTORIZATION_MODES),
+        "How sub-environments run; sync if not given.",
+        **common,
+    )
+    count("max_episode_steps", None, "Truncates episodes.")
+    flags.mark_flags_as_required(["env", "output"], flag_values=values)
