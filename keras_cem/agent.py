@@ -7,11 +7,18 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from keras_cem import checks, elites, heads, improvement, networks, prng, spaces
+from keras_cem import (
+    checks,
+    elites,
+    heads,
+    improvement,
+    iteration,
+    networks,
+    prng,
+    spaces,
+)
 from keras_cem.environment_fit import EnvironmentFit
 from keras_cem.export import export_saved_model
-from keras_cem.pairs import ElitePairs, accumulate, block_size
-from keras_cem.rollouts.graph import GraphTrajectories
 
 
 @keras.saving.register_keras_serializable("keras_cem")
@@ -252,29 +259,7 @@ class CEMAgent(EnvironmentFit):
         played = self._played_for_training(data)
         if played is None:
             return super().train_step(data)
-        returns, lengths = played.returns, played.lengths
-        gamma_q = elites.threshold(returns, self.elite_quantile)
-        elite_mask = elites.mask(returns, gamma_q, self.ties)
-        num_elites = tf.reduce_sum(tf.cast(elite_mask, tf.float32))
-        loss = tf.cond(
-            self._graph.may_learn(played) & (num_elites > 0.0),
-            lambda: self._improve(played, elite_mask, num_elites),
-            lambda: tf.zeros(()),
-        )
-        self._graph.learned(loss)
-        self.iteration.assign_add(1)
-        self.env_steps.assign_add(
-            tf.reduce_sum(tf.cast(lengths, self.env_steps.dtype))
-        )
-        metrics = self.train_metrics
-        metrics.loss.update_state(loss)
-        metrics.episode_return.update_state(returns)
-        metrics.episode_return_max.update_state(tf.reduce_max(returns))
-        metrics.episode_length.update_state(lengths)
-        metrics.elite_threshold.update_state(gamma_q)
-        metrics.num_elites.update_state(num_elites)
-        metrics.epsilon.update_state(self.epsilon)
-        metrics.env_steps.update_state(self.env_steps)
+        iteration.learn(self, played)
         return self.get_metrics_result()
 
     def test_step(self, data: Any) -> dict[str, Any]:
@@ -285,66 +270,6 @@ class CEMAgent(EnvironmentFit):
         self.test_metrics.episode_return.update_state(played.returns)
         self.test_metrics.episode_length.update_state(played.lengths)
         return self.get_metrics_result()
-
-    def _improve(
-        self, played: Any, elite_mask: tf.Tensor, num_elites: tf.Tensor
-    ) -> tf.Tensor:
-        found = ElitePairs(played.lengths, elite_mask)
-        total = tf.cast(found.total, tf.float32)
-        per_trajectory = self.loss_normalization == "trajectory"
-        scale = 1.0 / (num_elites if per_trajectory else total)
-        key = prng.make_key(self.seed, prng.MINIBATCHES, self.iteration.value)
-        head, variables = self.training_head, self.trainable_variables
-        weights = [variable.value for variable in variables]
-        # In-graph trajectories may be too many to take all pairs at once.
-        in_graph = isinstance(played, GraphTrajectories)
-        size_of_block = block_size(played.num_steps) if in_graph else None
-
-        def gradients(
-            numbers: tf.Tensor, counts: Any, first: Any, scale: Any
-        ) -> list[tf.Tensor]:
-            observations, actions = played.gather(*found.locate(numbers))
-            with tf.GradientTape() as tape:
-                outputs = self(observations, training=True)
-                losses = tf.where(counts, head.loss(outputs, actions), 0.0)
-                loss = scale * tf.reduce_sum(losses)
-                loss += first * improvement.penalties(self)
-                scaled = self.optimizer.scale_loss(loss)
-            return [
-                loss,
-                *tape.gradient(scaled, weights, unconnected_gradients="zero"),
-            ]
-
-        def of_all(
-            numbers: tf.Tensor, counts: tf.Tensor, first: tf.Tensor
-        ) -> list[tf.Tensor]:
-            return gradients(numbers, counts, first, scale)
-
-        def function(number: tf.Tensor) -> tuple[tf.Tensor, list[tf.Tensor]]:
-            size = self.minibatch_size
-            if size is None:
-                like = [tf.constant(0.0), *weights]
-                sums = accumulate(
-                    of_all, found.total, played.num_steps, like, size_of_block
-                )
-            else:
-                drawn = found.draw(key, number, size)
-                sums = gradients(drawn, True, 1.0, scale * total / size)
-            return sums[0], sums[1:]
-
-        def step(number: tf.Tensor) -> tf.Tensor:
-            return improvement.gradient_step(
-                self,
-                lambda: function(number),
-                variables,
-                self.policy.non_trainable_variables,
-            )
-
-        return improvement.descend(
-            step,
-            self.gradient_steps,
-            [*self.policy.variables, *self.optimizer.variables],
-        )
 
     def export(
         self,

@@ -57,7 +57,7 @@ class EnvironmentFunctions(EnvironmentPlay):
             ("test_metrics", TestMetrics()),
             ("_session", None),
             ("_jit_is_auto", True),
-            ("_graph", GraphSteps(self)),
+            ("graph_steps", GraphSteps(self)),
         ):
             object.__setattr__(self, name, value)
 
@@ -175,10 +175,10 @@ class EnvironmentFunctions(EnvironmentPlay):
         if isinstance(source, GraphSource):
             return feed.InGraph(
                 function,
-                lambda: self._graph.begin(
+                lambda: self.graph_steps.begin(
                     self._session.schedule, self.steps_per_execution
                 ),
-                lambda: self._graph.end(source.name),
+                lambda: self.graph_steps.end(source.name),
             )
         return feed.OnDemand(
             function,
@@ -206,7 +206,7 @@ class EnvironmentFunctions(EnvironmentPlay):
             return data
         source = self._source_of("train_function")
         if isinstance(source, GraphSource):
-            return self._graph.play_for_training(source)
+            return self.graph_steps.play_for_training(source)
         return None
 
     def _played_for_testing(self, data: Any) -> Any:
@@ -216,7 +216,7 @@ class EnvironmentFunctions(EnvironmentPlay):
         source = self._source_of("test_function")
         if isinstance(source, GraphSource):
             stream = self._session.stream
-            return self._graph.play_for_testing(source, stream, data)
+            return self.graph_steps.play_for_testing(source, stream, data)
         return None
 
     @contextlib.contextmanager

@@ -45,6 +45,7 @@ LAYERS = (
         "environment_play",
         "export",
         "graph_steps",
+        "iteration",
         "metrics",
         "player",
     ),
