@@ -1,5 +1,6 @@
 """The agent: a policy that learns by imitating its own best episodes."""
 
+import pathlib
 import random
 from typing import Any
 
@@ -10,6 +11,8 @@ import tensorflow as tf
 from keras_cem import (
     checks,
     elites,
+    files,
+    formats,
     heads,
     improvement,
     iteration,
@@ -300,8 +303,28 @@ class CEMAgent(EnvironmentFit):
         else:
             super().export(filepath, format=format, verbose=verbose, **kwargs)
 
+    def save(
+        self, filepath: Any, overwrite: bool = True, **kwargs: Any
+    ) -> None:
+        """Saves the agent, with its optimizer, as Keras does.
+
+        A `.keras` file that is there stays as it is until the new one is whole
+        and on the disk.
+
+        Args:
+            filepath: Path, with the ending `.keras`.
+            overwrite: Whether to replace a file without asking. Defaults to
+                `True`.
+            **kwargs: Further arguments of `keras.Model.save`.
+        """
+        if not overwrite or pathlib.Path(filepath).suffix != ".keras":
+            super().save(filepath, overwrite=overwrite, **kwargs)
+            return
+        with files.replacing(filepath) as partial:
+            super().save(partial, **kwargs)
+
     def get_config(self) -> dict[str, Any]:
-        return {
+        config = {
             **keras.Layer.get_config(self),
             "policy": keras.saving.serialize_keras_object(self.policy),
             "action_space": spaces.serialize(self.action_space),
@@ -318,10 +341,11 @@ class CEMAgent(EnvironmentFit):
             "seed": self.seed,
             **self._config,
         }
+        return formats.stamp(config)
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> "CEMAgent":
-        config = dict(config)
+        config = formats.migrate(config)
         policy = keras.saving.deserialize_keras_object(config.pop("policy"))
         return cls(policy, config.pop("action_space"), **config)
 

@@ -25,6 +25,8 @@ LAYERS = (
         "activations",
         "checks",
         "elites",
+        "files",
+        "formats",
         "heads",
         "improvement",
         "networks",

@@ -1,4 +1,6 @@
+import errno
 import json
+import os
 import subprocess
 import sys
 
@@ -8,7 +10,7 @@ import pytest
 import tensorflow as tf
 
 import keras_cem as cem
-from keras_cem import spaces
+from keras_cem import formats, spaces
 from tests import toy_envs
 from tests.helpers import (
     BOX,
@@ -268,7 +270,7 @@ def test_config_is_what_the_constructor_takes():
         seed=7,
         name="pilot",
     )
-    config = _as_json(agent.get_config())
+    config = formats.migrate(_as_json(agent.get_config()))
     policy_config = keras.saving.serialize_keras_object(policy)
     assert config.pop("policy") == _as_json(policy_config)
     assert config.pop("dtype")["config"] == {"name": "float32"}
@@ -389,3 +391,19 @@ def test_environments_are_not_saved(tmp_path):
     )
     again = keras.saving.load_model(tmp_path / "agent.keras")
     assert_equal(policy_weights(again), policy_weights(agent))
+
+
+def test_failed_save_leaves_the_last_good_file(tmp_path, monkeypatch):
+    agent = make_agent(DISCRETE)
+    path = tmp_path / "agent.keras"
+    agent.save(path)
+    good = path.read_bytes()
+
+    def full(*args, **kwargs):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="No space left"):
+        agent.save(path)
+    assert path.read_bytes() == good
+    assert os.listdir(tmp_path) == ["agent.keras"]

@@ -12,7 +12,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from keras_cem import CEMAgent
+from keras_cem import CEMAgent, files
 from keras_cem.cli.errors import CommandError
 from keras_cem.version import __version__
 
@@ -126,9 +126,8 @@ def versions() -> dict[str, str]:
 
 def write_json(path: pathlib.Path, content: dict[str, Any]) -> None:
     """Writes JSON that is either whole or not there."""
-    partial = path.with_suffix(".partial")
-    partial.write_text(json.dumps(content, indent=2) + "\n")
-    os.replace(partial, path)
+    with files.replacing(path) as partial:
+        partial.write_text(json.dumps(content, indent=2) + "\n")
 
 
 def remove_saved_model(path: pathlib.Path) -> None:

@@ -1,0 +1,45 @@
+"""Files that are whole or not there, whenever the process is killed."""
+
+import contextlib
+import os
+import pathlib
+from collections.abc import Iterator
+
+
+@contextlib.contextmanager
+def replacing(path: str | os.PathLike[str]) -> Iterator[pathlib.Path]:
+    """Yields where to write what then takes the place of a file.
+
+    The file that was there stays until the new one is whole and on the disk,
+    and stays for good if writing fails.
+
+    Args:
+        path: The file to replace; it need not be there.
+    """
+    # What a link points to is replaced, not the link.
+    target = pathlib.Path(os.path.realpath(path))
+    partial = target.with_name(f".partial-{target.name}")
+    try:
+        yield partial
+        sync(partial)
+        os.replace(partial, target)
+    except BaseException:
+        partial.unlink(missing_ok=True)
+        raise
+    sync(target.parent)
+
+
+def sync(path: str | os.PathLike[str]) -> None:
+    """Waits until a file, or the entries of a folder, are on the disk."""
+    if os.path.isdir(path):
+        if os.name == "nt":
+            # Windows cannot open folders, and writes their entries through.
+            return
+        mode = os.O_RDONLY
+    else:
+        mode = os.O_RDWR
+    descriptor = os.open(path, mode)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

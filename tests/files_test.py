@@ -1,0 +1,70 @@
+import os
+
+import pytest
+
+from keras_cem import files
+
+
+def test_replacing_writes_a_new_file(tmp_path):
+    path = tmp_path / "note.txt"
+    with files.replacing(path) as partial:
+        partial.write_text("new")
+        assert not path.exists()
+    assert path.read_text() == "new"
+    assert os.listdir(tmp_path) == ["note.txt"]
+
+
+def test_old_file_is_there_until_the_new_one_is_whole(tmp_path):
+    path = tmp_path / "note.txt"
+    path.write_text("old")
+    with files.replacing(path) as partial:
+        partial.write_text("new")
+        assert path.read_text() == "old"
+    assert path.read_text() == "new"
+
+
+@pytest.mark.parametrize("error", [OSError, KeyboardInterrupt])
+def test_old_file_stays_if_writing_fails(error, tmp_path):
+    path = tmp_path / "note.txt"
+    path.write_text("old")
+
+    def fail():
+        with files.replacing(path) as partial:
+            partial.write_text("half of the n")
+            raise error
+
+    with pytest.raises(error):
+        fail()
+    assert path.read_text() == "old"
+    assert os.listdir(tmp_path) == ["note.txt"]
+
+
+def test_link_goes_on_pointing_to_the_file(tmp_path):
+    (tmp_path / "real").mkdir()
+    path, link = tmp_path / "real" / "note.txt", tmp_path / "link.txt"
+    path.write_text("old")
+    link.symlink_to(path)
+    with files.replacing(link) as partial:
+        partial.write_text("new")
+    assert link.is_symlink()
+    assert path.read_text() == "new"
+
+
+def test_all_is_on_the_disk_before_the_file_takes_its_place(
+    tmp_path, monkeypatch
+):
+    path, order = tmp_path / "note.txt", []
+
+    def noting(name, function):
+        def noted(*args):
+            order.append((name, path.exists()))
+            return function(*args)
+
+        monkeypatch.setattr(os, name, noted)
+
+    noting("fsync", os.fsync)
+    noting("replace", os.replace)
+    with files.replacing(path) as partial:
+        partial.write_text("new")
+    # The file, its new name, the folder.
+    assert order == [("fsync", False), ("replace", False), ("fsync", True)]
