@@ -1,0 +1,26 @@
+"""Serialisable descriptions of observation and action spaces.
+
+An agent has to say what it observes and how it acts after it was saved and
+loaded, also where gymnasium is not imported. So it keeps a description of each
+space, in gymnasium's words, that goes to JSON and back.
+"""
+
+from keras_cem.spaces.base import Leaf, Space, deserialize, serialize
+from keras_cem.spaces.conversion import get, get_as
+from keras_cem.spaces.leaves import Box, Discrete, MultiBinary, MultiDiscrete
+from keras_cem.spaces.nested import Dict, Tuple
+
+__all__ = [
+    "Box",
+    "Dict",
+    "Discrete",
+    "Leaf",
+    "MultiBinary",
+    "MultiDiscrete",
+    "Space",
+    "Tuple",
+    "deserialize",
+    "get",
+    "get_as",
+    "serialize",
+]

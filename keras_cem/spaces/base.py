@@ -1,0 +1,167 @@
+"""What every description of a space does."""
+
+import abc
+import keyword
+import re
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+import numpy as np
+
+# How a part is reached from the space: keys of a Dict, indices of a Tuple.
+Path = tuple[str | int, ...]
+
+_KINDS: dict[str, type["Space"]] = {}
+
+
+class Space(abc.ABC):
+    """Description of a space: what one observation or action looks like.
+
+    A space is a tree; `leaves` are its parts that are one array each. `Dict`
+    and `Tuple` have parts, every other space is its own single leaf.
+    """
+
+    kind: ClassVar[str]
+
+    def __init_subclass__(cls, **kwargs: Any):
+        super().__init_subclass__(**kwargs)
+        if "kind" in vars(cls):
+            _KINDS[cls.kind] = cls
+
+    @property
+    @abc.abstractmethod
+    def leaves(self) -> list["Leaf"]:
+        """The parts of this space that are one array each, in fixed order."""
+
+    @property
+    @abc.abstractmethod
+    def leaf_paths(self) -> list[Path]:
+        """How each leaf is reached."""
+
+    @abc.abstractmethod
+    def flatten(self, value: Any, name: str = "value") -> list[Any]:
+        """Takes one value (or batch) of this space apart into its leaves.
+
+        Args:
+            value: Nest as the space is. What its leaves are is not looked at.
+            name: What error messages call it. Defaults to `"value"`.
+
+        Raises:
+            ValueError: If `value` is not built as the space is. Names the path
+                to the part that differs.
+        """
+
+    @abc.abstractmethod
+    def pack(self, leaves: Sequence[Any]) -> Any:
+        """Puts the leaves together again; the inverse of `flatten`."""
+
+    @abc.abstractmethod
+    def get_config(self) -> dict[str, Any]:
+        """Returns the constructor's arguments as JSON values."""
+
+    @abc.abstractmethod
+    def to_gymnasium(self) -> Any:
+        """Returns the `gymnasium.spaces.Space` that this describes."""
+
+    @property
+    def leaf_names(self) -> list[str]:
+        """What the inputs of a network for these leaves are called."""
+        return self.name_leaves("observations")
+
+    def name_leaves(self, root: str) -> list[str]:
+        """Returns a name for each leaf: unique, and valid in Python and Keras.
+
+        They are the keys and indices of the path, joined by underscores, as in
+        `camera_left`. What cannot start a name, such as the index of a
+        `Tuple`, stands after `root`, as in `observations_0`.
+
+        Args:
+            root: Name of the whole; that of the leaf if it is the only one.
+        """
+        names: list[str] = []
+        for path in self.leaf_paths:
+            name = re.sub(r"\W", "_", "_".join(map(str, path)), flags=re.ASCII)
+            if not name[:1].isalpha() or keyword.iskeyword(name):
+                name = f"{root}_{name}" if name else root
+            names.append(name)
+        # A name that others have as well is told apart by a number.
+        unique: list[str] = []
+        for name in names:
+            number = 2
+            candidate = name
+            while candidate in unique or (
+                candidate != name and candidate in names
+            ):
+                candidate = f"{name}_{number}"
+                number += 1
+            unique.append(candidate)
+        return unique
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Space) and serialize(self) == serialize(other)
+
+    def __hash__(self) -> int:
+        return hash(repr(serialize(self)))
+
+    def __repr__(self) -> str:
+        config = self.get_config()
+        arguments = ", ".join(f"{key}={config[key]!r}" for key in config)
+        return f"{type(self).__name__}({arguments})"
+
+
+class Leaf(Space):
+    """A space whose values are one array each.
+
+    Attributes:
+        shape: Shape of one value.
+        dtype: NumPy dtype of one value.
+    """
+
+    shape: tuple[int, ...]
+    dtype: np.dtype
+
+    @property
+    def leaves(self) -> list["Leaf"]:
+        return [self]
+
+    @property
+    def leaf_paths(self) -> list[Path]:
+        return [()]
+
+    def flatten(self, value: Any, name: str = "value") -> list[Any]:
+        return [value]
+
+    def pack(self, leaves: Sequence[Any]) -> Any:
+        (value,) = leaves
+        return value
+
+
+def at(name: str, path: Path) -> str:
+    """Returns how Python writes the part of `name` at `path`."""
+    return name + "".join(f"[{step!r}]" for step in path)
+
+
+def supported() -> str:
+    """The kinds of space that can be described, for error messages."""
+    return ", ".join(sorted(_KINDS))
+
+
+def serialize(space: Space) -> dict[str, Any]:
+    """Returns `space` as JSON values."""
+    return {"kind": space.kind, **space.get_config()}
+
+
+def deserialize(config: dict[str, Any]) -> Space:
+    """Returns the space that `serialize` made `config` of.
+
+    Raises:
+        ValueError: If `config` names an unknown kind of space.
+    """
+    arguments = dict(config)
+    kind = arguments.pop("kind", None)
+    if kind not in _KINDS:
+        raise ValueError(
+            f"`kind` of a space must be one of {supported()}. "
+            f"Received: kind={kind!r}"
+        )
+    return _KINDS[kind](**arguments)

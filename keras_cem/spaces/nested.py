@@ -1,0 +1,162 @@
+"""Spaces made of parts, which are spaces again."""
+
+import reprlib
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from keras_cem.spaces.base import (
+    Leaf,
+    Path,
+    Space,
+    at,
+    deserialize,
+    serialize,
+)
+
+
+class _Nested(Space):
+    """A space of named or numbered parts.
+
+    Attributes:
+        parts: The spaces by key or index, in the order of the leaves.
+    """
+
+    parts: dict[Any, Space]
+
+    @property
+    def leaves(self) -> list[Leaf]:
+        return [leaf for part in self.parts.values() for leaf in part.leaves]
+
+    @property
+    def leaf_paths(self) -> list[Path]:
+        return [
+            (step, *path)
+            for step, part in self.parts.items()
+            for path in part.leaf_paths
+        ]
+
+    def flatten(self, value: Any, name: str = "value") -> list[Any]:
+        self._check(value, name)
+        return [
+            leaf
+            for step, part in self.parts.items()
+            for leaf in part.flatten(value[step], at(name, (step,)))
+        ]
+
+    def pack(self, leaves: Sequence[Any]) -> Any:
+        values: list[Any] = []
+        begin = 0
+        for part in self.parts.values():
+            end = begin + len(part.leaves)
+            values.append(part.pack(leaves[begin:end]))
+            begin = end
+        return self._join(values)
+
+    def _check(self, value: Any, name: str) -> None:
+        """Refuses a value without the parts of this space."""
+        raise NotImplementedError
+
+    def _join(self, values: list[Any]) -> Any:
+        """Puts the values of the parts together."""
+        raise NotImplementedError
+
+
+class Dict(_Nested):
+    """Dictionaries with a value for each of some keys.
+
+    Args:
+        spaces: The space of each key. They are kept in the order of the keys,
+            as gymnasium keeps them.
+    """
+
+    kind = "Dict"
+
+    def __init__(self, spaces: Mapping[str, Any]):
+        if not isinstance(spaces, Mapping) or not spaces:
+            raise ValueError(
+                "`spaces` of a Dict must be a mapping of at least one key. "
+                f"Received: spaces={spaces!r}"
+            )
+        for key in spaces:
+            if not isinstance(key, str):
+                raise TypeError(
+                    "`spaces` of a Dict must have strings as keys. Received: "
+                    f"key={key!r} of type {type(key).__name__}"
+                )
+        self.parts = {key: _space(spaces[key]) for key in sorted(spaces)}
+
+    def get_config(self) -> dict[str, Any]:
+        return {
+            "spaces": {key: serialize(part) for key, part in self.parts.items()}
+        }
+
+    def to_gymnasium(self) -> Any:
+        import gymnasium
+
+        return gymnasium.spaces.Dict(
+            {key: part.to_gymnasium() for key, part in self.parts.items()}
+        )
+
+    def _check(self, value: Any, name: str) -> None:
+        if isinstance(value, Mapping) and value.keys() == self.parts.keys():
+            return
+        received = (
+            f"the keys {list(value)}"
+            if isinstance(value, Mapping)
+            else f"{reprlib.repr(value)} of type {type(value).__name__}"
+        )
+        raise ValueError(
+            f"`{name}` must be a dictionary with the keys {list(self.parts)}. "
+            f"Received: {received}"
+        )
+
+    def _join(self, values: list[Any]) -> Any:
+        return dict(zip(self.parts, values, strict=True))
+
+
+class Tuple(_Nested):
+    """Tuples with a value at each of some places.
+
+    Args:
+        spaces: The space of each place.
+    """
+
+    kind = "Tuple"
+
+    def __init__(self, spaces: Iterable[Any]):
+        self.parts = dict(enumerate(_space(space) for space in spaces))
+        if not self.parts:
+            raise ValueError(
+                "`spaces` of a Tuple must hold at least one space. "
+                f"Received: spaces={spaces!r}"
+            )
+
+    def get_config(self) -> dict[str, Any]:
+        return {"spaces": [serialize(part) for part in self.parts.values()]}
+
+    def to_gymnasium(self) -> Any:
+        import gymnasium
+
+        return gymnasium.spaces.Tuple(
+            [part.to_gymnasium() for part in self.parts.values()]
+        )
+
+    def _check(self, value: Any, name: str) -> None:
+        if isinstance(value, (tuple, list)) and len(value) == len(self.parts):
+            return
+        received = (
+            f"{len(value)} entries"
+            if isinstance(value, (tuple, list))
+            else f"{reprlib.repr(value)} of type {type(value).__name__}"
+        )
+        raise ValueError(
+            f"`{name}` must be a tuple of {len(self.parts)}. "
+            f"Received: {received}"
+        )
+
+    def _join(self, values: list[Any]) -> Any:
+        return tuple(values)
+
+
+def _space(space: Any) -> Space:
+    return space if isinstance(space, Space) else deserialize(space)
