@@ -156,7 +156,7 @@ REFUSED_ARGUMENTS = [
         )
         for argument in ("action_space", "observation_space")
         for space in (
-            gymnasium.spaces.MultiBinary(3),
+            gymnasium.spaces.Text(3),
             gymnasium.spaces.Text(5),
             gymnasium.spaces.Sequence(gymnasium.spaces.Discrete(2)),
         )

@@ -1,5 +1,6 @@
 """In-graph environments: instances, and ids that have an in-graph version."""
 
+import math
 import os
 from typing import Any
 
@@ -65,9 +66,10 @@ def stored_bytes(source: GraphSource) -> int:
     size = sum(
         leaf.dtype.size for leaf in tf.nest.flatten(source.env.initial(seed))
     )
-    action = source.action_space
-    count = int(tf.TensorShape(action.shape).num_elements() or 1)
-    size += count * storage_dtype(action).itemsize
+    size += sum(
+        math.prod(leaf.shape) * storage_dtype(leaf).itemsize
+        for leaf in source.action_space.leaves
+    )
     return size * source.batch_size * source.max_episode_steps
 
 

@@ -47,9 +47,7 @@ def check(environment: Any) -> None:
     _check_state(environment, state)
     state = tf.nest.map_structure(_spec_like, state)
     observations = _trace(environment, "observe", state)
-    space = environment.observation_space
-    row = _spec(space.shape, space.dtype)
-    _check_leaf(environment, "observe", "observations", observations, row)
+    _check_observations(environment, observations)
     for actions in _action_specs(environment.action_space):
         results = _trace(environment, "transition", state, actions, seeds)
         _check_transition(environment, state, results)
@@ -63,6 +61,23 @@ def _check_space(environment: Environment, name: str) -> None:
             f"Received: {name}={space!r} of type {type(space).__name__}. "
             "`keras_cem.spaces.get` makes one of a gymnasium space."
         )
+
+
+def _check_observations(environment: Environment, observations: Any) -> None:
+    space = environment.observation_space
+    try:
+        values = space.flatten(observations, "observations")
+    except ValueError as error:
+        raise ValueError(
+            f"`observe` of {environment.id} must return what the observation "
+            f"space says: {error}"
+        ) from None
+    for value, leaf, path in zip(
+        values, space.leaves, space.leaf_paths, strict=True
+    ):
+        name = spaces.at("observations", path)
+        row = _spec(leaf.shape, leaf.dtype)
+        _check_leaf(environment, "observe", name, value, row)
 
 
 def _check_state(environment: Environment, state: Any) -> None:
@@ -151,13 +166,20 @@ def _leaves(state: Any) -> list[tuple[str, Any]]:
     return leaves
 
 
-def _action_specs(space: spaces.Space) -> list[tf.TensorSpec]:
+def _action_specs(space: spaces.Space) -> list[Any]:
     """Integers may come as any dtype that holds them, so try two."""
-    if not isinstance(space, spaces.Discrete):
-        return [_spec(space.shape, space.dtype)]
-    largest = max(abs(space.start), abs(space.start + space.n - 1))
+    pairs = [_leaf_specs(leaf) for leaf in space.leaves]
+    first, second = map(list, zip(*pairs, strict=True))
+    tries = [first] if first == second else [first, second]
+    return [space.pack(specs) for specs in tries]
+
+
+def _leaf_specs(leaf: spaces.Leaf) -> tuple[tf.TensorSpec, tf.TensorSpec]:
+    if not isinstance(leaf, spaces.Integers):
+        return (_spec(leaf.shape, leaf.dtype),) * 2
+    largest = np.max(np.abs([leaf.first, leaf.last]))
     smallest = "int8" if largest <= np.iinfo("int8").max else "int32"
-    return [_spec((), smallest), _spec((), "int64")]
+    return _spec(leaf.shape, smallest), _spec(leaf.shape, "int64")
 
 
 def _spec(shape: tuple[int, ...], dtype: Any) -> tf.TensorSpec:

@@ -113,13 +113,13 @@ class GraphVectorEnv(VectorEnv):
         words = self.np_random.integers(2**32, size=2, dtype=np.uint32)
         key = (tf.constant(words[0]), tf.constant(words[1]))
         self._playing, observations = self._functions[0](key)
-        return observations.numpy(), {}
+        return _to_numpy(observations), {}
 
     def step(self, actions: Any) -> tuple[Any, Any, Any, Any, dict[str, Any]]:
         """Plays one step in each row.
 
         Args:
-            actions: Array of `action_space`.
+            actions: Array, or nest of arrays, of `action_space`.
 
         Returns:
             Observations, rewards (float32), terminated, truncated (bool), and
@@ -130,12 +130,9 @@ class GraphVectorEnv(VectorEnv):
                 "Cannot call `step` before `reset`."
             )
         self._playing, *results = self._functions[1](
-            self._playing, self._as_tensor(actions)
+            self._playing, self._as_tensors(actions)
         )
-        observations, rewards, terminated, truncated = (
-            result.numpy() for result in results
-        )
-        return observations, rewards, terminated, truncated, {}
+        return *_to_numpy(results), {}
 
     @functools.cached_property
     def _functions(self) -> tuple[Any, Any]:
@@ -147,7 +144,13 @@ class GraphVectorEnv(VectorEnv):
             lambda tensor: tf.TensorSpec(tensor.shape, tensor.dtype),
             reset.structured_outputs[0],
         )
-        actions = tf.TensorSpec(self.action_space.shape, self._action_dtype)
+        space = self.environment.action_space
+        actions = space.pack(
+            [
+                tf.TensorSpec((self.num_envs, *leaf.shape), _tensor_dtype(leaf))
+                for leaf in space.leaves
+            ]
+        )
         step = tf.function(self._step, jit_compile=True)
         return reset, step.get_concrete_function(playing, actions)
 
@@ -185,31 +188,36 @@ class GraphVectorEnv(VectorEnv):
         rows = tf.cast(tf.range(self.num_envs), tf.uint32)
         return prng.threefry2x32(key, (rows, time))
 
-    @property
-    def _action_dtype(self) -> Any:
-        discrete = isinstance(self.environment.action_space, spaces.Discrete)
-        return tf.int32 if discrete else tf.float32
-
-    def _as_tensor(self, actions: Any) -> tf.Tensor:
-        array = np.asarray(actions)
+    def _as_tensors(self, actions: Any) -> Any:
         space = self.environment.action_space
-        discrete = isinstance(space, spaces.Discrete)
-        shape = (self.num_envs, *space.shape)
-        kinds = "iu" if discrete else "iuf"
+        values = space.flatten(actions, "actions")
+        leaves = zip(values, space.leaves, space.leaf_paths, strict=True)
+        return space.pack(
+            [
+                self._as_tensor(value, leaf, spaces.at("actions", path))
+                for value, leaf, path in leaves
+            ]
+        )
+
+    def _as_tensor(self, value: Any, leaf: spaces.Leaf, name: str) -> tf.Tensor:
+        array = np.asarray(value)
+        integers = isinstance(leaf, spaces.Integers)
+        shape = (self.num_envs, *leaf.shape)
+        kinds = "iu" if integers else "iuf"
         if array.shape != shape or array.dtype.kind not in kinds:
             raise ValueError(
-                f"`actions` must be {'integers' if discrete else 'numbers'} of "
-                f"shape {shape}. Received: actions of shape {array.shape} and "
-                f"dtype {array.dtype}"
+                f"`{name}` must be {'integers' if integers else 'numbers'} "
+                f"of shape {shape}. Received: actions of shape {array.shape} "
+                f"and dtype {array.dtype}"
             )
-        if isinstance(space, spaces.Discrete):
-            last = space.start + space.n - 1
-            if array.min() < space.start or array.max() > last:
-                raise ValueError(
-                    f"`actions` must be in [{space.start}, {last}]. Received: "
-                    f"actions from {array.min()} to {array.max()}"
-                )
-        return tf.constant(array, self._action_dtype)
+        if isinstance(leaf, spaces.Integers) and (
+            np.any(array < leaf.first) or np.any(array > leaf.last)
+        ):
+            raise ValueError(
+                f"`{name}` must be in [{leaf.first}, {leaf.last}]. Received: "
+                f"actions from {array.min()} to {array.max()}"
+            )
+        return tf.constant(array, _tensor_dtype(leaf))
 
 
 def make(
@@ -258,6 +266,14 @@ def register_all() -> None:
             reward_threshold=getattr(described, "reward_threshold", None),
             kwargs={"env_id": id},
         )
+
+
+def _tensor_dtype(leaf: spaces.Leaf) -> Any:
+    return tf.int32 if isinstance(leaf, spaces.Integers) else tf.float32
+
+
+def _to_numpy(nest: Any) -> Any:
+    return tf.nest.map_structure(lambda tensor: tensor.numpy(), nest)
 
 
 def _expand(mask: tf.Tensor, like: tf.Tensor) -> tf.Tensor:

@@ -8,6 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_cem import heads, prng, spaces
+from keras_cem.rollouts.finite import finite_rows
 from keras_cem.rollouts.lending import lend
 
 # What XLA raises at the first call of what it cannot compile.
@@ -159,10 +160,7 @@ class Actor:
         counter: tf.Tensor,
     ) -> list[tf.Tensor]:
         outputs = self._policy(self._space.pack(observations), training=False)
-        finite = tf.reduce_all(
-            tf.math.is_finite(tf.reshape(outputs, (tf.shape(counter)[1], -1))),
-            axis=1,
-        )
+        finite = finite_rows(outputs)
         if self._explore:
             words = tf.cast(counter, tf.uint32)
             seed, stream, iteration = tf.unstack(self._numbers)

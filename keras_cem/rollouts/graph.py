@@ -5,6 +5,7 @@ neither on `steps_per_execution` nor on when the loop ends.
 """
 
 import dataclasses
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -12,6 +13,7 @@ import tensorflow as tf
 
 from keras_cem import heads, prng, spaces
 from keras_cem.envs.base import Environment
+from keras_cem.rollouts.finite import finite_rows
 from keras_cem.trajectories import Trajectories
 
 
@@ -25,7 +27,7 @@ class GraphTrajectories(NamedTuple):
     Attributes:
         env: The environment, to observe states.
         states: Its state, each leaf `(T, K)`.
-        actions: `(T, K, ...)`.
+        actions: `(T, K, ...)`, or a nest of such as the space is.
         rewards: float32 `(T, K)`, or None if they were not asked for.
         returns: float32 `(K,)`.
         lengths: int32 `(K,)`.
@@ -35,7 +37,7 @@ class GraphTrajectories(NamedTuple):
 
     env: Environment
     states: Any
-    actions: tf.Tensor
+    actions: Any
     rewards: tf.Tensor | None
     returns: tf.Tensor
     lengths: tf.Tensor
@@ -45,20 +47,27 @@ class GraphTrajectories(NamedTuple):
     @property
     def num_steps(self) -> int:
         """K times T, padding included."""
-        steps, size = self.actions.shape[:2]
-        return int(size * steps)
+        steps, size = self._num_rows
+        return size * steps
+
+    @property
+    def _num_rows(self) -> tuple[int, int]:
+        """T and K."""
+        steps, size = tf.nest.flatten(self.actions)[0].shape[:2]
+        return int(steps), int(size)
 
     def gather(self, trajectory: tf.Tensor, step: tf.Tensor) -> tuple[Any, Any]:
         """Returns observations and actions of pairs, `(B, ...)`."""
         where = tf.stack([step, trajectory], axis=-1)
-        states = tf.nest.map_structure(
-            lambda leaf: tf.gather_nd(leaf, where), self.states
+        states, actions = tf.nest.map_structure(
+            lambda leaf: tf.gather_nd(leaf, where), (self.states, self.actions)
         )
-        return self.env.observe(states), tf.gather_nd(self.actions, where)
+        return self.env.observe(states), actions
 
     def to_trajectories(self) -> Trajectories:
         """Returns them as `Trajectories`, trajectories first."""
-        steps, size = self.actions.shape[:2]
+        steps, size = self._num_rows
+        action_space = self.env.action_space
         flat = tf.nest.map_structure(
             lambda leaf: tf.reshape(tf.transpose(leaf), (-1,)), self.states
         )
@@ -68,9 +77,13 @@ class GraphTrajectories(NamedTuple):
                 lambda leaf: tf.reshape(leaf, (size, steps, *leaf.shape[1:])),
                 observations,
             ),
-            actions=tf.cast(
-                tf.experimental.numpy.swapaxes(self.actions, 0, 1),
-                self.env.action_space.dtype,
+            actions=_cast_leaves(
+                action_space,
+                tf.nest.map_structure(
+                    lambda leaf: tf.experimental.numpy.swapaxes(leaf, 0, 1),
+                    self.actions,
+                ),
+                [leaf.dtype for leaf in action_space.leaves],
             ),
             rewards=tf.transpose(self.rewards),
             mask=tf.range(steps) < self.lengths[:, None],
@@ -167,7 +180,9 @@ class _Loop:
         self._reset_key = prng.make_key(seed, stream, iteration)
         self._step_key = prng.fold_in(self._reset_key, 1)
         self._exploration = prng.make_key(seed, prng.EXPLORATION, iteration)
-        self._action_dtype = storage_dtype(source.action_space)
+        self._action_dtypes = [
+            storage_dtype(leaf) for leaf in source.action_space.leaves
+        ]
 
     def run(
         self, first: Any, store: bool, store_rewards: bool
@@ -178,11 +193,7 @@ class _Loop:
         state = self._env.initial(prng.threefry2x32(self._reset_key, start))
         kept = {
             "states": state if store else (),
-            "actions": tf.zeros(
-                (size, *self._source.action_space.shape), self._action_dtype
-            )
-            if store
-            else (),
+            "actions": self._no_actions(size) if store else (),
             "rewards": tf.zeros(size) if store_rewards else (),
         }
         arrays = tf.nest.map_structure(
@@ -209,12 +220,14 @@ class _Loop:
                 actions, explored = self._head.explore(
                     outputs, self._epsilon, self._exploration, counter, explored
                 )
-            actions = tf.cast(actions, self._action_dtype)
+            actions = _cast_leaves(
+                self._source.action_space, actions, self._action_dtypes
+            )
             following, rewards, terminated = self._env.transition(
                 state, actions, prng.threefry2x32(self._step_key, counter)
             )
             returns, lengths, over, finite = totals
-            fine = _finite_rows(rewards, outputs, observations)
+            fine = finite_rows((rewards, outputs, observations))
             totals = (
                 returns + tf.where(live, rewards, 0.0),
                 lengths + tf.cast(live, tf.int32),
@@ -266,23 +279,28 @@ class _Loop:
             finite,
         )
 
+    def _no_actions(self, size: int) -> Any:
+        space = self._source.action_space
+        leaves = zip(space.leaves, self._action_dtypes, strict=True)
+        return space.pack(
+            [tf.zeros((size, *leaf.shape), dtype) for leaf, dtype in leaves]
+        )
 
-def storage_dtype(space: spaces.Space) -> np.dtype:
-    """Returns the smallest type that holds every action of `space`."""
-    if not isinstance(space, spaces.Discrete):
-        return space.dtype
-    least, most = space.start, space.start + space.n - 1
+
+def storage_dtype(leaf: spaces.Leaf) -> np.dtype:
+    """Returns the smallest type that holds every action of `leaf`."""
+    if not isinstance(leaf, spaces.Integers):
+        return leaf.dtype
+    least, most = np.min(leaf.first), np.max(leaf.last)
     for name in ("int8", "int16", "int32"):
         dtype = np.dtype(name)
         if np.iinfo(dtype).min <= least and most <= np.iinfo(dtype).max:
             return dtype
-    return space.dtype
+    return leaf.dtype
 
 
-def _finite_rows(rewards: tf.Tensor, *batches: Any) -> tf.Tensor:
-    fine = tf.math.is_finite(rewards)
-    for leaf in tf.nest.flatten(batches):
-        if leaf.dtype.is_floating:
-            axes = list(range(1, leaf.shape.rank))
-            fine &= tf.reduce_all(tf.math.is_finite(leaf), axis=axes)
-    return fine
+def _cast_leaves(
+    space: spaces.Space, actions: Any, dtypes: Sequence[np.dtype]
+) -> Any:
+    leaves = zip(space.flatten(actions), dtypes, strict=True)
+    return space.pack([tf.cast(leaf, dtype) for leaf, dtype in leaves])

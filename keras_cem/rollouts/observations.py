@@ -29,9 +29,11 @@ class ObservationBuffer:
             lending.zeros((num_envs, *leaf.shape), leaf.dtype)
             for leaf in space.leaves
         ]
-        single = isinstance(space, spaces.Box)
-        self._shape = space.shape if single else None
-        self._dtype = space.dtype if single else None
+        single = isinstance(space, spaces.Leaf)
+        # Kept, as `leaves` and `leaf_paths` are made anew each time.
+        self._spaces, self._paths = space.leaves, space.leaf_paths
+        self._shape = self._spaces[0].shape if single else None
+        self._dtype = self._spaces[0].dtype if single else None
         self._floats = [
             array
             for array in self.leaves
@@ -48,23 +50,14 @@ class ObservationBuffer:
             # The usual case, once a step: a single array as it should be.
             self.leaves[0][slot] = observation
             return
-        values = self._space.flatten(observation)
-        for array, leaf, value in zip(
-            self.leaves, self._space.leaves, values, strict=True
-        ):
-            value = np.asarray(value)
-            _check(value, leaf, leaf.shape)
-            array[slot] = value
+        for index, value in enumerate(self._flatten(observation)):
+            self.leaves[index][slot] = self._checked(index, value)
 
     def write_all(self, observations: Any) -> None:
         """Takes over a batch with one observation a sub-environment."""
-        values = self._space.flatten(observations)
-        for array, leaf, value in zip(
-            self.leaves, self._space.leaves, values, strict=True
-        ):
-            value = np.asarray(value)
-            _check(value, leaf, array.shape)
-            array[...] = value
+        for index, value in enumerate(self._flatten(observations)):
+            array = self.leaves[index]
+            array[...] = self._checked(index, value, array.shape[:1])
 
     def not_finite(self, slots: np.ndarray) -> np.ndarray:
         """Returns which of `slots` hold a NaN or an infinity."""
@@ -77,19 +70,27 @@ class ObservationBuffer:
                 bad |= ~finite.reshape(len(slots), -1).all(axis=1)
         return slots[bad]
 
+    def _flatten(self, observations: Any) -> list[Any]:
+        try:
+            return self._space.flatten(observations, "observations")
+        except ValueError as error:
+            raise ObservationError(str(error)) from None
 
-def _check(
-    value: np.ndarray, leaf: spaces.Space, shape: tuple[int, ...]
-) -> None:
-    # "same_kind" lets float64 through to a float32 space, which many
-    # environments return, and neither floats to integers nor objects.
-    if value.shape == shape and (
-        value.dtype == leaf.dtype
-        or np.can_cast(value.dtype, leaf.dtype, "same_kind")
-    ):
-        return
-    raise ObservationError(
-        f"observations must have shape {shape} and dtype {leaf.dtype.name}, "
-        "as the observation space says. "
-        f"Received: shape={value.shape}, dtype={value.dtype}"
-    )
+    def _checked(
+        self, index: int, value: Any, batch: tuple[int, ...] = ()
+    ) -> np.ndarray:
+        """Returns the value of one leaf as an array, if it fits."""
+        leaf, value = self._spaces[index], np.asarray(value)
+        # "same_kind" lets float64 through to a float32 space, which many
+        # environments return, and neither floats to integers nor objects.
+        if value.shape == (*batch, *leaf.shape) and (
+            value.dtype == leaf.dtype
+            or np.can_cast(value.dtype, leaf.dtype, "same_kind")
+        ):
+            return value
+        raise ObservationError(
+            f"{spaces.at('observations', self._paths[index])} must have shape "
+            f"{(*batch, *leaf.shape)} and dtype {leaf.dtype.name}, as the "
+            "observation space says. "
+            f"Received: shape={value.shape}, dtype={value.dtype}"
+        )

@@ -119,7 +119,7 @@ class SubEnvSlots(Slots):
         )
 
     def _one_action(self, actions: list[np.ndarray]) -> Callable[[int], Any]:
-        if len(actions) == 1:
+        if isinstance(self._action_space, spaces.Leaf):
             return actions[0].__getitem__
         pack = self._action_space.pack
         return lambda slot: pack([leaf[slot] for leaf in actions])

@@ -5,20 +5,28 @@ loaded, also where gymnasium is not imported. So it keeps a description of each
 space, in gymnasium's words, that goes to JSON and back.
 """
 
-from keras_cem.spaces.base import Leaf, Space, deserialize, serialize
+from keras_cem.spaces.base import Leaf, Space, at, deserialize, serialize
 from keras_cem.spaces.conversion import get, get_as
-from keras_cem.spaces.leaves import Box, Discrete, MultiBinary, MultiDiscrete
+from keras_cem.spaces.leaves import (
+    Box,
+    Discrete,
+    Integers,
+    MultiBinary,
+    MultiDiscrete,
+)
 from keras_cem.spaces.nested import Dict, Tuple
 
 __all__ = [
     "Box",
     "Dict",
     "Discrete",
+    "Integers",
     "Leaf",
     "MultiBinary",
     "MultiDiscrete",
     "Space",
     "Tuple",
+    "at",
     "deserialize",
     "get",
     "get_as",

@@ -10,7 +10,19 @@ import numpy as np
 from keras_cem.spaces.base import Leaf
 
 
-class Discrete(Leaf):
+class Integers(Leaf):
+    """A space of integers, each in a finite range.
+
+    Attributes:
+        first: Smallest value, a number or an array of the space's shape.
+        last: Largest value, likewise.
+    """
+
+    first: Any
+    last: Any
+
+
+class Discrete(Integers):
     """The integers `start, ..., start + n - 1`.
 
     Args:
@@ -28,6 +40,7 @@ class Discrete(Leaf):
         self.shape = ()
         if self.n < 1:
             raise ValueError(f"`n` must be at least 1. Received: n={n}")
+        self.first, self.last = self.start, self.start + self.n - 1
 
     def get_config(self) -> dict[str, Any]:
         return {"n": self.n, "start": self.start, "dtype": self.dtype.name}
@@ -91,7 +104,7 @@ class Box(Leaf):
         )
 
 
-class MultiDiscrete(Leaf):
+class MultiDiscrete(Integers):
     """Arrays of integers, each in a range of its own.
 
     Element i is one of `start_i, ..., start_i + nvec_i - 1`.
@@ -112,11 +125,12 @@ class MultiDiscrete(Leaf):
         first = _integers(start=start)
         if first.shape not in ((), self.shape):
             raise ValueError(
-                f"`start` must be a number, or of the shape of `nvec`, "
+                "`start` must be a number, or of the shape of `nvec`, "
                 f"{self.shape}. Received: start={start!r} of shape "
                 f"{first.shape}"
             )
         self.start = np.broadcast_to(first, self.shape)
+        self.first, self.last = self.start, self.start + self.nvec - 1
         if not self.nvec.size or np.any(self.nvec < 1):
             raise ValueError(
                 "`nvec` must hold at least one number, each at least 1. "
@@ -138,7 +152,7 @@ class MultiDiscrete(Leaf):
         )
 
 
-class MultiBinary(Leaf):
+class MultiBinary(Integers):
     """Arrays of zeros and ones.
 
     Args:
@@ -146,6 +160,7 @@ class MultiBinary(Leaf):
     """
 
     kind = "MultiBinary"
+    first, last = 0, 1
 
     def __init__(self, n: int | Sequence[int]):
         sizes = n if isinstance(n, (Sequence, np.ndarray)) else (n,)

@@ -31,7 +31,6 @@ def test_description_is_taken_like_the_space():
 @pytest.mark.parametrize(
     "space",
     [
-        gymnasium.spaces.MultiBinary(3),
         gymnasium.spaces.Text(4),
         gymnasium.spaces.Sequence(BOX),
     ],

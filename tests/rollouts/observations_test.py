@@ -1,5 +1,6 @@
 import re
 
+import gymnasium
 import numpy as np
 import pytest
 
@@ -95,6 +96,74 @@ def test_write_all_refuses_another_number_of_rows():
     buffer = ObservationBuffer(PAIR, 2)
     with pytest.raises(ObservationError, match=re.escape("shape=(3, 2)")):
         buffer.write_all(np.zeros((3, 2), np.float32))
+
+
+NESTED = spaces.Dict(
+    {"at": PAIR, "seen": spaces.Tuple([spaces.Discrete(5), PAIR])}
+)
+
+
+def test_nest_is_kept_leaf_by_leaf():
+    buffer = ObservationBuffer(NESTED, 3)
+    # As environments return them: other order of keys, lists, wider types.
+    buffer.write(1, {"seen": [np.int32(4), [5.0, 6.0]], "at": np.ones(2)})
+    at, place, seen = buffer.leaves
+    np.testing.assert_array_equal(at, [[0, 0], [1, 1], [0, 0]])
+    np.testing.assert_array_equal(place, [0, 4, 0])
+    np.testing.assert_array_equal(seen, [[0, 0], [5, 6], [0, 0]])
+    assert [leaf.dtype.name for leaf in buffer.leaves] == [
+        "float32",
+        "int64",
+        "float32",
+    ]
+
+
+def test_batch_of_nests_is_kept_leaf_by_leaf():
+    buffer = ObservationBuffer(NESTED, 2)
+    batch = gymnasium.vector.utils.batch_space(NESTED.to_gymnasium(), 2)
+    batch.seed(0)
+    sample = batch.sample()
+    buffer.write_all(sample)
+    for leaf, value in zip(buffer.leaves, NESTED.flatten(sample), strict=True):
+        np.testing.assert_array_equal(leaf, value)
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        ({"at": np.zeros(2)}, "`observations` must be a dictionary with the"),
+        (
+            {"at": np.zeros(2), "seen": (1,)},
+            "`observations['seen']` must be a tuple of 2",
+        ),
+        (
+            {"at": np.zeros(2), "seen": (1, np.zeros(3))},
+            "observations['seen'][1] must have shape (2,) and dtype float32",
+        ),
+        (
+            {"at": np.zeros(2), "seen": (1.5, np.zeros(2))},
+            "observations['seen'][0] must have shape () and dtype int64",
+        ),
+    ],
+    ids=["keys", "length", "shape", "dtype"],
+)
+def test_part_that_does_not_fit_is_named_by_its_path(value, message):
+    with pytest.raises(ObservationError, match=re.escape(message)):
+        ObservationBuffer(NESTED, 1).write(0, value)
+
+
+def test_nan_in_any_leaf_is_found():
+    buffer = ObservationBuffer(NESTED, 3)
+    buffer.leaves[0][0, 0] = np.inf
+    buffer.leaves[2][2, 1] = np.nan
+    np.testing.assert_array_equal(buffer.not_finite(np.arange(3)), [0, 2])
+
+
+def test_observation_outside_of_a_finite_box_is_taken():
+    buffer = ObservationBuffer(PAIR, 1)
+    buffer.write(0, np.array([99.0, -99.0]))
+    np.testing.assert_array_equal(buffer.leaves[0], [[99.0, -99.0]])
+    assert buffer.not_finite(np.arange(1)).size == 0
 
 
 def test_not_finite_names_the_slots_asked_for():
