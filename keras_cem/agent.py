@@ -69,8 +69,14 @@ class CEMAgent(EnvironmentFit):
         epsilon: Exploration while no `callbacks.EpsilonDecay` runs, at least
             0: the share of uniformly random actions, or the size of the noise
             in half-widths of the box. Defaults to `0.1`.
-        noise: For a Box, `"gaussian"` or `"uniform"`. Defaults to
-            `"gaussian"`.
+        noise: For a Box, `"gaussian"`, `"uniform"` or `"correlated"`, which
+            is alike from step to step. Defaults to `"gaussian"`.
+        correlation: Of correlated noise, in [0, 1). Defaults to `None`: 0.9.
+        persistence: For discrete actions, the largest number of steps that a
+            random action is held for. Above 1, epsilon is the share of random
+            ones among the decisions, see `heads.SoftmaxHead`. Defaults to `1`.
+        entropy_coefficient: For discrete actions, how much of the policy's
+            entropy is taken off the loss. Defaults to `0.0`.
         action_scale: For a Box, the scale h, where the bounds are infinite or
             their half-width is not meant. Defaults to `None`.
         seed: int in [0, 2**32): everything random follows from it. Defaults to
@@ -102,6 +108,9 @@ class CEMAgent(EnvironmentFit):
         minibatch_size: int | None = None,
         epsilon: float = 0.1,
         noise: str = "gaussian",
+        correlation: float | None = None,
+        persistence: int = 1,
+        entropy_coefficient: float = 0.0,
         action_scale: Any = None,
         seed: int | None = None,
         name: str | None = None,
@@ -118,7 +127,12 @@ class CEMAgent(EnvironmentFit):
         )
         checks.number(gradient_steps=gradient_steps)
         head = heads.for_space(
-            action_space, action_scale=action_scale, noise=noise
+            action_space,
+            action_scale=action_scale,
+            noise=noise,
+            correlation=correlation,
+            persistence=persistence,
+            entropy_coefficient=entropy_coefficient,
         )
         head.check_epsilon(epsilon)
         seed = _seed(seed)
@@ -137,6 +151,9 @@ class CEMAgent(EnvironmentFit):
         self._config = {
             "epsilon": float(epsilon),
             "noise": noise,
+            "correlation": correlation,
+            "persistence": persistence,
+            "entropy_coefficient": entropy_coefficient,
             "action_scale": (
                 None
                 if action_scale is None

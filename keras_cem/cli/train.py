@@ -129,6 +129,9 @@ def _agent(values: flags.FlagValues) -> CEMAgent:
         minibatch_size=values.minibatch_size,
         epsilon=values.epsilon,
         noise=values.noise,
+        correlation=values.correlation,
+        persistence=values.persistence,
+        entropy_coefficient=values.entropy_coefficient,
         action_scale=values.action_scale,
         seed=values.seed,
     )

@@ -88,6 +88,23 @@ def define_flags(values: flags.FlagValues) -> None:
         "meaning for the schedules harmonic and constant.",
     )
     choice("noise", "gaussian", heads.NOISES, "Noise for Box actions.")
+    number(
+        "correlation",
+        None,
+        "Of correlated noise, in [0, 1); 0.9 if not given.",
+        lower_bound=0.0,
+    )
+    count(
+        "persistence",
+        1,
+        "Largest number of steps that a random discrete action is held for.",
+    )
+    number(
+        "entropy_coefficient",
+        0.0,
+        "How much of the entropy is taken off the loss; discrete actions.",
+        lower_bound=0.0,
+    )
     number("action_scale", None, "Scale of an unbounded Box.", lower_bound=0.0)
     # The network and its optimizer.
     flags.DEFINE_list(

@@ -1,6 +1,7 @@
 """Continuous actions in a box."""
 
 import contextlib
+import math
 from collections.abc import Callable
 from types import NoneType
 from typing import Any
@@ -9,10 +10,9 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from keras_cem import checks, prng, spaces
+from keras_cem import prng, spaces
 from keras_cem.heads.base import Head
-
-NOISES = ("gaussian", "uniform")
+from keras_cem.heads.noise import Noise
 
 
 class BoxHead(Head):
@@ -31,13 +31,20 @@ class BoxHead(Head):
         space: `Box` space of any shape and bounds.
         scale: Number or array of the space's shape, h. Defaults to half of the
             box's width, which must be finite then.
-        noise: `"gaussian"`, standard normal, or `"uniform"`, between -1 and 1.
+        noise: `"gaussian"`, standard normal; `"uniform"`, between -1 and 1;
+            `"correlated"`, standard normal and alike from step to step, see
+            `heads.noise.Noise`. White noise cannot leave a valley, correlated
+            noise can; where actions must be corrected at once, as on a
+            pendulum, it is the worse one. Defaults to `"gaussian"`.
+        correlation: Of correlated noise from one step to the next, in [0, 1).
+            Defaults to `None`: 0.9, and nothing for other noise.
         loss: Keras loss of two `(N, dimensions)` tensors to take instead of
             the mean square, such as `"mae"` or `"huber"`. Its mean over the
             dimensions is multiplied by their number.
 
     Raises:
-        ValueError: If a bound is infinite and no `scale` is given.
+        ValueError: If a bound is infinite and no `scale` is given, or
+            `correlation` is out of range or given without correlated noise.
     """
 
     space: spaces.Box
@@ -48,12 +55,14 @@ class BoxHead(Head):
         scale: Any = None,
         noise: str = "gaussian",
         loss: Any = None,
+        correlation: float | None = None,
     ):
         self.space = spaces.get_as(spaces.Box, space, "action_space")
         self.output_shape = self.space.shape
         self.scale = _scale(self.space, scale)
         self.noise = noise
-        checks.one_of(NOISES, noise=noise)
+        self._numbers = Noise(noise, correlation, math.prod(self.space.shape))
+        self.correlation = self._numbers.correlation
         if not np.issubdtype(self.space.dtype, np.floating):
             raise ValueError(
                 "`action_space` must be a Box of floats. "
@@ -63,6 +72,9 @@ class BoxHead(Head):
         self._loss = loss
         self._elementwise = loss_function(loss)
 
+    def initial_exploration(self, size: Any) -> Any:
+        return self._numbers.initial(size)
+
     def explore(
         self,
         outputs: tf.Tensor,
@@ -71,11 +83,7 @@ class BoxHead(Head):
         counter: prng.Words,
         state: Any,
     ) -> tuple[tf.Tensor, Any]:
-        size = int(np.prod(self.space.shape))
-        if self.noise == "gaussian":
-            noise = prng.normal(key, counter, size)
-        else:
-            noise = 2.0 * prng.uniform(key, counter, size) - 1.0
+        noise, state = self._numbers.draw(key, counter, state)
         noise = tf.reshape(noise, (-1, *self.space.shape))
         outputs = tf.cast(outputs, tf.float32)
         actions = self._to_action(outputs + epsilon * self.scale * noise)
@@ -96,7 +104,9 @@ class BoxHead(Head):
     def with_loss(self, loss: Any) -> Head:
         if loss is None:
             return self
-        return BoxHead(self.space, self.scale, self.noise, loss)
+        return BoxHead(
+            self.space, self.scale, self.noise, loss, self.correlation
+        )
 
     def get_config(self) -> dict[str, Any]:
         loss = self._loss
@@ -104,6 +114,7 @@ class BoxHead(Head):
             "space": spaces.serialize(self.space),
             "scale": self.scale.tolist(),
             "noise": self.noise,
+            "correlation": self.correlation,
             "loss": loss
             if isinstance(loss, (str, NoneType))
             else (keras.losses.serialize(loss)),
