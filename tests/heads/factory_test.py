@@ -53,3 +53,37 @@ def test_scale_of_discrete_actions_is_refused():
 def test_unknown_noise_is_refused_for_every_space(space):
     with pytest.raises(ValueError, match="Received: noise='pink'"):
         heads.for_space(space, noise="pink")
+
+
+def test_options_reach_the_head_they_are_for():
+    box = heads.for_space(BOX, noise="correlated", correlation=0.5)
+    assert (box.noise, box.correlation) == ("correlated", 0.5)
+    discrete = heads.for_space(
+        DISCRETE, persistence=7, entropy_coefficient=0.25
+    )
+    assert discrete.holding.longest == 7
+    assert discrete.entropy_coefficient == 0.25
+
+
+@pytest.mark.parametrize(
+    ("space", "option", "value", "default"),
+    [
+        (DISCRETE, "noise", "uniform", "'gaussian'"),
+        (DISCRETE, "noise", "correlated", "'gaussian'"),
+        (DISCRETE, "correlation", 0.5, "None"),
+        (BOX, "persistence", 10, "1"),
+        (BOX, "entropy_coefficient", 0.5, "0.0"),
+    ],
+)
+def test_option_of_another_head_is_refused(space, option, value, default):
+    with pytest.raises(ValueError, match=f"`{option}` must be {default}") as e:
+        heads.for_space(space, **{option: value})
+    described = spaces.get(space)
+    assert f"{option}={value!r}, action_space={described}" in str(e.value)
+
+
+@pytest.mark.parametrize("value", [-0.5, float("nan"), float("inf")])
+def test_entropy_coefficient_out_of_range_is_refused(value):
+    with pytest.raises(ValueError, match="`entropy_coefficient` must be") as e:
+        heads.for_space(DISCRETE, entropy_coefficient=value)
+    assert f"Received: entropy_coefficient={value}" in str(e.value)

@@ -1,0 +1,90 @@
+"""Noise around continuous actions."""
+
+import math
+from typing import Any
+
+import tensorflow as tf
+
+from keras_cem import checks, prng
+
+NOISES = ("gaussian", "uniform", "correlated")
+DEFAULT_CORRELATION = 0.9
+
+
+class Noise:
+    """Random numbers of one kind, for each dimension of an action.
+
+    `"gaussian"` numbers are standard normal, `"uniform"` ones between -1 and
+    1; both are new in each step. `"correlated"` ones are standard normal in
+    each step, and resemble the step before:
+
+        n_0 = z_0,  n_t = beta n_(t-1) + sqrt(1 - beta^2) z_t
+
+    with z_t standard normal, so that n_t and n_(t+k) have correlation beta^k:
+    an autoregressive process, stationary from the first step on.
+
+    Args:
+        kind: One of `NOISES`.
+        correlation: beta in [0, 1). None is 0.9 for correlated noise, and all
+            that others may have.
+        size: Number of dimensions.
+
+    Attributes:
+        kind: As given.
+        correlation: beta; None where noise is not correlated.
+    """
+
+    def __init__(self, kind: str, correlation: float | None, size: int):
+        checks.one_of(NOISES, noise=kind)
+        self.kind = kind
+        self.correlation = _correlation(kind, correlation)
+        self._size = size
+
+    def initial(self, size: Any) -> Any:
+        """Returns the state of `size` rows."""
+        if self.correlation is None:
+            return ()
+        return tf.zeros((size, self._size))
+
+    def draw(
+        self, key: prng.Words, counter: prng.Words, state: Any
+    ) -> tuple[tf.Tensor, Any]:
+        """Draws the numbers of one step.
+
+        Args:
+            key: Two uint32 scalars, see `prng.make_key`.
+            counter: Two uint32 tensors `(N,)`: trajectory and step.
+            state: As `initial` returns it, or as the step before did.
+
+        Returns:
+            float32 `(N, size)`, and the state to pass on.
+        """
+        if self.kind == "uniform":
+            return 2.0 * prng.uniform(key, counter, self._size) - 1.0, state
+        normal = prng.normal(key, counter, self._size)
+        if self.correlation is None:
+            return normal, state
+        beta = self.correlation
+        following = beta * state + math.sqrt(1.0 - beta**2) * normal
+        first = counter[1][:, None] == tf.constant(0, tf.uint32)
+        numbers = tf.where(first, normal, following)
+        return numbers, numbers
+
+
+def _correlation(kind: str, correlation: float | None) -> float | None:
+    if kind != "correlated":
+        if correlation is not None:
+            raise ValueError(
+                "`correlation` must be None unless noise is 'correlated'. "
+                f"Received: correlation={correlation!r}, noise={kind!r}"
+            )
+        return None
+    if correlation is None:
+        return DEFAULT_CORRELATION
+    checks.number(correlation=correlation)
+    if not 0 <= correlation < 1:
+        raise ValueError(
+            "`correlation` must be in [0, 1). "
+            f"Received: correlation={correlation}"
+        )
+    return float(correlation)
