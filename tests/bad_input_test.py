@@ -113,9 +113,39 @@ REFUSED_ARGUMENTS = [
         (
             {"noise": "pink", "action_space": space},
             ValueError,
-            ["`noise` must be one of ('gaussian', 'uniform')", "noise='pink'"],
+            ["`noise` must be one of ('gaussian', 'uniform'", "noise='pink'"],
         )
         for space in (BOX, DISCRETE)
+    ),
+    (
+        {"noise": "correlated"},
+        ValueError,
+        ["`noise` must be 'gaussian'", "noise='correlated'", "Discrete(n=4"],
+    ),
+    (
+        {"noise": "correlated", "correlation": 1.0, "action_space": BOX},
+        ValueError,
+        ["`correlation` must be in [0, 1)", "correlation=1.0"],
+    ),
+    (
+        {"correlation": 0.5, "action_space": BOX},
+        ValueError,
+        ["unless noise is 'correlated'", "correlation=0.5, noise='gaussian'"],
+    ),
+    (
+        {"persistence": 5, "action_space": BOX},
+        ValueError,
+        ["`persistence` must be 1", "persistence=5", "Box("],
+    ),
+    (
+        {"persistence": 0},
+        ValueError,
+        ["`persistence` must be an integer of at least 1", "persistence=0"],
+    ),
+    (
+        {"entropy_coefficient": -1},
+        ValueError,
+        ["`entropy_coefficient` must be at least 0", "entropy_coefficient=-1"],
     ),
     (
         {"action_scale": 2.0},

@@ -265,7 +265,8 @@ def test_config_is_what_the_constructor_takes():
         gradient_steps=3,
         minibatch_size=32,
         epsilon=0.5,
-        noise="uniform",
+        noise="correlated",
+        correlation=0.5,
         action_scale=[0.5, 2.0],
         seed=7,
         name="pilot",
@@ -297,10 +298,23 @@ def test_config_is_what_the_constructor_takes():
         "gradient_steps": 3,
         "minibatch_size": 32,
         "epsilon": 0.5,
-        "noise": "uniform",
+        "noise": "correlated",
+        "correlation": 0.5,
+        "persistence": 1,
+        "entropy_coefficient": 0.0,
         "action_scale": [0.5, 2.0],
         "seed": 7,
     }
+
+
+def test_options_of_exploration_survive_the_config():
+    agent = make_agent(DISCRETE, persistence=9, entropy_coefficient=0.25)
+    again = cem.CEMAgent.from_config(_as_json(agent.get_config()))
+    assert again.head.holding.longest == 9
+    assert again.head.entropy_coefficient == 0.25
+    box = make_agent(BOX, noise="correlated")
+    again = cem.CEMAgent.from_config(_as_json(box.get_config()))
+    assert (again.head.noise, again.head.correlation) == ("correlated", 0.9)
 
 
 def test_config_makes_the_same_agent():

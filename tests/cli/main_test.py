@@ -185,7 +185,8 @@ def test_continuous_environment_and_network_flags(tmp_path):
         "--optimizer=sgd",
         "--learning_rate=0.001",
         "--loss=huber",
-        "--noise=uniform",
+        "--noise=correlated",
+        "--correlation=0.5",
         "--epsilon_schedule=linear",
         "--epsilon_minimum=0.6",
         "--minibatch_size=16",
@@ -208,6 +209,7 @@ def test_continuous_environment_and_network_flags(tmp_path):
         if isinstance(layer, keras.layers.Dense)
     ]
     assert [layer.units for layer in dense] == [8, 4, 1]
+    assert (agent.head.noise, agent.head.correlation) == ("correlated", 0.5)
     results = json.loads((tmp_path / "run" / "results.json").read_text())
     assert results["solved"] is None
     assert results["env_steps"] == 2 * 4 * 10

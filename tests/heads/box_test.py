@@ -73,6 +73,28 @@ def test_uniform_noise_stays_within_epsilon_half_widths():
     assert np.all(noise.min(axis=0) < -0.499)
 
 
+def test_correlated_noise_is_epsilon_half_widths_in_each_step():
+    head = heads.BoxHead(_space(), noise="correlated", correlation=0.8)
+    outputs = tf.broadcast_to(tf.constant(MIDDLE), (ROWS, 3))
+    state, noises = head.initial_exploration(ROWS), []
+    for step in range(3):
+        rows = tf.cast(tf.range(ROWS), tf.uint32)
+        actions, state = head.explore(
+            outputs,
+            tf.constant(0.1),
+            prng.make_key(3, prng.EXPLORATION),
+            (rows, tf.fill([ROWS], np.uint32(step))),
+            state,
+        )
+        noises.append((actions.numpy() - MIDDLE) / (0.1 * HALF))
+    for noise in noises:
+        np.testing.assert_allclose(
+            noise.var(axis=0), 1.0, atol=TOLERANCE * np.sqrt(2)
+        )
+    products = np.mean(noises[0] * noises[2], axis=0)
+    np.testing.assert_allclose(products, 0.8**2, atol=TOLERANCE * np.sqrt(2))
+
+
 def test_explored_actions_are_clipped_to_the_box():
     """A normal of deviation 2 half-widths is outside with 2 Phi(-1/2)."""
     actions = _explore(heads.BoxHead(_space()), MIDDLE, 2.0)
@@ -286,11 +308,13 @@ def test_given_loss_is_summed_over_scaled_dimensions(loss, function):
 
 
 def test_with_loss_keeps_everything_else():
-    head = heads.BoxHead(_space(), scale=[1, 2, 3], noise="uniform")
+    head = heads.BoxHead(
+        _space(), scale=[1, 2, 3], noise="correlated", correlation=0.5
+    )
     assert head.with_loss(None) is head
     other = head.with_loss("mae")
     assert other.space == head.space
-    assert other.noise == "uniform"
+    assert (other.noise, other.correlation) == ("correlated", 0.5)
     np.testing.assert_array_equal(other.scale, [1, 2, 3])
 
 
@@ -307,10 +331,12 @@ def test_unknown_loss_is_refused():
     "loss", [None, "mae", keras.losses.MeanAbsoluteError()]
 )
 def test_config_makes_the_same_head(loss):
-    head = heads.BoxHead(_space(np.float64), [1, 2, 3], "uniform", loss)
+    head = heads.BoxHead(
+        _space(np.float64), [1, 2, 3], "correlated", loss, correlation=0.5
+    )
     again = heads.BoxHead(**head.get_config())
     assert again.space == head.space
-    assert again.noise == "uniform"
+    assert (again.noise, again.correlation) == ("correlated", 0.5)
     outputs, actions = _pairs()
     np.testing.assert_array_equal(
         again.loss(outputs, actions), head.loss(outputs, actions)

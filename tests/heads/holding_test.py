@@ -41,7 +41,9 @@ def play(
 
 def within(share, expected, number):
     """Whether a share of `number` draws is within 5 standard errors."""
-    return abs(share - expected) < 5 * np.sqrt(expected * (1 - expected) / number)
+    return abs(share - expected) < 5 * np.sqrt(
+        expected * (1 - expected) / number
+    )
 
 
 @pytest.mark.parametrize("epsilon", [0.1, 0.5])
@@ -75,7 +77,7 @@ def test_durations_are_heavy_tailed():
 
 
 def test_share_of_random_steps_follows_from_the_mean_duration():
-    """In the long run: epsilon m / (epsilon m + 1 - epsilon), m = 1 + ... + 1/D."""
+    """epsilon m / (epsilon m + 1 - epsilon) with m = 1 + 1/2 + ... + 1/D."""
     epsilon = 0.3
     mean = sum(1 / k for k in range(1, LONGEST + 1))
     expected = epsilon * mean / (epsilon * mean + 1 - epsilon)

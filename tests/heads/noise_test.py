@@ -94,7 +94,9 @@ def test_correlation_is_nine_tenths_by_default():
 
 @pytest.mark.parametrize("value", [-0.1, 1.0, 1.5])
 def test_correlation_out_of_range_is_refused(value):
-    message = rf"`correlation` must be in \[0, 1\). Received: correlation={value}"
+    message = (
+        rf"`correlation` must be in \[0, 1\). Received: correlation={value}"
+    )
     with pytest.raises(ValueError, match=message):
         Noise("correlated", value, 1)
 
@@ -102,7 +104,7 @@ def test_correlation_out_of_range_is_refused(value):
 def test_correlation_that_is_no_number_is_refused():
     with pytest.raises(ValueError, match="Received: correlation=nan"):
         Noise("correlated", float("nan"), 1)
-    with pytest.raises(TypeError, match="Received: correlation='0.9'"):
+    with pytest.raises(TypeError, match="Received: correlation="):
         Noise("correlated", "0.9", 1)
 
 

@@ -99,6 +99,43 @@ def test_draws_are_the_same_eager_and_compiled():
     assert np.sum(compiled.numpy() != explore(logits).numpy()) <= 1
 
 
+def test_held_actions_are_random_ones_and_the_others_the_policys():
+    """Epsilon 0.3 of the first decisions; 1/2 of these last another step."""
+    space = gymnasium.spaces.Discrete(4, start=10)
+    head = heads.SoftmaxHead(space, persistence=2)
+    # The policy always takes the last action.
+    logits = tf.tile([[0.0, 0.0, 0.0, 100.0]], (ROWS, 1))
+    rows = tf.range(ROWS, dtype=tf.int32)
+    state, played = head.initial_exploration(ROWS), []
+    for step in range(2):
+        counter = (tf.cast(rows, tf.uint32), tf.fill([ROWS], np.uint32(step)))
+        actions, state = head.explore(
+            logits, tf.constant(0.3), prng.make_key(3, 1), counter, state
+        )
+        played.append(actions.numpy())
+    assert played[0].dtype == np.int64
+    # Of the other three actions, which only exploration takes.
+    first = played[0] < 13
+    margin = 5 * np.sqrt(0.25 / ROWS)
+    assert abs(first.mean() - 0.3 * 3 / 4) < margin
+    alike = (played[0] == played[1])[first].mean()
+    # Held, or random again and the same.
+    expected = 1 / 2 + 1 / 2 * 0.3 / 4
+    assert abs(alike - expected) < 5 * np.sqrt(0.25 / first.sum())
+
+
+def test_entropy_coefficient_lowers_the_loss_by_the_entropy():
+    space = gymnasium.spaces.Discrete(4, start=2)
+    actions = tf.constant([3], tf.int64)
+    plain = heads.SoftmaxHead(space).loss([LOGITS], actions)
+    less = heads.SoftmaxHead(space, entropy_coefficient=0.5).loss(
+        [LOGITS], actions
+    )
+    shares = _softmax(LOGITS)
+    entropy = -np.sum(shares * np.log(shares))
+    np.testing.assert_allclose(plain - less, [0.5 * entropy], rtol=1e-5)
+
+
 # Actions as the environment takes them
 
 
@@ -167,9 +204,13 @@ def test_output_shape_is_one_logit_an_action():
 
 
 def test_config_makes_the_same_head():
-    head = _head(4, start=-1)
+    space = gymnasium.spaces.Discrete(4, start=-1)
+    head = heads.SoftmaxHead(space, persistence=7, entropy_coefficient=0.5)
     again = heads.SoftmaxHead(**head.get_config())
     assert again.space == head.space
+    assert again.holding.longest == 7
+    assert again.entropy_coefficient == 0.5
+    assert again.get_config() == head.get_config()
 
 
 @pytest.mark.parametrize("epsilon", [0, 0.0, 0.5, 1.0])
