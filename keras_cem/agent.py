@@ -1,5 +1,6 @@
 """The agent: a policy that learns by imitating its own best episodes."""
 
+import os
 import pathlib
 import random
 from typing import Any
@@ -21,7 +22,7 @@ from keras_cem import (
     spaces,
 )
 from keras_cem.environment_fit import EnvironmentFit
-from keras_cem.export import export_saved_model
+from keras_cem.export import export_policy
 
 
 @keras.saving.register_keras_serializable("keras_cem")
@@ -296,29 +297,32 @@ class CEMAgent(EnvironmentFit):
         filepath: Any,
         format: str = "tf_saved_model",
         verbose: bool | None = None,
-        **kwargs: Any,
     ) -> None:
         """Writes the policy for use without keras_cem, nor Keras.
 
+        Every format takes batches of any size, under the names and dtypes of
+        the observation space, and returns `actions`, greedy, and `logits`, the
+        policy's raw outputs. A SavedModel also has the endpoints `act`,
+        `logits` and `act_sample`, see `keras_cem.export`.
+
         Args:
-            filepath: Folder, or file for formats other than SavedModel.
-            format: `"tf_saved_model"`, with the endpoints `act`, `logits` and
-                `act_sample`, see `keras_cem.export`; or another format of
-                `keras.Model.export`, of the policy's raw outputs. Defaults to
-                `"tf_saved_model"`.
-            verbose: Whether to print the endpoints. Defaults to `None`.
-            **kwargs: Further arguments of `keras.Model.export`.
+            filepath: A folder for `"tf_saved_model"` and `"openvino"`, a file
+                that ends in `.onnx` or `.tflite` for the others. An earlier
+                export there is replaced once the new one is complete.
+            format: `"tf_saved_model"`, `"onnx"`, `"litert"` or `"openvino"`;
+                all but the first need the extra of keras-cem of that name.
+                Defaults to `"tf_saved_model"`.
+            verbose: Whether to print what was written. Defaults to `None`: no.
+
+        Raises:
+            ImportError: If a package is missing, naming the extra.
+            ValueError: If the agent knows no observation space, the format is
+                unknown, `filepath` is not for it, or the policy does something
+                that the format cannot express.
         """
-        if self.observation_space is None:
-            raise ValueError(
-                "`export` needs the agent's observation space. Received: "
-                "observation_space=None. Give `observation_space` to "
-                "`CEMAgent`, or `fit` on an environment first."
-            )
-        if format == "tf_saved_model":
-            export_saved_model(self, filepath, verbose=bool(verbose), **kwargs)
-        else:
-            super().export(filepath, format=format, verbose=verbose, **kwargs)
+        export_policy(self, filepath, format)
+        if verbose:
+            print(f"Exported to {os.fspath(filepath)!r}.")  # noqa: T201
 
     def save(
         self, filepath: Any, overwrite: bool = True, **kwargs: Any

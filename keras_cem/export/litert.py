@@ -1,0 +1,34 @@
+"""LiteRT, once TensorFlow Lite: for phones and microcontrollers."""
+
+import pathlib
+import tempfile
+
+import tensorflow as tf
+from ai_edge_litert import interpreter
+
+from keras_cem.export import saved_model
+from keras_cem.export.endpoints import Endpoints
+
+
+def write(endpoints: Endpoints, path: str) -> None:
+    """Writes a `.tflite` file with the signature `serving_default`.
+
+    Raises:
+        ValueError: If the policy has an operation that LiteRT has not.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        saved_model.write_serving(endpoints, folder)
+        converter = tf.lite.TFLiteConverter.from_saved_model(
+            folder, signature_keys=["serving_default"]
+        )
+        # TensorFlow's own operations would be allowed by SELECT_TF_OPS, but
+        # need TensorFlow to run.
+        try:
+            content = converter.convert()
+            interpreter.Interpreter(model_content=content).allocate_tensors()
+        except Exception as error:  # The converter's has no public name.
+            raise ValueError(
+                "`policy` must consist of operations that LiteRT has. "
+                f"Received: policy={endpoints.policy.name!r}. {error}"
+            ) from error
+    pathlib.Path(path).write_bytes(content)
