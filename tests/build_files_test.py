@@ -58,7 +58,7 @@ LAYERS = (
 )
 
 # Import names that differ from the distribution's.
-DISTRIBUTIONS = {"absl": "absl-py"}
+DISTRIBUTIONS = {"absl": "absl-py", "ai_edge_litert": "ai-edge-litert"}
 
 
 def read_rules(build):

@@ -19,16 +19,22 @@ from collections.abc import Iterator
 # What an import of another project is called where it is installed from.
 DISTRIBUTIONS = {
     "absl": "absl-py",
+    "ai_edge_litert": "ai-edge-litert",
     "gymnasium": "gymnasium",
     "gymnax": "gymnax",
     "h5py": "h5py",
+    "hypothesis": "hypothesis",
     "jax": "jax",
     "keras": "keras",
     "matplotlib": "matplotlib",
     "numpy": "numpy",
+    "onnx": "onnx",
+    "onnxruntime": "onnxruntime",
+    "openvino": "openvino",
     "pytest": "pytest",
     "tensorboard": "tensorboard",
     "tensorflow": "tensorflow",
+    "tf2onnx": "tf2onnx",
     "torch": "torch",
 }
 # Not in requirements_lock.txt, for their size; `bazel build //...` leaves out

@@ -1,11 +1,19 @@
-"""Writes the agent of a run as a SavedModel."""
+"""Writes the policy of a run in a format that needs no keras_cem to act."""
 
-import pathlib
+import os
 
 from absl import flags
 
 from keras_cem.cli.errors import CommandError
-from keras_cem.cli.run_folder import RunFolder, remove_saved_model
+from keras_cem.cli.run_folder import RunFolder
+
+# By the flag's value, what `CEMAgent.export` calls it.
+FORMATS = {
+    "saved_model": "tf_saved_model",
+    "onnx": "onnx",
+    "litert": "litert",
+    "openvino": "openvino",
+}
 
 
 def define_flags(values: flags.FlagValues) -> None:
@@ -14,12 +22,24 @@ def define_flags(values: flags.FlagValues) -> None:
         "run", None, "Folder of a run. Required.", flag_values=values
     )
     flags.DEFINE_string(
-        "output", None, "Folder to write. Required.", flag_values=values
+        "output",
+        None,
+        "What to write: a folder for saved_model and openvino, a file that "
+        "ends in .onnx or .tflite for the others. Required.",
+        flag_values=values,
+    )
+    flags.DEFINE_enum(
+        "format",
+        "saved_model",
+        list(FORMATS),
+        "What to write; all but saved_model need the extra of keras-cem of "
+        "that name.",
+        flag_values=values,
     )
     flags.DEFINE_bool(
         "overwrite",
         False,
-        "Replace the SavedModel in --output.",
+        "Replace the earlier export in --output, once the new one is complete.",
         flag_values=values,
     )
     flags.mark_flags_as_required(["run", "output"], flag_values=values)
@@ -27,21 +47,21 @@ def define_flags(values: flags.FlagValues) -> None:
 
 def run(values: flags.FlagValues) -> None:
     """Exports."""
+    output = values.output
+    if os.path.lexists(output) and not values.overwrite:
+        raise CommandError(
+            "--output must not exist. "
+            f"Received: --output={output}. Give another, or --overwrite "
+            "to replace the export there."
+        )
     agent = RunFolder(values.run).load_agent()
-    output = pathlib.Path(values.output)
-    if output.exists():
-        if not values.overwrite:
-            raise CommandError(
-                "--output must not exist. "
-                f"Received: --output={output}. Give another, or --overwrite "
-                "to replace the SavedModel there."
-            )
-        remove_saved_model(output)
     try:
-        agent.export(output)
+        agent.export(output, format=FORMATS[values.format])
+    except ImportError as error:
+        raise CommandError(f"--format={values.format}: {error}") from error
     except OSError as error:
         raise CommandError(
-            "--output must be a folder that can be written. "
+            "--output must be a place that can be written. "
             f"Received: --output={output}. {error}"
         ) from error
-    print(f"SavedModel with the endpoints act, logits, act_sample: {output}")
+    print(f"Exported as {values.format}: {output}")
