@@ -15,6 +15,7 @@ class Endpoints:
 
     Attributes:
         policy: The `keras.Layer` that holds the weights.
+        action_space: Description of the actions.
         leaves: A `tf.TensorSpec` `(None, *shape)` for each array of an
             observation, named and typed as the observation space says.
         observations: The same, in the structure of an observation.
@@ -22,6 +23,7 @@ class Endpoints:
 
     def __init__(self, agent: Any):
         self.policy = agent.policy
+        self.action_space = agent.action_space
         self._head = agent.head
         self._space = agent.observation_space
         self.leaves = [

@@ -14,8 +14,14 @@ def write(endpoints: Endpoints, path: str) -> None:
     """Writes a `.tflite` file with the signature `serving_default`.
 
     Raises:
-        ValueError: If the policy has an operation that LiteRT has not.
+        ValueError: If the policy has an operation that LiteRT has not, or
+            actions are of float64.
     """
+    if any(leaf.dtype == "float64" for leaf in endpoints.action_space.leaves):
+        raise ValueError(
+            "`action_space` must not be of float64 for LiteRT, which cannot "
+            f"clip it. Received: action_space={endpoints.action_space}"
+        )
     with tempfile.TemporaryDirectory() as folder:
         saved_model.write_serving(endpoints, folder)
         converter = tf.lite.TFLiteConverter.from_saved_model(

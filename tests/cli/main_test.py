@@ -8,6 +8,7 @@ import sys
 
 import keras
 import numpy as np
+import onnx
 import pytest
 import tensorflow as tf
 
@@ -141,8 +142,31 @@ def test_export_overwrites_a_saved_model_only(run_folder, tmp_path, capsys):
     (precious / "chapter.txt").write_text("one")
     export = ["export", f"--run={run_folder}", f"--output={precious}"]
     assert main([*export, "--overwrite"]) == 2
-    assert "must be a SavedModel" in capsys.readouterr().err
+    assert "must be new, or a SavedModel to be" in capsys.readouterr().err
     assert (precious / "chapter.txt").read_text() == "one"
+
+
+def test_export_takes_a_format(run_folder, tmp_path, capsys):
+    output = tmp_path / "policy.onnx"
+    export = ["export", f"--run={run_folder}", "--format=onnx"]
+    assert main([*export, f"--output={tmp_path / 'policy'}"]) == 2
+    assert "must end in .onnx" in capsys.readouterr().err
+    assert main([*export, f"--output={output}"]) == 0
+    assert f"Exported as onnx: {output}" in capsys.readouterr().out
+    assert onnx.load(output).graph.output[0].name == "actions"
+
+
+def test_export_names_the_extra_that_is_missing(
+    run_folder, tmp_path, capsys, monkeypatch
+):
+    monkeypatch.setitem(sys.modules, "openvino", None)
+    output = tmp_path / "policy"
+    export = ["export", f"--run={run_folder}", f"--output={output}"]
+    assert main([*export, "--format=openvino"]) == 2
+    message = capsys.readouterr().err
+    assert "--format=openvino: `export` to an OpenVINO folder" in message
+    assert "pip install 'keras-cem[openvino]'" in message
+    assert not output.exists()
 
 
 def test_train_never_overwrites_without_the_flag(run_folder, capsys):
