@@ -3,6 +3,7 @@
 import contextlib
 import os
 import pathlib
+import tempfile
 from collections.abc import Iterator
 
 
@@ -27,6 +28,37 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[pathlib.Path]:
         partial.unlink(missing_ok=True)
         raise
     sync(target.parent)
+
+
+@contextlib.contextmanager
+def replacing_folder(
+    path: str | os.PathLike[str],
+) -> Iterator[pathlib.Path]:
+    """Yields where to make what then takes the place of a folder.
+
+    The folder that was there stays until the new one is whole, and stays for
+    good if making it fails. As no folder can be renamed to one that holds
+    something, there is none at all between two renames.
+
+    Args:
+        path: The folder to replace; it need not be there. If it is a link, the
+            link is replaced, and not what it points to.
+    """
+    path = pathlib.Path(path)
+    with tempfile.TemporaryDirectory(
+        prefix=f".partial-{path.name}-", dir=path.parent
+    ) as scratch:
+        new, old = pathlib.Path(scratch, path.name), pathlib.Path(scratch, "-")
+        yield new
+        is_there = os.path.lexists(path)
+        if is_there:
+            os.rename(path, old)
+        try:
+            os.rename(new, path)
+        except BaseException:
+            if is_there:
+                os.rename(old, path)
+            raise
 
 
 def sync(path: str | os.PathLike[str]) -> None:

@@ -7,9 +7,8 @@ import os
 import pathlib
 from typing import Any
 
-from keras_cem import checks
+from keras_cem import checks, files
 from keras_cem.export.endpoints import Endpoints
-from keras_cem.export.replacing import replacing
 
 
 @dataclasses.dataclass(frozen=True)
@@ -74,6 +73,8 @@ class Format:
         """Writes the policy; what stands at `path` stays if that fails."""
         write = importlib.import_module(self.module).write
         endpoints = Endpoints(agent)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        replacing = files.replacing if self.suffix else files.replacing_folder
         with replacing(path) as new:
             write(endpoints, str(new))
 

@@ -53,7 +53,7 @@ def test_export_that_fails_leaves_the_one_before(
     before = _content(tmp_path)
 
     def failing(endpoints, new):
-        with open(f"{new}.part", "wb") as file:
+        with open(new, "wb") as file:
             file.write(b"half")
         raise OSError(28, "No space left on device")
 
