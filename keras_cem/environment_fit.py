@@ -35,6 +35,8 @@ class EnvironmentFit(EnvironmentFunctions):
         num_envs: int | None = None,
         vectorization_mode: str | None = None,
         max_episode_steps: int | None = None,
+        step_timeout: float | None = None,
+        max_env_restarts: int | None = None,
         engine: str = "auto",
     ) -> keras.callbacks.History:
         """Trains on an environment, or on arrays as Keras does.
@@ -69,27 +71,42 @@ class EnvironmentFit(EnvironmentFunctions):
             max_episode_steps: Truncates every episode after so many steps.
                 Defaults to the environment's own limit, and must be given
                 where it has none.
+            step_timeout: Seconds that a step or a reset may take with
+                `vectorization_mode="async"`; a sub-environment that takes
+                longer has failed. Defaults to `None`: as long as it likes.
+            max_env_restarts: How often sub-environments that fail may be made
+                anew: that raise, or whose process ends or takes too long. What
+                they broke off is played again from its own seed, so that
+                nothing changes where an environment does the same for the same
+                seed and actions. Counted for `validation_data` apart. Defaults
+                to `None`: 3 for ids and callables; what is given ready-made
+                cannot be made anew.
             engine: `"graph"` plays inside the compiled step, for environments
                 of `keras_cem.envs` and ids that have an in-graph version;
                 `"host"` steps gymnasium's from Python; `"auto"` takes the
-                graph where it can, unless `num_envs` or `vectorization_mode`
-                is given. Defaults to `"auto"`.
+                graph where it can, unless an argument of sub-environments is
+                given: `num_envs`, `vectorization_mode`, `step_timeout` or
+                `max_env_restarts`. Defaults to `"auto"`.
 
         Returns:
             `keras.callbacks.History` with `loss`, `episode_return` (mean of K),
             `episode_return_max`, `episode_length`, `elite_threshold`,
-            `num_elites`, `epsilon` and `env_steps` (cumulative).
+            `num_elites`, `epsilon`, `env_steps` (cumulative) and
+            `env_restarts` (so far in this call, `validation_data` included).
 
         Raises:
             ValueError: If an argument is out of range, or spaces do not fit.
             TypeError: If `x` is neither environment nor data.
-            RuntimeError: If the environment fails, or something is not finite.
-                The weights are those after the last whole iteration.
+            RuntimeError: If the environment fails more often than it may be
+                made anew, or something is not finite. The weights are those
+                after the last whole iteration.
         """
         env_options = {
             "num_envs": num_envs,
             "vectorization_mode": vectorization_mode,
             "max_episode_steps": max_episode_steps,
+            "step_timeout": step_timeout,
+            "max_env_restarts": max_env_restarts,
             "engine": engine,
         }
         common = {
@@ -194,6 +211,8 @@ class EnvironmentFit(EnvironmentFunctions):
         num_envs: int | None = None,
         vectorization_mode: str | None = None,
         max_episode_steps: int | None = None,
+        step_timeout: float | None = None,
+        max_env_restarts: int | None = None,
         engine: str = "auto",
         **kwargs: Any,
     ) -> Any:
@@ -214,6 +233,8 @@ class EnvironmentFit(EnvironmentFunctions):
             num_envs: As in `fit`.
             vectorization_mode: As in `fit`.
             max_episode_steps: As in `fit`.
+            step_timeout: As in `fit`.
+            max_env_restarts: As in `fit`.
             engine: As in `fit`.
             **kwargs: What Keras passes to itself.
 
@@ -237,6 +258,8 @@ class EnvironmentFit(EnvironmentFunctions):
             "num_envs": num_envs,
             "vectorization_mode": vectorization_mode,
             "max_episode_steps": max_episode_steps,
+            "step_timeout": step_timeout,
+            "max_env_restarts": max_env_restarts,
             "engine": engine,
         }
         if not sources.is_env(x):

@@ -16,7 +16,7 @@ from keras_cem.metrics import TestMetrics, TrainMetrics
 from keras_cem.rollouts import feed
 from keras_cem.rollouts.acting import compilable
 from keras_cem.rollouts.graph import GraphSource
-from keras_cem.rollouts.host import EpisodeError
+from keras_cem.rollouts.host import EpisodeError, HostSource
 from keras_cem.rollouts.sources import Source
 from keras_cem.trajectories import Trajectories
 
@@ -33,6 +33,15 @@ class Session:
     test_batch_size: int = DEFAULT_BATCH_SIZE
     schedule: Callable[[Any], Any] | None = None
     tested: int = 0
+
+    @property
+    def num_env_restarts(self) -> int:
+        """How often sub-environments were made anew."""
+        return sum(
+            source.num_env_restarts
+            for source in (self.train, self.test)
+            if isinstance(source, HostSource)
+        )
 
 
 class EnvironmentFunctions(EnvironmentPlay):
@@ -253,6 +262,7 @@ class EnvironmentFunctions(EnvironmentPlay):
             prng.TRAINING_RESETS,
             epsilon=float(self.epsilon),
         )
+        self.train_metrics.env_restarts.update_state(session.num_env_restarts)
         return tf.nest.map_structure(tf.convert_to_tensor, played)
 
     def _collect_test(self) -> Trajectories:

@@ -44,6 +44,8 @@ class EnvironmentPlay(keras.Model):
         num_envs: int | None = None,
         vectorization_mode: str | None = None,
         max_episode_steps: int | None = None,
+        step_timeout: float | None = None,
+        max_env_restarts: int | None = None,
         engine: str = "auto",
     ) -> Trajectories:
         """Plays whole episodes and returns them, learning nothing.
@@ -59,6 +61,8 @@ class EnvironmentPlay(keras.Model):
             num_envs: As in `fit`.
             vectorization_mode: As in `fit`.
             max_episode_steps: As in `fit`.
+            step_timeout: As in `fit`.
+            max_env_restarts: As in `fit`.
             engine: As in `fit`.
 
         Returns:
@@ -69,6 +73,8 @@ class EnvironmentPlay(keras.Model):
             "num_envs": num_envs,
             "vectorization_mode": vectorization_mode,
             "max_episode_steps": max_episode_steps,
+            "step_timeout": step_timeout,
+            "max_env_restarts": max_env_restarts,
             "engine": engine,
         }
         source = self._open(env, batch_size, env_options)

@@ -45,7 +45,8 @@ class TrainMetrics:
     """What one epoch of iterations reports, under the names of History.
 
     Over an epoch of several iterations these are means, but for the largest
-    return, and for epsilon and the cumulative steps, which are the last.
+    return, and for epsilon and the cumulative steps and restarts, which are
+    the last.
     """
 
     def __init__(self) -> None:
@@ -58,6 +59,7 @@ class TrainMetrics:
         self.num_elites = mean("num_elites")
         self.epsilon = Latest("epsilon")
         self.env_steps = Latest("env_steps")
+        self.env_restarts = Latest("env_restarts")
 
     def all(self) -> list[keras.metrics.Metric]:
         """All of them, in the order above."""

@@ -137,6 +137,7 @@ def test_logs_describe_the_trajectories(mode):
             "num_elites": 2.0,
             "epsilon": 0.25,
             "env_steps": steps,
+            "env_restarts": 0,
         },
         rel=1e-5,
     )

@@ -24,6 +24,7 @@ KEYS = {
     "num_elites",
     "epsilon",
     "env_steps",
+    "env_restarts",
 }
 VALIDATION_KEYS = {"val_episode_return", "val_episode_length"}
 
@@ -276,6 +277,7 @@ def test_history_is_true():
             "num_elites": (returns > thresholds[:, None]).sum(axis=1).mean(),
             "epsilon": 1 / (2 * epoch + 2),  # of the epoch's last iteration
             "env_steps": env_steps,
+            "env_restarts": 0,
             "val_episode_return": np.mean([batch.returns for batch in test]),
             "val_episode_length": np.mean([batch.lengths for batch in test]),
         }

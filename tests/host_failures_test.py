@@ -57,7 +57,12 @@ def state_of(agent):
 
 
 def fit(agent, env, **kwargs):
-    arguments = {"batch_size": 4, "max_episode_steps": 3, "verbose": 0}
+    arguments = {
+        "batch_size": 4,
+        "max_episode_steps": 3,
+        "max_env_restarts": 0,
+        "verbose": 0,
+    }
     return agent.fit(env, **{**arguments, **kwargs})
 
 
@@ -147,7 +152,9 @@ def test_environment_that_raises(agent, arguments, call):
 
 
 def test_process_that_dies(agent):
-    with pytest.raises(RuntimeError, match="sub-environments has died"):
+    with pytest.raises(
+        RuntimeError, match=r"its process has ended, exit code 3\."
+    ):
         fit(
             agent,
             failing(toy_envs.end_process),
@@ -192,7 +199,10 @@ def test_failure_in_validation():
 def test_failure_in_evaluate(agent):
     with pytest.raises(RuntimeError, match="the motor is off"):
         agent.evaluate(
-            failing(toy_envs.raise_fault), max_episode_steps=3, verbose=0
+            failing(toy_envs.raise_fault),
+            max_episode_steps=3,
+            max_env_restarts=0,
+            verbose=0,
         )
 
 

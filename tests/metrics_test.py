@@ -13,6 +13,7 @@ KEYS = [
     "num_elites",
     "epsilon",
     "env_steps",
+    "env_restarts",
 ]
 
 
@@ -72,6 +73,7 @@ def test_train_metrics_of_an_epoch_of_two_iterations():
         "episode_return_max": largest,
         "epsilon": last,
         "env_steps": last,
+        "env_restarts": last,
     }
 
 

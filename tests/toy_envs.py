@@ -8,6 +8,8 @@ import functools
 import itertools
 import multiprocessing
 import os
+import pathlib
+import signal
 import sys
 import time
 from typing import ClassVar
@@ -283,6 +285,55 @@ class Failing(gymnasium.Env):
         return right
 
 
+class Flaky(Seeded):
+    """Some of its episodes go wrong, once each, also in another process.
+
+    What goes wrong first writes a file of its own, named after the seed of the
+    episode, which then goes right for ever. So it is known which were hit.
+
+    Args:
+        folder: Where the files are.
+        faults: Called by turns, as the seed has it.
+        every: One in so many episodes goes wrong, as the seed has it.
+        resets: Whether it does so in `reset`, rather than in one of the steps.
+    """
+
+    def __init__(self, folder, faults, every=4, resets=False):
+        self._folder = pathlib.Path(folder)
+        self._faults = faults
+        self._every = every
+        self._resets = resets
+
+    def reset(self, *, seed=None, options=None):
+        self._seed = seed
+        result = super().reset(seed=seed)
+        if self._resets:
+            self._perhaps()
+        return result
+
+    def step(self, action):
+        if not self._resets and self._steps == (self._seed or 0) // 8 % 3:
+            self._perhaps()
+        return super().step(action)
+
+    def _perhaps(self):
+        if self._seed is None or self._seed % self._every:
+            return
+        fault = self._faults[self._seed // self._every % len(self._faults)]
+        try:
+            file = self._folder / f"{fault.__name__}-{self._seed}"
+            file.touch(exist_ok=False)
+        except FileExistsError:
+            return
+        fault()
+
+
+def hits(folder):
+    """How often `Flaky` environments went wrong, by the name of the fault."""
+    names = [file.name.rsplit("-", 1)[0] for file in folder.iterdir()]
+    return {name: names.count(name) for name in sorted(set(names))}
+
+
 class MotorError(Exception):
     """What a failing environment raises."""
 
@@ -313,6 +364,14 @@ def end_process():
     os._exit(3)
 
 
+def kill_process():
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def hang():
+    time.sleep(600)
+
+
 def fail_in_worker():
     """Makes an environment, but not in a process started for it."""
     if multiprocessing.parent_process() is not None:
@@ -320,11 +379,18 @@ def fail_in_worker():
     return Scripted()
 
 
-class Sleeping(Scripted):
-    """Does not come back from a step."""
+class Balky(Scripted):
+    """Hangs in `step`, deaf to SIGTERM, or in `close`, as its label has it."""
 
     def step(self, action):
-        time.sleep(600)
+        if self._label == 2:
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)
+            hang()
+        return super().step(action)
+
+    def close(self):
+        if self._left is not None and self._label == 3:
+            hang()
 
 
 class Tracked(Seeded):

@@ -20,6 +20,9 @@ from keras_cem.rollouts.host import HostSource
 from keras_cem.rollouts.slots import Slots, SubEnvSlots, VectorSlots
 from keras_cem.rollouts.sources import FORMS, Options
 
+# How often an environment that fails is made anew, if the caller does not say.
+MAX_ENV_RESTARTS = 3
+
 # More sub-environments than this do not make a call of the policy cheaper a
 # step (measured by benchmarks/host_rollout.py), and each takes memory.
 MAX_SYNC_ENVS = 256
@@ -38,11 +41,18 @@ def open_source(env: Any, options: Options) -> HostSource:
             "`engine` must be 'auto' or 'host' for an environment that is "
             f"stepped from Python. Received: engine='graph', env={env!r}"
         )
+    if options.step_timeout and options.vectorization_mode != "async":
+        raise ValueError(
+            "`step_timeout` must be None unless vectorization_mode='async': an "
+            "environment that hangs in this process cannot be interrupted. "
+            f"Received: step_timeout={options.step_timeout}, "
+            f"vectorization_mode={options.vectorization_mode!r}"
+        )
     if isinstance(env, VectorEnv):
-        return _vector(env, options, name=_name(env), owned=False)
+        return _vector(env, options, name=_name(env))
     if isinstance(env, gymnasium.Env):
         _refuse(env, options, "a single `gymnasium.Env`")
-        return _single([env], options, name=_name(env), owned=False)
+        return _single([env], options, name=_name(env))
     name = env if isinstance(env, str) else repr(env)
     make: Callable[[], Any] = env
     if isinstance(env, str):
@@ -57,7 +67,13 @@ def open_source(env: Any, options: Options) -> HostSource:
     with _closed_if_it_fails(envs):
         envs.append(_checked(make(), name))
         if isinstance(envs[0], VectorEnv):
-            return _vector(envs[0], options, name=name, owned=True)
+            _refuse(
+                envs[0],
+                options,
+                "a callable that makes a `VectorEnv`",
+                ready_made=False,
+            )
+            return _vector(envs[0], options, name=name, make=make)
         while len(envs) < num_envs:
             made = _checked(make(), name)
             if any(made is env for env in envs):
@@ -66,7 +82,7 @@ def open_source(env: Any, options: Options) -> HostSource:
                     f"called. Received: env={name}, which made {made!r} twice"
                 )
             envs.append(made)
-        return _single(envs, options, name=name, owned=True)
+        return _single(envs, options, name=name, make=make)
 
 
 def _make(env_id: str) -> gymnasium.Env:
@@ -84,28 +100,47 @@ def _make(env_id: str) -> gymnasium.Env:
 
 
 def _single(
-    envs: list[Any], options: Options, *, name: str, owned: bool
+    envs: list[Any],
+    options: Options,
+    *,
+    name: str,
+    make: Callable[[], Any] | None = None,
 ) -> HostSource:
     observation_space, action_space = _described(
         envs[0].observation_space, envs[0].action_space
     )
-    slots = SubEnvSlots(envs, observation_space, action_space, owned)
+    slots = SubEnvSlots(
+        envs,
+        observation_space,
+        action_space,
+        owned=make is not None,
+        makers=None if make is None else [make] * len(envs),
+    )
     return _source(
         slots, envs[0], options, name, observation_space, action_space
     )
 
 
 def _vector(
-    env: Any, options: Options, *, name: str, owned: bool
+    env: Any,
+    options: Options,
+    *,
+    name: str,
+    make: Callable[[], Any] | None = None,
 ) -> HostSource:
-    _refuse(env, options, "a `gymnasium.vector.VectorEnv`")
+    if make is None:
+        _refuse(env, options, "a `gymnasium.vector.VectorEnv`")
     observation_space, action_space = _described(
         env.single_observation_space, env.single_action_space
     )
     if type(env) is SyncVectorEnv:
         # Its sub-environments are at hand: no step is spent on idle ones.
         slots: Slots = SubEnvSlots(
-            env.envs, observation_space, action_space, owned
+            env.envs,
+            observation_space,
+            action_space,
+            owned=make is not None,
+            makers=None if make is None else env.env_fns,
         )
     else:
         mode = env.metadata.get("autoreset_mode")
@@ -117,7 +152,8 @@ def _vector(
                 env.unwrapped, (SyncVectorEnv, AsyncVectorEnv)
             ),
             disabled_autoreset=mode is gymnasium.vector.AutoresetMode.DISABLED,
-            owned=owned,
+            owned=make is not None,
+            make=make,
         )
     return _source(slots, env, options, name, observation_space, action_space)
 
@@ -129,20 +165,22 @@ def _entry_point(env: Any, options: Options) -> HostSource:
             "environment is given by its id. "
             f"Received: vectorization_mode='vector_entry_point', env={env!r}"
         )
-    num_envs = options.num_envs or options.batch_size
+    make = functools.partial(
+        gymnasium.make_vec,
+        env,
+        num_envs=options.num_envs or options.batch_size,
+        vectorization_mode="vector_entry_point",
+    )
     try:
-        vector = gymnasium.make_vec(
-            env, num_envs=num_envs, vectorization_mode="vector_entry_point"
-        )
+        vector = make()
     except gymnasium.error.Error as error:
         raise ValueError(
             "`env` must have a vector entry point of its own for "
             "vectorization_mode='vector_entry_point'. "
             f"Received: env={env!r}. {error}"
         ) from error
-    options = options._replace(num_envs=None, vectorization_mode=None)
     with _closed_if_it_fails([vector]):
-        return _vector(vector, options, name=env, owned=True)
+        return _vector(vector, options, name=env, make=make)
 
 
 def _asynchronous(
@@ -163,12 +201,18 @@ def _asynchronous(
                 gymnasium.make, probe.spec, disable_env_checker=True
             )
     num_envs = options.num_envs or min(options.batch_size, os.cpu_count() or 1)
-    options = options._replace(
-        num_envs=None, vectorization_mode=None, max_episode_steps=limit
+    options = options._replace(max_episode_steps=limit)
+    start = functools.partial(
+        workers.start,
+        make,
+        num_envs,
+        probe.observation_space,
+        probe.action_space,
+        options.step_timeout,
     )
-    vector = workers.start(make, num_envs)
+    vector = start()
     with _closed_if_it_fails([vector]):
-        return _vector(vector, options, name=name, owned=True)
+        return _vector(vector, options, name=name, make=start)
 
 
 @contextlib.contextmanager
@@ -189,8 +233,17 @@ def _source(
     observation_space: spaces.Space,
     action_space: spaces.Space,
 ) -> HostSource:
-    limit = _limit(env, options, name)
-    return HostSource(name, slots, observation_space, action_space, limit)
+    restarts = options.max_env_restarts
+    if restarts is None:
+        restarts = MAX_ENV_RESTARTS
+    return HostSource(
+        name,
+        slots,
+        observation_space,
+        action_space,
+        _limit(env, options, name),
+        max_env_restarts=restarts if slots.renewable else 0,
+    )
 
 
 def _limit(env: Any, options: Options, name: str) -> int:
@@ -237,11 +290,15 @@ def _checked(env: Any, name: str) -> Any:
     )
 
 
-def _refuse(env: Any, options: Options, what: str) -> None:
+def _refuse(
+    env: Any, options: Options, what: str, *, ready_made: bool = True
+) -> None:
     """Refuses options that an environment already made cannot follow."""
-    for name in ("num_envs", "vectorization_mode"):
+    for name in ("num_envs", "vectorization_mode", "max_env_restarts"):
+        if name == "max_env_restarts" and not ready_made:
+            continue
         value = getattr(options, name)
-        if value is not None:
+        if value:
             raise ValueError(
                 f"`{name}` must be None for {what}, which is made already. "
                 f"Received: {name}={value!r}, env={env}. Give an id or a "

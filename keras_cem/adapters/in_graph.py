@@ -9,7 +9,7 @@ import tensorflow as tf
 from keras_cem import envs
 from keras_cem.envs.base import Environment
 from keras_cem.rollouts.graph import GraphSource, storage_dtype
-from keras_cem.rollouts.sources import Options
+from keras_cem.rollouts.sources import HOST_OPTIONS, Options
 
 
 def accepts(env: Any, options: Options) -> bool:
@@ -20,8 +20,8 @@ def accepts(env: Any, options: Options) -> bool:
         return False
     if options.engine == "graph":
         return True
-    for_the_host = (options.num_envs, options.vectorization_mode)
-    return env in envs.registry and for_the_host == (None, None)
+    for_the_host = [getattr(options, name) for name in HOST_OPTIONS]
+    return env in envs.registry and for_the_host == [None] * len(for_the_host)
 
 
 def open_source(env: Any, options: Options) -> GraphSource:
@@ -31,11 +31,11 @@ def open_source(env: Any, options: Options) -> GraphSource:
             "`engine` must be 'auto' or 'graph' for an in-graph environment. "
             f"Received: engine='host', env={env}. On the host, give its id."
         )
-    for name in ("num_envs", "vectorization_mode"):
+    for name in HOST_OPTIONS:
         if getattr(options, name) is not None:
             raise ValueError(
                 f"`{name}` must be None for an in-graph environment, which "
-                "plays all trajectories at once. "
+                "plays all trajectories at once, inside the compiled step. "
                 f"Received: {name}={getattr(options, name)!r}, env={env}"
             )
     if isinstance(env, str):

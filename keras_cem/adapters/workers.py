@@ -1,53 +1,130 @@
 """Sub-environments in processes of their own, that fail with a reason."""
 
+import contextlib
 import multiprocessing
-from collections.abc import Callable
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator
+from multiprocessing import connection
 from typing import Any
 
 from gymnasium.vector import AsyncVectorEnv
 
-# How long an environment that is in the middle of a step may hold up `close`.
+# How long an environment that is in the middle of a step may hold up `close`,
+# and how long a process may take to end that was told to.
 CLOSE_SECONDS = 5.0
 
 
-class Workers(AsyncVectorEnv):
-    """gymnasium's, but that it closes whatever its workers do.
+class ProcessError(RuntimeError):
+    """A process that runs a sub-environment has ended."""
 
-    gymnasium 1.4 raises out of `close`, with workers left over, where one of
-    them has died, and waits for ever where one hangs.
+
+class StepTimeoutError(RuntimeError):
+    """A sub-environment has not answered in time."""
+
+
+class Workers(AsyncVectorEnv):
+    """gymnasium's, but that it never waits for ever, whatever its workers do.
+
+    Once it has failed, it is good for nothing but `close`: there may be answers
+    left in its pipes, which gymnasium would take for those to later calls.
+
+    Args:
+        env_fns: As in gymnasium.
+        step_timeout: Seconds that a step or a reset may take. Defaults to
+            `None`: as long as it likes.
+        **kwargs: As in gymnasium.
     """
 
-    def __init__(self, *args: Any, **kwargs: Any):
+    def __init__(
+        self,
+        env_fns: list[Callable[[], Any]],
+        step_timeout: float | None = None,
+        **kwargs: Any,
+    ):
+        self._step_timeout = step_timeout
         try:
-            super().__init__(*args, **kwargs)
+            super().__init__(env_fns, **kwargs)
         except BaseException:
-            self._end()
+            end(self, seconds=0.0)
             raise
+
+    def reset(self, *, seed: Any = None, options: Any = None) -> Any:
+        with self._explained():
+            self.reset_async(seed=seed, options=options)
+            return self.reset_wait(timeout=self._step_timeout)
+
+    def step(self, actions: Any) -> Any:
+        with self._explained():
+            self.step_async(actions)
+            return self.step_wait(timeout=self._step_timeout)
 
     def close_extras(
         self, timeout: float | None = None, terminate: bool = False
     ) -> None:
+        end(self, seconds=0.0 if terminate else timeout)
+
+    @contextlib.contextmanager
+    def _explained(self) -> Iterator[None]:
+        """Says which sub-environment failed, as `error.sub_env`."""
         try:
-            super().close_extras(timeout or CLOSE_SECONDS, terminate)
-        except (Exception, KeyboardInterrupt):
-            self._end()
+            yield
+        except Exception as error:
+            # gymnasium drops the pipe of a sub-environment that raised.
+            pipes = list(enumerate(self.parent_pipes))
+            if raised := [i for i, pipe in pipes if pipe is None]:
+                raise _blame(error, raised)
+            if isinstance(error, multiprocessing.TimeoutError):
+                late = [i for i, pipe in pipes if not pipe.poll(0)]
+                for i in late:
+                    # It would hold up `close`.
+                    self.processes[i].kill()
+                raise _blame(
+                    StepTimeoutError(
+                        "no answer within "
+                        f"step_timeout={self._step_timeout} seconds"
+                    ),
+                    late,
+                ) from error
+            if isinstance(error, (EOFError, OSError)):
+                dead, how = self._ended()
+                raise _blame(
+                    ProcessError(f"its process has ended, {how}"), dead
+                ) from error
+            raise
 
-    def _end(self) -> None:
-        for pipe in getattr(self, "parent_pipes", []):
-            if pipe is not None:
-                pipe.close()
-        for process in getattr(self, "processes", []):
-            if process.pid is not None:
-                process.terminate()
-                process.join()
+    def _ended(self) -> tuple[list[int], str]:
+        """Which workers have ended, and how the first of them did."""
+        sentinels = [process.sentinel for process in self.processes]
+        ended = connection.wait(sentinels, timeout=1.0)
+        dead = [i for i, s in enumerate(sentinels) if s in ended]
+        if not dead:
+            return [], "it is not known how"
+        process = self.processes[dead[0]]
+        process.join()
+        code = process.exitcode
+        if code is not None and code < 0:
+            return dead, f"killed by {signal.Signals(-code).name}"
+        return dead, f"exit code {code}"
 
 
-def start(make: Callable[[], Any], num_envs: int) -> AsyncVectorEnv:
+def start(
+    make: Callable[[], Any],
+    num_envs: int,
+    observation_space: Any,
+    action_space: Any,
+    step_timeout: float | None = None,
+) -> Workers:
     """Starts a process for each of `num_envs` environments.
 
     Args:
         make: Makes an environment. It goes to the workers by `cloudpickle`.
+            Where it raises in a worker, `reset` raises that.
         num_envs: How many.
+        observation_space: Of one environment.
+        action_space: Of one environment.
+        step_timeout: As in `Workers`.
 
     Raises:
         RuntimeError: If the workers end as they start.
@@ -55,8 +132,9 @@ def start(make: Callable[[], Any], num_envs: int) -> AsyncVectorEnv:
     # TensorFlow's threads do not survive a fork (tensorflow #66115).
     methods = multiprocessing.get_all_start_methods()
     context = "forkserver" if "forkserver" in methods else "spawn"
+    made = _sendable(make, observation_space, action_space)
     try:
-        return Workers([_sendable(make)] * num_envs, context=context)
+        return Workers([made] * num_envs, step_timeout, context=context)
     except (EOFError, OSError) as error:
         raise RuntimeError(
             "The processes of vectorization_mode='async' ended as they "
@@ -66,18 +144,73 @@ def start(make: Callable[[], Any], num_envs: int) -> AsyncVectorEnv:
         ) from error
 
 
-def _sendable(make: Callable[[], Any]) -> Callable[[], Any]:
+def end(env: AsyncVectorEnv, seconds: float | None = None) -> None:
+    """Ends the processes of `env` whatever they do, and never raises.
+
+    gymnasium 1.4 raises out of `close`, with workers left over, where one of
+    them has died, and waits for ever where one hangs.
+
+    Args:
+        env: Vector environment, perhaps not even made to its end.
+        seconds: How long workers may take to close their environments before
+            they are terminated. Defaults to `None`: `CLOSE_SECONDS`.
+    """
+    processes = [p for p in getattr(env, "processes", []) if p.pid is not None]
+    pipes = [p for p in getattr(env, "parent_pipes", []) if p is not None]
+    until = time.monotonic() + (CLOSE_SECONDS if seconds is None else seconds)
+    if until > time.monotonic():
+        for pipe in pipes:
+            with contextlib.suppress(OSError):
+                pipe.send(("close", None))
+    while (left := until - time.monotonic()) > 0:
+        alive = [p.sentinel for p in processes if p.exitcode is None]
+        if not alive:
+            break
+        open_pipes = [pipe for pipe in pipes if not pipe.closed]
+        # A worker with an answer too long for its pipe waits to be read.
+        for ready in connection.wait([*alive, *open_pipes], left):
+            if isinstance(ready, connection.Connection):
+                try:
+                    ready.recv_bytes()
+                except (EOFError, OSError):
+                    ready.close()
+    for pipe in pipes:
+        pipe.close()
+    for force in ("terminate", "kill"):
+        for process in processes:
+            if process.exitcode is None:
+                getattr(process, force)()
+        until = time.monotonic() + CLOSE_SECONDS
+        for process in processes:
+            process.join(max(0.0, until - time.monotonic()))
+
+
+def _blame(error: Exception, sub_envs: list[int]) -> Exception:
+    if sub_envs:
+        error.sub_env = sub_envs[0]  # type: ignore[attr-defined]
+    return error
+
+
+def _sendable(
+    make: Callable[[], Any], observation_space: Any, action_space: Any
+) -> Callable[[], Any]:
     """Makes environments all of whose exceptions reach the parent process.
 
-    A worker hangs the parent with an exception that cannot be pickled, and
-    hides one that takes other arguments than a message (gymnasium 1.4).
+    A worker hangs the parent with an exception that cannot be pickled, hides
+    one that takes other arguments than a message, and ends with one that is
+    raised as it makes the environment (gymnasium 1.4).
 
     Functions and classes defined in here are sent by value, so that a worker
     need not import this package, and TensorFlow with it.
     """
+    starter = os.getpid()
 
     def sendable_env() -> Any:
+        import os
         import pickle
+        import signal
+        import threading
+        from multiprocessing import connection, parent_process
 
         import gymnasium
 
@@ -105,6 +238,32 @@ def _sendable(make: Callable[[], Any]) -> Callable[[], Any]:
             def step(self, action: Any) -> Any:
                 return sent(self.env.step, action)
 
-        return Sendable(make())
+        class Unmade(gymnasium.Env):
+            def __init__(self, error: Exception):
+                self.observation_space = observation_space
+                self.action_space = action_space
+                self._error = error
+
+            def reset(self, **kwargs: Any) -> Any:
+                raise RuntimeError(
+                    "it could not be made in its process: "
+                    f"{type(self._error).__name__}: {self._error}"
+                ) from self._error
+
+        def end_with_parent() -> None:
+            parent = parent_process()
+            if parent is not None:
+                connection.wait([parent.sentinel])
+                os._exit(1)
+
+        if os.getpid() == starter:
+            return Sendable(make())
+        # Ctrl-C is for the parent, which closes its workers when it is done.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        threading.Thread(target=end_with_parent, daemon=True).start()
+        try:
+            return Sendable(make())
+        except Exception as error:
+            return Unmade(error)
 
     return sendable_env

@@ -156,6 +156,8 @@ def _on_host(values: flags.FlagValues) -> dict[str, Any]:
         "num_envs": values.num_envs,
         "vectorization_mode": values.vectorization_mode,
         "max_episode_steps": values.max_episode_steps,
+        "step_timeout": values.step_timeout,
+        "max_env_restarts": values.max_env_restarts,
         "engine": "host",
     }
 

@@ -138,4 +138,18 @@ def define_flags(values: flags.FlagValues) -> None:
         **common,
     )
     count("max_episode_steps", None, "Truncates episodes.")
+    number(
+        "step_timeout",
+        None,
+        "Seconds that a step may take with --vectorization_mode=async; a "
+        "sub-environment that takes longer has failed.",
+        lower_bound=sources.LEAST_STEP_TIMEOUT,
+    )
+    count(
+        "max_env_restarts",
+        None,
+        "How often sub-environments that fail may be made anew; 3 if not "
+        "given.",
+        least=0,
+    )
     flags.mark_flags_as_required(["env", "output"], flag_values=values)

@@ -4,15 +4,21 @@ Trajectory k is the same whichever slot plays it and however many there are:
 it starts from its own reset seed, and its exploration draws numbers that
 belong to (trajectory, step). All K trajectories are played to their end, so
 that short episodes are not favoured, as "the first K that finish" would.
+
+Hence a trajectory that a failing environment broke off can be played again,
+and comes out as if nothing had happened.
 """
 
 import dataclasses
+import warnings
 from collections.abc import Callable, Sequence
+from typing import NoReturn
 
 import numpy as np
 
 from keras_cem import spaces
 from keras_cem.rollouts import lending
+from keras_cem.rollouts.observations import ObservationError
 from keras_cem.rollouts.slots import SlotError, Slots
 from keras_cem.trajectories import Trajectories
 
@@ -44,6 +50,9 @@ class HostSource:
         observation_space: Space of one observation.
         action_space: Space of one action.
         max_episode_steps: T, after which every episode is truncated.
+        max_env_restarts: How often sub-environments that fail may be made
+            anew. Defaults to `0`.
+        num_env_restarts: How often they were.
     """
 
     name: str
@@ -51,6 +60,8 @@ class HostSource:
     observation_space: spaces.Space
     action_space: spaces.Space
     max_episode_steps: int
+    max_env_restarts: int = 0
+    num_env_restarts: int = 0
 
     def collect(
         self, act: Act, seeds: Sequence[int], first: int = 0
@@ -66,9 +77,11 @@ class HostSource:
             `Trajectories` of NumPy arrays, `(K, max_episode_steps, ...)`.
 
         Raises:
-            EpisodeError: If the environment raises, returns what does not fit
-                its spaces, or what is not finite; or if the policy's outputs
-                are not finite. Says in which trajectory and step.
+            EpisodeError: If the environment fails more often than it may be
+                made anew: it raises, returns what does not fit its spaces, or
+                a process of it ends or does not answer. If it returns what is
+                not finite, or the policy's outputs are not finite. Says in
+                which trajectory and step.
         """
         return _Collection(self, act, seeds, first).run()
 
@@ -101,7 +114,9 @@ class _Collection:
         # Trajectory and step of each slot.
         self._counter = lending.zeros((2, self._slots.num_envs), np.int32)
         self._shift = np.array([[first], [0]], np.int32)
-        self._go_on_with(np.zeros(0, np.int64))
+        # What is reset together where slots cannot be reset one by one.
+        self._wave = np.zeros(0, np.int64)
+        self._go_on_with(self._wave)
 
     def run(self) -> Trajectories:
         self._slots.begin()
@@ -134,13 +149,23 @@ class _Collection:
             return
         begin, self._started = self._started, self._started + len(free)
         self._counter[0, free] = np.arange(begin, self._started)
-        self._counter[1, free] = 0
-        try:
-            self._slots.reset(free.tolist(), self._seeds[begin : self._started])
-        except SlotError as error:
-            self._fail(error, begin)
-        self._check_observations(free)
-        self._go_on_with(np.sort(np.concatenate([self._live, free])))
+        self._live = np.sort(np.concatenate([self._live, free]))
+        self._wave = free
+        self._begin(free)
+
+    def _begin(self, slots: np.ndarray) -> None:
+        """Resets slots to the start of their trajectories."""
+        partial = self._slots.partial_reset
+        while slots.size:
+            self._counter[1, slots if partial else slice(None)] = 0
+            seeds = [self._seeds[k] for k in self._counter[0, slots].tolist()]
+            begun, slots = slots, slots[:0]
+            try:
+                self._slots.reset(begun.tolist(), seeds)
+            except SlotError as error:
+                slots = self._renew(error)
+        self._check_observations(self._live)
+        self._go_on_with(self._live)
 
     def _step(self) -> np.ndarray:
         """Steps the live slots; returns which of them are done.
@@ -160,16 +185,24 @@ class _Collection:
             stored[rows] = leaf[picked]
         for stored, leaf in zip(self._actions, actions, strict=True):
             stored[rows] = leaf[picked]
+        broken = None
         try:
-            rewards, terminated, truncated = self._slots.step(live, actions)
+            result = self._slots.step(live, actions)
         except SlotError as error:
-            self._fail(error, counter[0, live[0]])
+            broken = self._renew(error)
+            if error.result is None:
+                self._begin(broken)
+                return np.zeros(len(self._live), bool)
+            result = error.result
+        rewards, terminated, truncated = result
         fine = np.isfinite(rewards)
         if not fine.all():
             value = rewards[~fine][0]
             self._complain(f"the reward is {value},", live[~fine][0])
         self._rewards[rows] = rewards
         over = terminated | truncated | (rows == self._last_rows)
+        if broken is not None:
+            over &= ~np.isin(live, broken)
         self._rows = rows + 1
         # Those of slots that nobody plays in count on, and mean nothing.
         counter[1] += 1
@@ -180,7 +213,40 @@ class _Collection:
             self._terminated[ended] = terminated[over]
         else:
             self._check_observations(live)
+        if broken is not None:
+            self._begin(broken)
         return over
+
+    def _renew(self, error: SlotError) -> np.ndarray:
+        """Makes anew what failed; returns whose trajectories begin again."""
+        source, slots = self._source, self._slots
+        failed = error.failed
+        count = 1 if failed is None else len(failed)
+        while True:
+            left = source.max_env_restarts - source.num_env_restarts
+            if count > left or isinstance(error.__cause__, ObservationError):
+                # What does not fit its spaces now never will.
+                self._fail(error)
+            source.num_env_restarts += count
+            warnings.warn(
+                f"{self._reason(error)} It is made anew, and what it broke off "
+                f"is played again: restart {source.num_env_restarts} of at "
+                f"most {source.max_env_restarts}.",
+                RuntimeWarning,
+                stacklevel=2,
+            )
+            try:
+                slots.renew(failed)
+                break
+            except Exception as cause:
+                error = SlotError("making", None, failed)
+                error.__cause__ = cause
+        if failed is not None:
+            return np.array(failed)
+        if not slots.partial_reset:
+            # Those that have ended too: what they do may rule the others' luck.
+            self._live = self._wave
+        return self._live
 
     def _result(self) -> Trajectories:
         source, size = self._source, len(self._seeds)
@@ -212,29 +278,45 @@ class _Collection:
             "The weights stay what they were."
         )
 
-    def _fail(self, error: SlotError, trajectory: int) -> None:
-        cause = error.__cause__
-        where = (
-            f"Environment {self._source.name}, "
-            f"trajectory about {self._first + trajectory}."
-            if error.slot is None
-            else self._where(error.slot)
-        )
-        if isinstance(cause, (EOFError, ConnectionError)):
-            where += " A process that runs sub-environments has died."
-        failure = EpisodeError(
-            f"`{error.call}` of the environment raised "
-            f"{type(cause).__name__}: {cause}. {where}"
-        )
+    def _fail(self, error: SlotError) -> NoReturn:
+        source, cause = self._source, error.__cause__
+        why = ""
+        if not self._slots.renewable:
+            why = (
+                " It was given ready-made and cannot be made anew; an id or a "
+                "callable that makes it could."
+            )
+        elif source.num_env_restarts:
+            why = (
+                f" It was made anew {source.num_env_restarts} times before, of "
+                f"at most max_env_restarts={source.max_env_restarts}."
+            )
+        failure = EpisodeError(self._reason(error) + why)
         failure.cause = cause
         raise failure from cause
 
-    def _where(self, slot: int) -> str:
-        trajectory, step = self._counter[:, slot]
+    def _reason(self, error: SlotError) -> str:
+        cause = error.__cause__
+        if error.slot is None:
+            first = self._first + min(self._counter[0, self._live], default=0)
+            where = (
+                f"Environment {self._source.name}, trajectory about {first}."
+            )
+        else:
+            where = self._where(error.slot)
+        if isinstance(cause, (EOFError, ConnectionError)):
+            where += " A process that runs sub-environments has died."
         return (
-            f"Environment {self._source.name}, sub-environment {slot}, "
-            f"trajectory {self._first + trajectory}, step {step}."
+            f"`{error.call}` of the environment raised "
+            f"{type(cause).__name__}: {cause}. {where}"
         )
+
+    def _where(self, slot: int) -> str:
+        where = f"Environment {self._source.name}, sub-environment {slot}, "
+        if slot not in self._live:
+            return where + "where no trajectory was under way."
+        trajectory, step = self._counter[:, slot]
+        return where + f"trajectory {self._first + trajectory}, step {step}."
 
 
 def _storage(space: spaces.Space, rows: int) -> list[np.ndarray]:

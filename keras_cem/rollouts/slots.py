@@ -1,6 +1,7 @@
 """Sub-environments to play episodes in, stepped together."""
 
 import abc
+import contextlib
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -13,17 +14,28 @@ StepResult = tuple[np.ndarray, np.ndarray, np.ndarray]
 
 
 class SlotError(Exception):
-    """A sub-environment failed; `__cause__` says how.
+    """Sub-environments failed; `__cause__` says how the first of them did.
 
     Attributes:
         call: `"reset"` or `"step"`.
-        slot: Index of the sub-environment, None where it is not known.
+        slot: Index of the first that failed, None where it is not known.
+        failed: Those that failed, where the others went on and their episodes
+            still stand. None where all episodes under way are lost.
+        result: What `step` would have returned, for the others' sake.
     """
 
-    def __init__(self, call: str, slot: int | None):
+    def __init__(
+        self,
+        call: str,
+        slot: int | None,
+        failed: list[int] | None = None,
+        result: StepResult | None = None,
+    ):
         super().__init__(call, slot)
         self.call = call
         self.slot = slot
+        self.failed = failed
+        self.result = result
 
 
 class Slots(abc.ABC):
@@ -33,11 +45,13 @@ class Slots(abc.ABC):
         num_envs: N.
         partial_reset: Whether some slots can be reset, each by its own seed,
             while the others go on. If not, all are reset together.
+        renewable: Whether `renew` can make sub-environments anew.
         observations: The latest observation of each slot.
     """
 
     num_envs: int
     partial_reset: bool
+    renewable: bool
     observations: ObservationBuffer
 
     @abc.abstractmethod
@@ -57,6 +71,14 @@ class Slots(abc.ABC):
         """
 
     @abc.abstractmethod
+    def renew(self, failed: Sequence[int] | None) -> None:
+        """Makes sub-environments anew, which must be reset before use.
+
+        Args:
+            failed: As in `SlotError`; None is all of them.
+        """
+
+    @abc.abstractmethod
     def close(self) -> None:
         """Ends what this object started itself."""
 
@@ -69,6 +91,7 @@ class SubEnvSlots(Slots):
         observation_space: Space of one observation.
         action_space: Space of one action.
         owned: Whether `close` closes the environments.
+        makers: Make each environment anew. Defaults to `None`: nothing does.
     """
 
     partial_reset = True
@@ -79,27 +102,34 @@ class SubEnvSlots(Slots):
         observation_space: spaces.Space,
         action_space: spaces.Space,
         owned: bool,
+        makers: Sequence[Callable[[], Any]] | None = None,
     ):
         self.num_envs = len(envs)
+        self.renewable = makers is not None
         self.observations = ObservationBuffer(observation_space, len(envs))
         self._envs = list(envs)
         self._action_space = action_space
         self._owned = owned
+        self._makers = makers
 
     def begin(self) -> None:
         pass  # Each slot is reset before it is used, alone.
 
     def reset(self, slots: Sequence[int], seeds: Sequence[int]) -> None:
+        failures: dict[int, Exception] = {}
         for slot, seed in zip(slots, seeds, strict=True):
             try:
                 observation, _ = self._envs[slot].reset(seed=seed)
                 self.observations.write(slot, observation)
             except Exception as error:
-                raise SlotError("reset", slot) from error
+                failures[slot] = error
+        if failures:
+            raise _failure("reset", failures)
 
     def step(self, slots: np.ndarray, actions: list[np.ndarray]) -> StepResult:
         # Lists: setting an element of an array takes longer than a list's.
         rewards, terminated, truncated = [], [], []
+        failures: dict[int, Exception] = {}
         write, envs = self.observations.write, self._envs
         single = self._one_action(actions)
         for slot in slots.tolist():
@@ -107,16 +137,22 @@ class SubEnvSlots(Slots):
                 result = envs[slot].step(single(slot))
                 observation, reward, terminal, cut, _ = result
                 write(slot, observation)
+                ended = bool(terminal), bool(cut)
                 rewards.append(float(reward))
-                terminated.append(bool(terminal))
-                truncated.append(bool(cut))
             except Exception as error:
-                raise SlotError("step", slot) from error
-        return (
+                failures[slot] = error
+                rewards.append(0.0)
+                ended = False, False
+            terminated.append(ended[0])
+            truncated.append(ended[1])
+        results = (
             np.array(rewards, np.float32),
             np.array(terminated, bool),
             np.array(truncated, bool),
         )
+        if failures:
+            raise _failure("step", failures, results)
+        return results
 
     def _one_action(self, actions: list[np.ndarray]) -> Callable[[int], Any]:
         if isinstance(self._action_space, spaces.Leaf):
@@ -124,10 +160,32 @@ class SubEnvSlots(Slots):
         pack = self._action_space.pack
         return lambda slot: pack([leaf[slot] for leaf in actions])
 
+    def renew(self, failed: Sequence[int] | None) -> None:
+        if self._makers is None:
+            raise RuntimeError("These sub-environments cannot be made anew.")
+        for slot in range(self.num_envs) if failed is None else failed:
+            with contextlib.suppress(Exception):
+                # It has failed: that it fails once more says nothing new.
+                self._envs[slot].close()
+            self._envs[slot] = self._makers[slot]()
+
     def close(self) -> None:
         if self._owned:
-            for env in self._envs:
-                env.close()
+            with contextlib.ExitStack() as stack:
+                # All of them, also where one raises.
+                for env in self._envs:
+                    stack.callback(env.close)
+
+
+def _failure(
+    call: str,
+    failures: dict[int, Exception],
+    result: StepResult | None = None,
+) -> SlotError:
+    first, cause = next(iter(failures.items()))
+    error = SlotError(call, first, list(failures), result)
+    error.__cause__ = cause
+    return error
 
 
 class VectorSlots(Slots):
@@ -144,6 +202,7 @@ class VectorSlots(Slots):
             sub-environments of `options["reset_mask"]` alone.
         disabled_autoreset: Whether `env` waits to be reset after an episode.
         owned: Whether `close` closes `env`.
+        make: Makes `env` anew. Defaults to `None`: nothing does.
     """
 
     def __init__(
@@ -155,14 +214,17 @@ class VectorSlots(Slots):
         partial_reset: bool,
         disabled_autoreset: bool,
         owned: bool,
+        make: Callable[[], Any] | None = None,
     ):
         self.num_envs = env.num_envs
+        self.renewable = make is not None
         self.partial_reset = partial_reset
         self.observations = ObservationBuffer(observation_space, env.num_envs)
         self._env = env
         self._action_space = action_space
         self._disabled_autoreset = disabled_autoreset
         self._owned = owned
+        self._make = make
         self._begun = False
         self._over = np.zeros(env.num_envs, bool)
 
@@ -182,7 +244,7 @@ class VectorSlots(Slots):
                 )
             self.observations.write_all(observations)
         except Exception as error:
-            raise SlotError("reset", None) from error
+            raise SlotError("reset", _culprit(error)) from error
         if self.partial_reset and self._begun:
             self._over[list(slots)] = False
         else:
@@ -199,7 +261,7 @@ class VectorSlots(Slots):
             )
             self.observations.write_all(observations)
         except Exception as error:
-            raise SlotError("step", None) from error
+            raise SlotError("step", _culprit(error)) from error
         self._over = np.logical_or(terminated, truncated)
         return (
             np.asarray(rewards, np.float32)[slots],
@@ -220,6 +282,20 @@ class VectorSlots(Slots):
             everyone[slot] = seed
         return everyone
 
+    def renew(self, failed: Sequence[int] | None) -> None:
+        del failed  # What the others did after the failure is not known.
+        if self._make is None:
+            raise RuntimeError("This vector environment cannot be made anew.")
+        with contextlib.suppress(Exception):
+            self._env.close()
+        self._env = self._make()
+        self._begun = False
+
     def close(self) -> None:
         if self._owned:
             self._env.close()
+
+
+def _culprit(error: Exception) -> int | None:
+    """The sub-environment that a vector environment blames, if it does."""
+    return getattr(error, "sub_env", None)

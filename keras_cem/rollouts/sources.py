@@ -18,7 +18,15 @@ _ADAPTERS = ["keras_cem.adapters.in_graph", "keras_cem.adapters.gymnasium"]
 Source = HostSource | GraphSource
 
 ENGINES = ("auto", "graph", "host")
+LEAST_STEP_TIMEOUT = 1e-3
 VECTORIZATION_MODES = ("sync", "async", "vector_entry_point")
+# Options of sub-environments, which in-graph environments have none of.
+HOST_OPTIONS = (
+    "num_envs",
+    "vectorization_mode",
+    "step_timeout",
+    "max_env_restarts",
+)
 
 FORMS = (
     "a gymnasium id, a `gymnasium.Env`, a `gymnasium.vector.VectorEnv`, a "
@@ -36,6 +44,8 @@ class Options(NamedTuple):
         vectorization_mode: How sub-environments run, None for what suits.
         max_episode_steps: Cap on the length of an episode, None for the
             environment's own.
+        step_timeout: Seconds that a step or a reset may take, None for any.
+        max_env_restarts: How often what fails may be made anew, None to choose.
         engine: `"graph"` plays inside the compiled step, `"host"` from Python,
             `"auto"` in the graph where the environment can be.
     """
@@ -44,6 +54,8 @@ class Options(NamedTuple):
     num_envs: int | None = None
     vectorization_mode: str | None = None
     max_episode_steps: int | None = None
+    step_timeout: float | None = None
+    max_env_restarts: int | None = None
     engine: str = "auto"
 
     def check(self) -> "Options":
@@ -58,6 +70,9 @@ class Options(NamedTuple):
             (None, *VECTORIZATION_MODES),
             vectorization_mode=self.vectorization_mode,
         )
+        checks.at_least(0, max_env_restarts=self.max_env_restarts)
+        if self.step_timeout is not None:
+            checks.number(LEAST_STEP_TIMEOUT, step_timeout=self.step_timeout)
         checks.one_of(ENGINES, engine=self.engine)
         return self
 

@@ -394,13 +394,15 @@ def test_async_exception_is_the_cause(opened, call, fault, kind, text):
         num_envs=1,
         vectorization_mode="async",
         max_episode_steps=3,
+        max_env_restarts=0,
     )
     with pytest.raises(
         RuntimeError,
         match=re.escape(f"`{call}` of the environment raised"),
     ) as error:
         source.collect(act, [1, 2, 3])
-    assert "trajectory about 0." in str(error.value)
+    step = 0 if call == "reset" else 1
+    assert f"sub-environment 0, trajectory 0, step {step}." in str(error.value)
     assert type(error.value.__cause__) is kind
     assert str(error.value.__cause__) == text
 
@@ -411,36 +413,69 @@ def test_async_process_that_dies(opened):
         num_envs=2,
         vectorization_mode="async",
         max_episode_steps=3,
+        max_env_restarts=0,
     )
     with pytest.raises(
         RuntimeError,
-        match=r"`step` of the environment raised .*trajectory about 0\. "
-        r"A process that runs sub-environments has died.",
+        match=r"`step` of the environment raised ProcessError: its process has "
+        r"ended, exit code 3\. .*sub-environment [01], trajectory [01], step 1",
     ) as error:
         source.collect(act, [1, 2, 3])
-    assert isinstance(error.value.__cause__, (EOFError, OSError))
+    assert isinstance(error.value.__cause__, workers.ProcessError)
 
 
+@ignores_worker_reports
 def test_async_environment_that_fails_in_the_process_alone(opened):
+    source = opened(
+        toy_envs.fail_in_worker,
+        num_envs=2,
+        vectorization_mode="async",
+        max_episode_steps=3,
+        max_env_restarts=0,
+    )
     with pytest.raises(
         RuntimeError,
-        match=r"ended as they started; what they wrote on stderr says why.*"
-        r"`if __name__ == '__main__':`",
+        match=r"`reset` of the environment raised RuntimeError: it could not "
+        r"be made in its process: MotorError: no display here\. Environment "
+        r".*sub-environment 0, trajectory 0, step 0\.",
     ):
-        opened(
-            toy_envs.fail_in_worker,
-            num_envs=2,
-            vectorization_mode="async",
-            max_episode_steps=3,
-        )
+        source.collect(act, [1, 2, 3])
 
 
-def test_async_environment_that_hangs_is_closed(monkeypatch):
-    before = set(multiprocessing.active_children())
-    monkeypatch.setattr(workers, "CLOSE_SECONDS", 0.1)
-    env = workers.start(toy_envs.Sleeping, 2)
-    env.reset()
-    env.step_async(np.zeros(2, np.int64))
-    with pytest.warns(UserWarning, match="pending call to `step`"):
-        env.close()
-    assert set(multiprocessing.active_children()) == before
+@pytest.mark.parametrize(
+    ("options", "received"),
+    [
+        ({"step_timeout": 1.0}, "step_timeout=1.0, vectorization_mode=None"),
+        (
+            {"step_timeout": 1.0, "vectorization_mode": "sync"},
+            "step_timeout=1.0, vectorization_mode='sync'",
+        ),
+    ],
+)
+def test_timeout_without_processes(opened, options, received):
+    with pytest.raises(
+        ValueError,
+        match="`step_timeout` must be None unless vectorization_mode='async'.*"
+        f"Received: {received}",
+    ):
+        opened("ToySeeded-v0", **options)
+
+
+@pytest.mark.parametrize(
+    "make", [toy_envs.Scripted, toy_envs.EchoVectorEnv], ids=["env", "vector"]
+)
+def test_ready_made_cannot_be_made_anew(opened, make):
+    with pytest.raises(
+        ValueError,
+        match="`max_env_restarts` must be None for .*made already. "
+        "Received: max_env_restarts=2",
+    ):
+        opened(make(), max_env_restarts=2, max_episode_steps=3)
+    source = opened(make(), max_env_restarts=0, max_episode_steps=3)
+    assert source.max_env_restarts == 0
+
+
+def test_ids_and_callables_are_made_anew_three_times(opened):
+    assert opened("ToyScripted-v0").max_env_restarts == 3
+    source = opened(toy_envs.EchoVectorEnv, max_episode_steps=1)
+    assert source.max_env_restarts == 3

@@ -315,7 +315,7 @@ def complain_about(fault, call="step", num_envs=1, act=None, first=0, **kwargs):
     """Message of the error that a faulty environment ends a collection with."""
     source = sources.open_source(
         functools.partial(toy_envs.Failing, fault, call, **kwargs),
-        sources.Options(4, num_envs, max_episode_steps=3),
+        sources.Options(4, num_envs, max_episode_steps=3, max_env_restarts=0),
     )
 
     def fine(observations, counter):
@@ -454,7 +454,7 @@ def test_reward_of_none_is_refused():
 def test_source_is_usable_after_a_failure():
     source = sources.open_source(
         functools.partial(toy_envs.Failing, toy_envs.raise_fault, episode=0),
-        sources.Options(2, 1, max_episode_steps=3),
+        sources.Options(2, 1, max_episode_steps=3, max_env_restarts=0),
     )
 
     def act(observations, counter):
