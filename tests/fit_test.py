@@ -561,7 +561,10 @@ def test_environments_made_by_fit_are_closed(tracked):
     assert not tracked.open_envs
     with pytest.raises(RuntimeError, match="the motor is off"):
         agent.fit(
-            "ToyTracked-v0", validation_data="ToyFailingTracked-v0", **arguments
+            "ToyTracked-v0",
+            validation_data="ToyFailingTracked-v0",
+            max_env_restarts=0,
+            **arguments,
         )
     assert not tracked.open_envs
     with pytest.raises(ValueError, match="max_episode_steps=None"):

@@ -74,7 +74,8 @@ class Workers(AsyncVectorEnv):
             # gymnasium drops the pipe of a sub-environment that raised.
             pipes = list(enumerate(self.parent_pipes))
             if raised := [i for i, pipe in pipes if pipe is None]:
-                raise _blame(error, raised)
+                _blame(error, raised)
+                raise
             if isinstance(error, multiprocessing.TimeoutError):
                 late = [i for i, pipe in pipes if not pipe.poll(0)]
                 for i in late:

@@ -467,7 +467,7 @@ def test_timeout_without_processes(opened, options, received):
 def test_ready_made_cannot_be_made_anew(opened, make):
     with pytest.raises(
         ValueError,
-        match="`max_env_restarts` must be None for .*made already. "
+        match=r"`max_env_restarts` must be None for .*made already\. "
         "Received: max_env_restarts=2",
     ):
         opened(make(), max_env_restarts=2, max_episode_steps=3)

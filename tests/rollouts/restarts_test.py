@@ -179,7 +179,7 @@ def test_ready_made_says_that_it_cannot_be_made_anew(tmp_path):
     env = toy_envs.Flaky(tmp_path, [toy_envs.raise_fault], every=1)
     with pytest.raises(
         RuntimeError,
-        match="MotorError.* It was given ready-made and cannot be made anew",
+        match=r"MotorError.* It was given ready-made and cannot be made anew",
     ):
         collect(env)
 
