@@ -8,6 +8,7 @@ from keras_cem import checks, prng
 from keras_cem.environment_functions import EnvironmentFunctions
 from keras_cem.environment_play import DEFAULT_BATCH_SIZE
 from keras_cem.rollouts import feed, sources
+from keras_cem.rollouts.recorded import is_recorded
 
 
 class EnvironmentFit(EnvironmentFunctions):
@@ -43,10 +44,15 @@ class EnvironmentFit(EnvironmentFunctions):
 
         Args:
             x: A gymnasium id, a `gymnasium.Env`, a `gymnasium.vector.VectorEnv`
-                or a callable that makes an env. Or data, as Keras takes it.
+                or a callable that makes an env. Or recorded episodes, to learn
+                from the elite ones without playing: a `minari.MinariDataset`,
+                `minari:` and the id of one on this machine, or a list of
+                objects or mappings with `observations`, `actions` and
+                `rewards` of one episode, as `minari.EpisodeData`. Or data, as
+                Keras takes it.
             y: Actions, with arrays only.
             batch_size: K, trajectories an iteration, at least 2. Defaults to
-                `64`.
+                `64`, or to the number of recorded episodes if it is less.
             epochs: Epoch to stop at, as in Keras. Defaults to `1`.
             verbose: As in Keras.
             callbacks: Keras callbacks.
@@ -117,13 +123,7 @@ class EnvironmentFit(EnvironmentFunctions):
             "validation_freq": validation_freq,
         }
         if not sources.is_env(x):
-            checks.only_for(
-                "an environment",
-                **{
-                    **env_options,
-                    "engine": None if engine == "auto" else engine,
-                },
-            )
+            checks.only_for("an environment", **_given(env_options))
             if validation_data is not None and sources.is_env(
                 validation_data, "validation_data"
             ):
@@ -171,10 +171,16 @@ class EnvironmentFit(EnvironmentFunctions):
             testing=False, stream=prng.VALIDATION_RESETS
         ) as session:
             session.batch_size = batch_size or DEFAULT_BATCH_SIZE
+            if is_recorded(x):
+                if validation_data is None:
+                    checks.only_for("an environment", **_given(env_options))
+                session.train = self._open_recorded(x, batch_size)
+                session.batch_size = session.train.batch_size
+            else:
+                session.train = self._open(x, session.batch_size, env_options)
             session.test_batch_size = (
                 validation_batch_size or session.batch_size
             )
-            session.train = self._open(x, session.batch_size, env_options)
             validation = None
             if validation_data is not None:
                 if not sources.is_env(validation_data, "validation_data"):
@@ -263,13 +269,7 @@ class EnvironmentFit(EnvironmentFunctions):
             "engine": engine,
         }
         if not sources.is_env(x):
-            checks.only_for(
-                "an environment",
-                **{
-                    **env_options,
-                    "engine": None if engine == "auto" else engine,
-                },
-            )
+            checks.only_for("an environment", **_given(env_options))
             # Perhaps called by a callback of a `fit` on an environment.
             with self._in_session(None):
                 return super().evaluate(
@@ -289,3 +289,9 @@ class EnvironmentFit(EnvironmentFunctions):
             session.test_batch_size = batch_size or DEFAULT_BATCH_SIZE
             session.test = self._open(x, session.test_batch_size, env_options)
             return super().evaluate(feed.ticks(steps or 1), **common)
+
+
+def _given(env_options: dict[str, Any]) -> dict[str, Any]:
+    """Options of playing, None where they are as by default."""
+    engine = env_options["engine"]
+    return {**env_options, "engine": None if engine == "auto" else engine}

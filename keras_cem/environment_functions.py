@@ -17,7 +17,8 @@ from keras_cem.rollouts import feed
 from keras_cem.rollouts.acting import compilable
 from keras_cem.rollouts.graph import GraphSource
 from keras_cem.rollouts.host import EpisodeError, HostSource
-from keras_cem.rollouts.sources import Source
+from keras_cem.rollouts.recorded import RecordedSource
+from keras_cem.rollouts.sources import Playable, Source
 from keras_cem.trajectories import Trajectories
 
 
@@ -28,7 +29,7 @@ class Session:
     testing: bool
     stream: int
     train: Source | None = None
-    test: Source | None = None
+    test: Playable | None = None
     batch_size: int = DEFAULT_BATCH_SIZE
     test_batch_size: int = DEFAULT_BATCH_SIZE
     schedule: Callable[[Any], Any] | None = None
@@ -256,6 +257,9 @@ class EnvironmentFunctions(EnvironmentPlay):
         session = self._session
         if session.schedule is not None:
             self.epsilon.assign(session.schedule(self.iteration.value))
+        if isinstance(session.train, RecordedSource):
+            read = session.train.read(self.seed, int(self.iteration))
+            return tf.nest.map_structure(tf.convert_to_tensor, read)
         played = self._player.play(
             session.train,
             session.batch_size,

@@ -9,6 +9,7 @@ from keras_cem import checks, heads, prng, spaces
 from keras_cem.player import Player
 from keras_cem.rollouts import sources
 from keras_cem.rollouts.observations import ObservationBuffer
+from keras_cem.rollouts.recorded import RecordedSource
 from keras_cem.trajectories import Trajectories
 
 DEFAULT_BATCH_SIZE = 64
@@ -122,20 +123,36 @@ class EnvironmentPlay(keras.Model):
 
     @classmethod
     def spaces_of(cls, env: Any) -> tuple[spaces.Space, spaces.Space]:
-        """Returns the observation and the action space of an environment."""
+        """Returns the observation and the action space of an environment.
+
+        Args:
+            env: An environment as in `fit`, or a Minari dataset.
+        """
         source = sources.open_source(
             env, sources.Options(batch_size=1, max_episode_steps=1)
         )
         source.close()
+        if source.observation_space is None or source.action_space is None:
+            raise ValueError(
+                "`env` must have spaces. Received: "
+                f"{source.name}, which has none. Give `action_space` and "
+                "`observation_space` to `CEMAgent`."
+            )
         return source.observation_space, source.action_space
 
     def _open(
         self, env: Any, batch_size: int, env_options: dict[str, Any]
-    ) -> sources.Source:
+    ) -> sources.Playable:
         source = sources.open_source(
             env, sources.Options(batch_size, **env_options)
         )
         try:
+            if isinstance(source, RecordedSource):
+                raise ValueError(
+                    "Recorded episodes cannot be played: only the `x` of "
+                    f"`fit` may be some. Received: {source.name}. Give an "
+                    "environment."
+                )
             if source.action_space != self.action_space:
                 raise ValueError(
                     "`x` must be an environment with the agent's action "
@@ -146,4 +163,30 @@ class EnvironmentPlay(keras.Model):
         except BaseException:
             source.close()
             raise
+        return source
+
+    def _open_recorded(
+        self, recorded: Any, batch_size: int | None
+    ) -> RecordedSource:
+        """Reads recorded episodes; the source knows K."""
+        source = sources.open_source(recorded, sources.Options(1))
+        if not isinstance(source, RecordedSource):
+            raise TypeError(f"not recorded: {source.name}")
+        size = source.choose_batch_size(batch_size, DEFAULT_BATCH_SIZE)
+        action_space = source.action_space or self.action_space
+        if action_space != self.action_space:
+            raise ValueError(
+                "`x` must hold episodes of the agent's action space, "
+                f"{self.action_space}. Received: {source.name} with "
+                f"action_space={action_space}"
+            )
+        observation_space = source.observation_space or self.observation_space
+        if observation_space is None:
+            raise ValueError(
+                "`fit` on a list of episodes needs the agent's observation "
+                "space. Received: observation_space=None. Give "
+                "`observation_space` to `CEMAgent`."
+            )
+        self.build_for(observation_space)
+        source.load(observation_space, action_space, size)
         return source

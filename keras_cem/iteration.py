@@ -7,6 +7,7 @@ import tensorflow as tf
 from keras_cem import elites, improvement, prng
 from keras_cem.pairs import ElitePairs, accumulate, block_size
 from keras_cem.rollouts.graph import GraphTrajectories
+from keras_cem.rollouts.recorded import RecordedTrajectories
 
 
 def learn(agent: Any, played: Any) -> None:
@@ -29,9 +30,10 @@ def learn(agent: Any, played: Any) -> None:
     )
     agent.graph_steps.learned(loss)
     agent.iteration.assign_add(1)
-    agent.env_steps.assign_add(
-        tf.reduce_sum(tf.cast(lengths, agent.env_steps.dtype))
-    )
+    if not isinstance(played, RecordedTrajectories):
+        agent.env_steps.assign_add(
+            tf.reduce_sum(tf.cast(lengths, agent.env_steps.dtype))
+        )
     metrics = agent.train_metrics
     metrics.loss.update_state(loss)
     metrics.episode_return.update_state(returns)

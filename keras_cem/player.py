@@ -9,7 +9,7 @@ from keras_cem import prng
 from keras_cem.rollouts.acting import Actor, compilable
 from keras_cem.rollouts.graph import GraphSource
 from keras_cem.rollouts.observations import ObservationBuffer
-from keras_cem.rollouts.sources import Source
+from keras_cem.rollouts.sources import Playable
 from keras_cem.trajectories import Trajectories
 
 
@@ -28,7 +28,7 @@ class Player:
 
     def play(
         self,
-        source: Source,
+        source: Playable,
         size: int,
         stream: int,
         *,

@@ -9,13 +9,21 @@ import tensorflow as tf
 from keras_cem import checks
 from keras_cem.rollouts.graph import GraphSource
 from keras_cem.rollouts.host import HostSource
+from keras_cem.rollouts.recorded import RecordedSource, is_recorded
 
 # Modules of foreign environments, imported when first asked. Each has
 # `accepts(env, options)` and `open_source(env, options)`; the first one that
 # accepts is taken.
-_ADAPTERS = ["keras_cem.adapters.in_graph", "keras_cem.adapters.gymnasium"]
+_ADAPTERS = [
+    "keras_cem.adapters.recorded",
+    "keras_cem.adapters.minari",
+    "keras_cem.adapters.in_graph",
+    "keras_cem.adapters.gymnasium",
+]
 
-Source = HostSource | GraphSource
+# What can be played.
+Playable = HostSource | GraphSource
+Source = Playable | RecordedSource
 
 ENGINES = ("auto", "graph", "host")
 LEAST_STEP_TIMEOUT = 1e-3
@@ -89,7 +97,7 @@ class Adapter(Protocol):
 
 def is_data(x: Any) -> bool:
     """Whether Keras takes `x` as data, so that it is no environment."""
-    if isinstance(x, str):
+    if isinstance(x, str) or is_recorded(x):
         return False
     known = (np.ndarray, tf.Tensor, tf.data.Dataset, list, tuple, dict)
     return (
@@ -102,10 +110,10 @@ def is_data(x: Any) -> bool:
 
 
 def is_env(x: Any, argument: str = "x") -> bool:
-    """Whether `x` is one of the forms of environment.
+    """Whether `x` is one of the forms of environment, or recorded episodes.
 
     Args:
-        x: Environment or data.
+        x: Environment, recorded episodes, or data.
         argument: What the caller calls it, for the error message.
 
     Raises:
@@ -123,6 +131,8 @@ def is_env(x: Any, argument: str = "x") -> bool:
 
 def open_source(env: Any, options: Options) -> Source:
     """Returns an environment, ready to be played. The caller closes it.
+
+    Of recorded episodes, it returns them ready to be loaded.
 
     Args:
         env: What `is_env` accepts.

@@ -1,0 +1,57 @@
+"""Minari datasets: instances, and ids of datasets on this machine."""
+
+from typing import Any
+
+from keras_cem import spaces
+from keras_cem.rollouts.recorded import (
+    MINARI_PREFIX,
+    RecordedSource,
+    is_minari_dataset,
+)
+from keras_cem.rollouts.sources import Options
+
+
+def accepts(env: Any, options: Options) -> bool:
+    """Whether this module takes `env`."""
+    del options
+    if isinstance(env, str):
+        return env.startswith(MINARI_PREFIX)
+    return is_minari_dataset(env)
+
+
+def open_source(env: Any, options: Options) -> RecordedSource:
+    """Returns the episodes of a dataset."""
+    del options
+    dataset = load(env) if isinstance(env, str) else env
+    return RecordedSource(
+        f"{MINARI_PREFIX}{dataset.spec.dataset_id}",
+        dataset,
+        int(dataset.total_episodes),
+        spaces.get(dataset.observation_space, "observation_space"),
+        spaces.get(dataset.action_space, "action_space"),
+    )
+
+
+def load(env: str) -> Any:
+    """Returns the dataset of `minari:ID`; downloads nothing.
+
+    Raises:
+        ImportError: If Minari is not installed.
+        ValueError: If there is no such dataset on this machine.
+    """
+    try:
+        import minari
+    except ImportError as error:
+        raise ImportError(
+            f"`fit` on {env!r} needs minari. Install it with "
+            "`pip install 'keras-cem[minari]'`."
+        ) from error
+    dataset_id = env.removeprefix(MINARI_PREFIX)
+    try:
+        return minari.load_dataset(dataset_id)
+    except (FileNotFoundError, ValueError) as error:
+        raise ValueError(
+            "`x` must be `minari:` and the id of a Minari dataset on this "
+            f"machine. Received: x={env!r}. {error} "
+            f"`minari download {dataset_id}` gets it."
+        ) from error

@@ -1,0 +1,200 @@
+"""Recorded episodes, checked against the spaces of an agent."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from keras_cem import spaces
+
+_FIELDS = ("observations", "actions", "rewards")
+# As Minari and as gymnasium call it.
+_TERMINATED = ("terminations", "terminated")
+
+
+class Episodes(NamedTuple):
+    """Recorded episodes, one after the other.
+
+    Attributes:
+        observations: One array `(steps, ...)` for each leaf of the space, what
+            was seen before each action.
+        actions: Likewise.
+        rewards: float32 `(steps,)`.
+        lengths: int64 `(N,)`, steps of each episode.
+        terminated: bool `(N,)`.
+    """
+
+    observations: list[np.ndarray]
+    actions: list[np.ndarray]
+    rewards: np.ndarray
+    lengths: np.ndarray
+    terminated: np.ndarray
+
+
+def is_episode(value: Any) -> bool:
+    """Whether `value` has the fields of an episode."""
+    if isinstance(value, Mapping):
+        return all(name in value for name in _FIELDS)
+    return all(hasattr(value, name) for name in _FIELDS)
+
+
+def read(
+    episodes: Iterable[Any],
+    observation_space: spaces.Space,
+    action_space: spaces.Space,
+) -> Episodes:
+    """Reads and checks episodes.
+
+    Args:
+        episodes: Objects or mappings as `CEMAgent.fit` says.
+        observation_space: Space of one observation.
+        action_space: Space of one action.
+
+    Raises:
+        TypeError: If something is no episode.
+        ValueError: If an episode does not fit the spaces, its arrays are not
+            of one length, or something is not finite. Names the episode.
+    """
+    parts = [
+        _Reader(f"x[{number}]", episode).read(observation_space, action_space)
+        for number, episode in enumerate(episodes)
+    ]
+    if not parts:
+        raise ValueError(
+            "`x` must hold at least one episode. Received: no episode"
+        )
+    observations, actions, rewards, terminated = zip(*parts, strict=True)
+    return Episodes(
+        [np.concatenate(leaf) for leaf in zip(*observations, strict=True)],
+        [np.concatenate(leaf) for leaf in zip(*actions, strict=True)],
+        np.concatenate(rewards),
+        np.array([len(each) for each in rewards]),
+        np.array(terminated),
+    )
+
+
+class _Reader:
+    """Reads one episode.
+
+    Args:
+        name: What error messages call it.
+        episode: Object or mapping.
+    """
+
+    def __init__(self, name: str, episode: Any):
+        if not is_episode(episode):
+            raise TypeError(
+                f"`{name}` must be an episode: an object or a mapping with "
+                f"{', '.join(_FIELDS)}. Received: {name} of type "
+                f"{type(episode).__name__}"
+            )
+        self._name = name
+        self._episode = episode
+
+    def read(
+        self, observation_space: spaces.Space, action_space: spaces.Space
+    ) -> tuple[list[np.ndarray], list[np.ndarray], np.ndarray, bool]:
+        """Returns observations, actions, rewards, and whether it terminated."""
+        rewards = np.asarray(self._get("rewards"))
+        if (
+            rewards.ndim != 1
+            or not rewards.size
+            or rewards.dtype.kind not in "biuf"
+        ):
+            raise ValueError(
+                f"`{self._name}.rewards` must be a vector of at least one "
+                f"number. Received: shape={rewards.shape}, "
+                f"dtype={rewards.dtype}"
+            )
+        rewards = rewards.astype(np.float32)
+        self._refuse_rows(~np.isfinite(rewards), rewards, "rewards", "finite")
+        steps = len(rewards)
+        actions = self._leaves("actions", action_space, (steps,))
+        for path, leaf, values in actions:
+            self._refuse_rows(
+                outside(leaf, values), values, path, f"in the space, {leaf}"
+            )
+        # Minari also keeps the observation after the last action.
+        observations = self._leaves(
+            "observations", observation_space, (steps + 1, steps)
+        )
+        for path, leaf, values in observations:
+            if isinstance(leaf, spaces.Integers):
+                bad, what = outside(leaf, values), f"in the space, {leaf}"
+            else:
+                bad, what = ~_finite(values), "finite"
+            self._refuse_rows(bad, values, path, what)
+        return (
+            [values[:steps] for _, _, values in observations],
+            [values for _, _, values in actions],
+            rewards,
+            self._terminated(),
+        )
+
+    def _leaves(
+        self, field: str, space: spaces.Space, lengths: tuple[int, ...]
+    ) -> list[tuple[str, spaces.Leaf, np.ndarray]]:
+        leaves = space.flatten(self._get(field), f"{self._name}.{field}")
+        read = []
+        for path, leaf, value in zip(
+            space.leaf_paths, space.leaves, leaves, strict=True
+        ):
+            at, values = spaces.at(field, path), np.asarray(value)
+            shapes = [(length, *leaf.shape) for length in lengths]
+            if values.shape not in shapes or not np.can_cast(
+                values.dtype, leaf.dtype, "same_kind"
+            ):
+                raise ValueError(
+                    f"`{self._name}.{at}` must have shape "
+                    f"{' or '.join(map(str, shapes))}, a row a step, and dtype "
+                    f"{leaf.dtype.name}, as the rewards and the space say. "
+                    f"Received: shape={values.shape}, dtype={values.dtype}"
+                )
+            read.append((at, leaf, values.astype(leaf.dtype)))
+        return read
+
+    def _terminated(self) -> bool:
+        for name in _TERMINATED:
+            value = self._get(name, None)
+            if value is not None:
+                return bool(np.ravel(value)[-1])
+        return False
+
+    def _refuse_rows(
+        self, bad: np.ndarray, values: np.ndarray, at: str, what: str
+    ) -> None:
+        if bad.any():
+            step = int(np.argmax(bad))
+            raise ValueError(
+                f"`{self._name}.{at}` must be {what}. "
+                f"Received: {values[step]} in step {step}"
+            )
+
+    def _get(self, field: str, *default: Any) -> Any:
+        if isinstance(self._episode, Mapping):
+            return self._episode.get(field, *default)
+        return getattr(self._episode, field, *default)
+
+
+def outside(leaf: spaces.Leaf, values: np.ndarray) -> np.ndarray:
+    """Returns which rows of `values` are not in the space `leaf`.
+
+    Args:
+        leaf: A space.
+        values: Array `(N, *leaf.shape)` of its dtype.
+
+    Returns:
+        bool array `(N,)`.
+    """
+    if isinstance(leaf, spaces.Integers):
+        inside = (values >= leaf.first) & (values <= leaf.last)
+    elif isinstance(leaf, spaces.Box):
+        # Not a number compares as false.
+        inside = (values >= leaf.low) & (values <= leaf.high)
+    else:
+        raise TypeError(f"no bounds are known of {leaf}")
+    return ~inside.reshape(len(values), -1).all(axis=1)
+
+
+def _finite(values: np.ndarray) -> np.ndarray:
+    return np.isfinite(values).reshape(len(values), -1).all(axis=1)

@@ -1,0 +1,159 @@
+"""Trajectories that are read rather than played."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+from keras_cem import prng, spaces
+from keras_cem.rollouts import episodes
+from keras_cem.trajectories import Trajectories
+
+
+class RecordedTrajectories(Trajectories):
+    """Trajectories for which no environment was stepped."""
+
+    __slots__ = ()
+
+
+class RecordedSource:
+    """Recorded episodes, to read some of in each iteration.
+
+    Args:
+        name: What error messages call it.
+        recorded: The episodes.
+        size: How many there are.
+        observation_space: As recorded; None if it was not.
+        action_space: Likewise.
+
+    Attributes:
+        name: As given.
+        observation_space: As given.
+        action_space: As given.
+        batch_size: K, episodes an iteration, once they are loaded.
+    """
+
+    batch_size: int
+
+    def __init__(
+        self,
+        name: str,
+        recorded: Iterable[Any],
+        size: int,
+        observation_space: spaces.Space | None = None,
+        action_space: spaces.Space | None = None,
+    ):
+        self.name = name
+        self.observation_space = observation_space
+        self.action_space = action_space
+        self._recorded = recorded
+        self._num_episodes = size
+
+    def choose_batch_size(self, wanted: int | None, default: int) -> int:
+        """Returns how many episodes an iteration reads.
+
+        Args:
+            wanted: What the user asked for.
+            default: Where nothing was, unless there are fewer.
+
+        Raises:
+            ValueError: If there are too few episodes to choose an elite of.
+        """
+        size = min(default, self._num_episodes) if wanted is None else wanted
+        if size < 2 or size > self._num_episodes:
+            raise ValueError(
+                "`batch_size` must be at least 2 and at most the number of "
+                f"recorded episodes, {self._num_episodes}. "
+                f"Received: batch_size={wanted}"
+            )
+        return size
+
+    def load(
+        self,
+        observation_space: spaces.Space,
+        action_space: spaces.Space,
+        batch_size: int,
+    ) -> None:
+        """Reads all episodes, and checks that they are of these spaces.
+
+        Args:
+            observation_space: Space of one observation.
+            action_space: Space of one action.
+            batch_size: K, episodes an iteration.
+
+        Raises:
+            ValueError: If an episode is not.
+        """
+        self._observation_space = observation_space
+        self._action_space = action_space
+        self._episodes = episodes.read(
+            self._recorded, observation_space, action_space
+        )
+        self.batch_size = batch_size
+        lengths = self._episodes.lengths
+        self._begins = np.cumsum(lengths) - lengths
+        self._steps = np.arange(lengths.max())
+
+    def read(self, seed: int, iteration: int) -> RecordedTrajectories:
+        """Returns the K episodes of one iteration.
+
+        Each pass over all episodes takes them in an order of its own, in
+        batches of K; the few that are left at its end are left out.
+
+        Args:
+            seed: The agent's seed.
+            iteration: Which iteration learns from them.
+
+        Returns:
+            Trajectories of NumPy arrays, padded to the longest episode.
+        """
+        size, lengths = self.batch_size, self._episodes.lengths
+        number, batch = divmod(iteration, len(lengths) // size)
+        generator = np.random.default_rng([seed, prng.RECORDED, number])
+        order = generator.permutation(len(lengths))
+        chosen = order[batch * size : (batch + 1) * size]
+        lengths = lengths[chosen, None]
+        # Past the end, the last step again: what stands there means nothing.
+        rows = self._begins[chosen, None] + np.minimum(self._steps, lengths - 1)
+        mask = self._steps < lengths
+        return RecordedTrajectories(
+            observations=self._observation_space.pack(
+                [leaf[rows] for leaf in self._episodes.observations]
+            ),
+            actions=self._action_space.pack(
+                [leaf[rows] for leaf in self._episodes.actions]
+            ),
+            rewards=np.where(mask, self._episodes.rewards[rows], 0.0).astype(
+                np.float32
+            ),
+            mask=mask,
+            terminated=self._episodes.terminated[chosen],
+        )
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+def is_recorded(x: Any) -> bool:
+    """Whether `x` holds recorded episodes.
+
+    That is a list or a tuple of episodes, also an empty one; or a
+    `minari.MinariDataset`, or an id that starts with `minari:`.
+    """
+    if isinstance(x, str):
+        return x.startswith(MINARI_PREFIX)
+    if type(x) in (list, tuple):
+        return not x or episodes.is_episode(x[0])
+    return is_minari_dataset(x)
+
+
+MINARI_PREFIX = "minari:"
+
+
+def is_minari_dataset(x: Any) -> bool:
+    """Whether `x` is a `minari.MinariDataset`; does not import Minari."""
+    return any(
+        kind.__name__ == "MinariDataset"
+        and kind.__module__.startswith("minari")
+        for kind in type(x).__mro__
+    )
