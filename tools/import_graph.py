@@ -27,6 +27,7 @@ DISTRIBUTIONS = {
     "jax": "jax",
     "keras": "keras",
     "matplotlib": "matplotlib",
+    "minari": "minari",
     "numpy": "numpy",
     "onnx": "onnx",
     "onnxruntime": "onnxruntime",
