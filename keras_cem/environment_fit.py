@@ -1,11 +1,13 @@
 """`fit` and `evaluate` on environments, as Keras verbs."""
 
+import os
+import pathlib
 from typing import Any
 
 import keras
 
-from keras_cem import checks, prng
-from keras_cem.environment_functions import EnvironmentFunctions
+from keras_cem import checks, fit_callbacks, prng
+from keras_cem.environment_functions import EnvironmentFunctions, Session
 from keras_cem.environment_play import DEFAULT_BATCH_SIZE
 from keras_cem.rollouts import feed, sources
 from keras_cem.rollouts.recorded import is_recorded
@@ -39,6 +41,7 @@ class EnvironmentFit(EnvironmentFunctions):
         step_timeout: float | None = None,
         max_env_restarts: int | None = None,
         engine: str = "auto",
+        resume_from: str | os.PathLike[str] | None = None,
     ) -> keras.callbacks.History:
         """Trains on an environment, or on arrays as Keras does.
 
@@ -93,6 +96,12 @@ class EnvironmentFit(EnvironmentFunctions):
                 graph where it can, unless an argument of sub-environments is
                 given: `num_envs`, `vectorization_mode`, `step_timeout` or
                 `max_env_restarts`. Defaults to `"auto"`.
+            resume_from: Folder that `callbacks.Checkpoint` wrote to: goes on
+                with that training, after its newest whole checkpoint, in an
+                agent made and compiled as that one was. History has its
+                epochs as well. Where a `Checkpoint` of this `fit` writes to
+                the same folder, nothing need be there yet. Defaults to
+                `None`.
 
         Returns:
             `keras.callbacks.History` with `loss`, `episode_return` (mean of K),
@@ -123,7 +132,11 @@ class EnvironmentFit(EnvironmentFunctions):
             "validation_freq": validation_freq,
         }
         if not sources.is_env(x):
-            checks.only_for("an environment", **_given(env_options))
+            checks.only_for(
+                "an environment",
+                **_given(env_options),
+                resume_from=resume_from,
+            )
             if validation_data is not None and sources.is_env(
                 validation_data, "validation_data"
             ):
@@ -196,12 +209,45 @@ class EnvironmentFit(EnvironmentFunctions):
             self.optimizer.build(self.trainable_variables)
             # BackupAndRestore sets it, and nothing clears it (keras 3.15).
             self._initial_epoch = None
+            session.callbacks = fit_callbacks.arrange(callbacks)
+            common["callbacks"] = session.callbacks
+            if resume_from is not None:
+                common |= self._resumed(session, resume_from, common)
             return super().fit(
                 feed.ticks(steps_per_epoch or 1),
                 validation_data=validation,
                 shuffle=False,
                 **common,
             )
+
+    def _resumed(
+        self,
+        session: Session,
+        resume_from: str | os.PathLike[str],
+        arguments: dict[str, Any],
+    ) -> dict[str, Any]:
+        """Restores a training; returns the arguments of `fit` that change."""
+        if arguments["initial_epoch"]:
+            raise ValueError(
+                "`initial_epoch` must be left to `resume_from`. Received: "
+                f"initial_epoch={arguments['initial_epoch']}"
+            )
+        directory = pathlib.Path(resume_from).resolve()
+        session.resume_from = directory
+        state = fit_callbacks.resume(self, directory, session.callbacks)
+        if state is None:
+            return {}
+        epochs = arguments["epochs"]
+        if epochs < state.epochs:
+            raise ValueError(
+                f"`epochs` must be at least the {state.epochs} that are done. "
+                f"Received: epochs={epochs}, resume_from={str(directory)!r}"
+            )
+        restored = fit_callbacks.Restored(state, session.callbacks)
+        return {
+            "callbacks": [*session.callbacks, restored],
+            "initial_epoch": epochs if state.stopped else state.epochs,
+        }
 
     def evaluate(
         self,

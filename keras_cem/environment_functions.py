@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 import math
+import pathlib
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -24,7 +25,13 @@ from keras_cem.trajectories import Trajectories
 
 @dataclasses.dataclass
 class Session:
-    """What one call of `fit` or `evaluate` on an environment holds."""
+    """What one call of `fit` or `evaluate` on an environment holds.
+
+    Attributes:
+        callbacks: Those of `fit`, in the order they are called in.
+        resume_from: Folder of checkpoints that `fit` goes on from.
+        during: What callbacks enter here is left when `fit` ends.
+    """
 
     testing: bool
     stream: int
@@ -34,6 +41,11 @@ class Session:
     test_batch_size: int = DEFAULT_BATCH_SIZE
     schedule: Callable[[Any], Any] | None = None
     tested: int = 0
+    callbacks: list[Any] = dataclasses.field(default_factory=list)
+    resume_from: pathlib.Path | None = None
+    during: contextlib.ExitStack = dataclasses.field(
+        default_factory=contextlib.ExitStack
+    )
 
     @property
     def num_env_restarts(self) -> int:
@@ -132,6 +144,11 @@ class EnvironmentFunctions(EnvironmentPlay):
                 "only: arrays are not explored. Leave out `EpsilonDecay`."
             )
         self._session.schedule = schedule
+
+    @property
+    def session(self) -> Session | None:
+        """The running `fit` or `evaluate` on an environment, if any."""
+        return self._session
 
     @property
     def has_validation(self) -> bool:
@@ -233,7 +250,7 @@ class EnvironmentFunctions(EnvironmentPlay):
     def _on_environment(self, testing: bool, stream: int) -> Iterator[Session]:
         session = Session(testing, stream)
         try:
-            with self._in_session(session):
+            with self._in_session(session), session.during:
                 yield session
         except EpisodeError as error:
             # Keras' filter of tracebacks has dropped it (keras 3.15,

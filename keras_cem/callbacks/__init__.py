@@ -1,6 +1,13 @@
 """Keras callbacks for agents."""
 
+from keras_cem.callbacks.checkpoint import Checkpoint
 from keras_cem.callbacks.epsilon_decay import EpsilonDecay
 from keras_cem.callbacks.stop_on_episode_return import StopOnEpisodeReturn
+from keras_cem.interrupts import TrainingInterrupted
 
-__all__ = ["EpsilonDecay", "StopOnEpisodeReturn"]
+__all__ = [
+    "Checkpoint",
+    "EpsilonDecay",
+    "StopOnEpisodeReturn",
+    "TrainingInterrupted",
+]

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from absl import flags
 
+from keras_cem.callbacks import TrainingInterrupted
 from keras_cem.cli import evaluate, export, train
 from keras_cem.cli.errors import CommandError
 
@@ -24,7 +25,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     Returns:
         Exit status: 0 for success, 1 if the command failed, 2 if it was called
-        wrongly.
+        wrongly, 130 after Ctrl-C, 143 after SIGTERM in training.
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
     if not arguments or arguments[0] in ("--help", "-h", "help"):
@@ -56,9 +57,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         command.run(values)
     except (CommandError, ValueError, TypeError) as error:
         return _usage(program, str(error))
-    except RuntimeError as error:
+    except (RuntimeError, OSError) as error:
         print(f"{program}: {error}", file=sys.stderr)
         return 1
+    except TrainingInterrupted as interrupted:
+        print(f"{program}: {interrupted}", file=sys.stderr)
+        return 128 + interrupted.signum
     except KeyboardInterrupt:
         print(f"{program}: interrupted", file=sys.stderr)
         return 130

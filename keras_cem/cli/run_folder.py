@@ -13,6 +13,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_cem import CEMAgent, files
+from keras_cem.checkpoint_store import CheckpointStore
 from keras_cem.cli.errors import CommandError
 from keras_cem.version import __version__
 
@@ -32,6 +33,7 @@ class RunFolder:
         results: What the best agent reaches.
         learning_curve: Picture of the history.
         returns: Picture of the final evaluation.
+        checkpoints: What the run can be resumed from.
     """
 
     def __init__(self, path: str | os.PathLike[str]):
@@ -44,6 +46,7 @@ class RunFolder:
         self.results = self.path / "results.json"
         self.learning_curve = self.path / "learning_curve.png"
         self.returns = self.path / "returns.png"
+        self.checkpoints = self.path / "checkpoints"
 
     def create(self, *, overwrite: bool) -> None:
         """Makes the folder, and shows that it can be written to.
@@ -76,6 +79,15 @@ class RunFolder:
             if path.is_file():
                 path.unlink()
         remove_saved_model(self.policy)
+        CheckpointStore(self.checkpoints).clear()
+
+    def write_policy(self, agent: CEMAgent) -> None:
+        """Exports an agent as `policy`, which is whole or not there."""
+        partial = self.path / ".partial-policy"
+        shutil.rmtree(partial, ignore_errors=True)
+        agent.export(partial)
+        remove_saved_model(self.policy)
+        os.rename(partial, self.policy)
 
     def load_agent(self) -> CEMAgent:
         """Returns the best agent.

@@ -66,5 +66,9 @@ def optimizer(values: flags.FlagValues) -> keras.optimizers.Optimizer:
 def epsilon_schedule(values: flags.FlagValues) -> Any:
     """The schedule of epsilon."""
     make = EPSILON_SCHEDULES[values.epsilon_schedule]
-    steps = values.epsilon_steps or values.epochs * values.steps_per_epoch
-    return make(values.epsilon, steps)
+    return make(values.epsilon, epsilon_steps(values))
+
+
+def epsilon_steps(values: flags.FlagValues) -> int:
+    """Iterations over which epsilon falls."""
+    return values.epsilon_steps or values.epochs * values.steps_per_epoch

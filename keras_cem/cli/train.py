@@ -1,11 +1,14 @@
 """Trains an agent on an environment and leaves a run folder.
 
 The folder holds agent.keras (the best by greedy evaluation), last.keras,
-policy/ (SavedModel), history.csv, config.json, results.json and pictures.
+policy/ (SavedModel), history.csv, config.json, results.json, pictures, and
+checkpoints/, from which --resume --output=FOLDER goes on with the run, or
+extends it by a larger --epochs.
 """
 
+import contextlib
 import importlib.util
-import time
+import shlex
 from typing import Any
 
 import gymnasium
@@ -13,7 +16,7 @@ import keras
 from absl import flags
 
 from keras_cem import CEMAgent, callbacks
-from keras_cem.cli import settings
+from keras_cem.cli import resuming, settings
 from keras_cem.cli.confirmed_stop import ConfirmedStop
 from keras_cem.cli.evaluation import evaluation_of, summary
 from keras_cem.cli.progress import ProgressLine
@@ -23,66 +26,33 @@ from keras_cem.cli.train_flags import define_flags as define_flags
 
 def run(values: flags.FlagValues) -> None:
     """Trains, evaluates and writes the run folder."""
-    started = time.perf_counter()
+    clock = ProgressLine()
+    folder = RunFolder(values.output)
+    if values.resume:
+        resuming.take_settings(values, folder.read_config())
     plots = _plots(values)
     agent = _agent(values)
-    fit_callbacks: list[keras.callbacks.Callback] = [
-        callbacks.EpsilonDecay(
-            settings.epsilon_schedule(values), values.epsilon_minimum
-        )
-    ]
     stop_at = _stop_at(values)
-    if stop_at is not None:
-        fit_callbacks.append(
-            ConfirmedStop(
-                stop_at,
-                values.env,
-                values.validation_episodes,
-                **_on_host(values),
-            )
-        )
+    fit_callbacks = _callbacks(values, folder, stop_at, clock)
     # All that can be refused was refused: now the folder.
-    folder = RunFolder(values.output)
-    folder.create(overwrite=values.overwrite)
+    if not values.resume:
+        folder.create(overwrite=values.overwrite)
     config = {
         "command": "train",
         "flags": {
             name: values[name].value
             for name in sorted(values)
-            if name not in ("output", "overwrite")
+            if name not in resuming.NOT_KEPT
         },
         "seed": agent.seed,
         "stop_at": stop_at,
+        "epsilon_steps": settings.epsilon_steps(values),
         "versions": versions(),
     }
     write_json(folder.config, config)
-    fit_callbacks += [
-        keras.callbacks.ModelCheckpoint(
-            str(folder.agent),
-            monitor="val_episode_return",
-            mode="max",
-            save_best_only=True,
-        ),
-        keras.callbacks.CSVLogger(str(folder.history)),
-        ProgressLine(),
-    ]
-    try:
-        history = agent.fit(
-            values.env,
-            batch_size=values.batch_size,
-            epochs=values.epochs,
-            steps_per_epoch=values.steps_per_epoch,
-            validation_data=values.env,
-            validation_batch_size=values.validation_episodes,
-            verbose=0,
-            callbacks=fit_callbacks,
-            **_playing(values),
-        )
-    finally:
-        # Also when the environment failed: what was learned is kept.
-        agent.save(folder.last)
+    history = _fit(values, agent, folder, fit_callbacks)
     best = folder.load_agent()
-    best.export(folder.policy)
+    folder.write_policy(best)
     evaluation = evaluation_of(
         best, values.env, values.episodes, **_on_host(values)
     )
@@ -91,7 +61,7 @@ def run(values: flags.FlagValues) -> None:
         **evaluation,
         "env_steps": int(agent.env_steps),
         "epochs": len(history.epoch),
-        "wall_seconds": round(time.perf_counter() - started, 3),
+        "wall_seconds": round(clock.seconds(), 3),
         "seed": agent.seed,
         "solved": (
             None
@@ -108,6 +78,75 @@ def run(values: flags.FlagValues) -> None:
         f"{results['env_steps']:,} environment steps in {results['epochs']} "
         f"epochs, {results['wall_seconds']:.1f} s. Run folder: {folder.path}"
     )
+
+
+def _callbacks(
+    values: flags.FlagValues,
+    folder: RunFolder,
+    stop_at: float | None,
+    clock: ProgressLine,
+) -> list[keras.callbacks.Callback]:
+    stop = (
+        []
+        if stop_at is None
+        else [
+            ConfirmedStop(
+                stop_at,
+                values.env,
+                values.validation_episodes,
+                **_on_host(values),
+            )
+        ]
+    )
+    return [
+        callbacks.EpsilonDecay(
+            settings.epsilon_schedule(values), values.epsilon_minimum
+        ),
+        *stop,
+        keras.callbacks.ModelCheckpoint(
+            str(folder.agent),
+            monitor="val_episode_return",
+            mode="max",
+            save_best_only=True,
+        ),
+        keras.callbacks.CSVLogger(str(folder.history)),
+        clock,
+        callbacks.Checkpoint(folder.checkpoints, values.checkpoint_every),
+    ]
+
+
+def _fit(
+    values: flags.FlagValues,
+    agent: CEMAgent,
+    folder: RunFolder,
+    fit_callbacks: list[keras.callbacks.Callback],
+) -> keras.callbacks.History:
+    try:
+        history = agent.fit(
+            values.env,
+            batch_size=values.batch_size,
+            epochs=values.epochs,
+            steps_per_epoch=values.steps_per_epoch,
+            validation_data=values.env,
+            validation_batch_size=values.validation_episodes,
+            verbose=0,
+            callbacks=fit_callbacks,
+            resume_from=folder.checkpoints if values.resume else None,
+            **_playing(values),
+        )
+    except callbacks.TrainingInterrupted as interrupted:
+        raise callbacks.TrainingInterrupted(
+            interrupted.signum,
+            "interrupted, after a checkpoint. To go on: keras-cem train "
+            f"--resume --output={shlex.quote(str(folder.path))}",
+        ) from None
+    except BaseException:
+        # What was learned is kept; if that fails, it is not what to tell.
+        with contextlib.suppress(OSError):
+            agent.save(folder.last)
+        raise
+    agent.save(folder.last)
+    return history
 
 
 def _agent(values: flags.FlagValues) -> CEMAgent:

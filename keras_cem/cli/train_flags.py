@@ -32,6 +32,13 @@ def define_flags(values: flags.FlagValues) -> None:
     text("env", None, "Id of a gymnasium environment. Required.")
     text("output", None, "Folder for the run, new or empty. Required.")
     flags.DEFINE_bool(
+        "resume",
+        False,
+        "Go on with the run in --output, with its settings; only --epochs, "
+        "--episodes, --checkpoint_every and --plot may be others.",
+        **common,
+    )
+    flags.DEFINE_bool(
         "overwrite", False, "Replace the run in --output.", **common
     )
     flags.DEFINE_bool(
@@ -44,6 +51,7 @@ def define_flags(values: flags.FlagValues) -> None:
     # How long.
     count("epochs", 200, "Epochs at most.")
     count("steps_per_epoch", 1, "Iterations an epoch.")
+    count("checkpoint_every", 10, "Epochs between checkpoints.")
     number(
         "stop_at",
         None,
@@ -152,4 +160,10 @@ def define_flags(values: flags.FlagValues) -> None:
         "given.",
         least=0,
     )
-    flags.mark_flags_as_required(["env", "output"], flag_values=values)
+    flags.mark_flag_as_required("output", flag_values=values)
+    flags.register_multi_flags_validator(
+        ["env", "resume"],
+        lambda given: given["env"] is not None or given["resume"],
+        "Flag --env must have a value other than None.",
+        flag_values=values,
+    )

@@ -43,6 +43,7 @@ def test_train_leaves_a_whole_run_folder(run_folder):
         "history.csv",
         "config.json",
         "results.json",
+        "checkpoints",
         "learning_curve.png",
         "returns.png",
     }

@@ -1,0 +1,135 @@
+"""Writes checkpoints that training can go on from."""
+
+import os
+import signal
+from typing import Any
+
+from keras_cem import checks, training_state
+from keras_cem.callback_states import get_states
+from keras_cem.checkpoint_store import CheckpointStore
+from keras_cem.fit_callbacks import RunsLast
+from keras_cem.interrupts import HeldSignals
+from keras_cem.training_state import TrainingState
+
+
+class Checkpoint(RunsLast):
+    """Writes all that training depends on, so that it can be resumed.
+
+    `fit(..., resume_from=directory)` goes on after the newest checkpoint. On
+    the same machine its weights, optimizer, History and files of `CSVLogger`
+    are, to the last bit, those of a training that was never interrupted.
+
+    A checkpoint is a folder in `directory`: the agent as `agent.keras`, the
+    rest as JSON and arrays, and a manifest of their checksums. It is either
+    whole or not there, whenever the process or the machine goes down. One that
+    is damaged later is passed over, with a warning, for the one before it.
+
+    The unit is an epoch. The last one is always written, whatever `every` is.
+    Ctrl-C and SIGTERM let the epoch end and a checkpoint be written; then `fit`
+    raises `TrainingInterrupted`, a `KeyboardInterrupt`. A second signal ends at
+    once. Signals reach `fit` in the main thread only.
+
+    What Keras' own callbacks have in mind is kept for `CSVLogger`,
+    `EarlyStopping`, `ModelCheckpoint`, `ReduceLROnPlateau` and `TensorBoard`;
+    for others if they have methods `get_state()`, which returns a dictionary of
+    what JSON knows, arrays, and lists of arrays, and `set_state(state)`. State
+    of any other callback starts afresh, that of `SwapEMAWeights` included.
+
+    Args:
+        directory: Folder for the checkpoints, of this training alone.
+        every: Epochs between checkpoints. Defaults to `1`.
+        keep: How many of the newest stay. Defaults to `3`.
+
+    Raises:
+        ValueError: If an argument is out of range; at the start of `fit`, if
+            `directory` has checkpoints that are not resumed from.
+        RuntimeError: During `fit`, if a checkpoint cannot be written. Those
+            before it stay whole.
+
+    Example:
+
+    >>> agent = CEMAgent.from_env("CartPole-v1", hidden_units=(8,), seed=0)
+    >>> agent.compile(optimizer=keras.optimizers.Adam(1e-2))
+    >>> directory = tempfile.mkdtemp()
+    >>> for epochs in (2, 4):
+    ...     history = agent.fit(
+    ...         "CartPole-v1",
+    ...         batch_size=8,
+    ...         epochs=epochs,
+    ...         callbacks=[Checkpoint(directory)],
+    ...         resume_from=directory,
+    ...         verbose=0,
+    ...     )
+    >>> history.epoch
+    [0, 1, 2, 3]
+    """
+
+    def __init__(
+        self,
+        directory: str | os.PathLike[str],
+        every: int = 1,
+        keep: int = 3,
+    ):
+        super().__init__()
+        checks.at_least(1, every=every, keep=keep)
+        self._store = CheckpointStore(directory, keep)
+        self.directory = self._store.directory
+        self.every = every
+        self.keep = keep
+
+    def on_train_begin(self, logs: Any = None) -> None:
+        """Checks the folder; from now on signals are held back."""
+        session = getattr(self.model, "session", None)
+        if session is None:
+            raise RuntimeError(
+                "`Checkpoint` must be used with `fit` of a `CEMAgent` on an "
+                f"environment. Received: model={self.model!r}. For arrays "
+                "there is `keras.callbacks.BackupAndRestore`."
+            )
+        if session.resume_from != self.directory and not self._store.is_empty():
+            raise ValueError(
+                "`directory` must have no checkpoints of another training. "
+                f"Received: directory={str(self.directory)!r}. Give another, "
+                "or go on with `fit(..., resume_from=directory)`."
+            )
+        self._callbacks = session.callbacks
+        self._signals = session.during.enter_context(
+            HeldSignals(
+                "ending the epoch, to write a checkpoint. Once more ends at "
+                "once.",
+                self._message,
+            )
+        )
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        """Writes a checkpoint if one is due."""
+        model, done = self.model, epoch + 1
+        interrupted = self._signals.received is not None
+        if (
+            done % self.every == 0
+            or done == self.params["epochs"]
+            or model.stop_training
+            or interrupted
+        ):
+            state = TrainingState(
+                epochs=done,
+                stopped=model.stop_training,
+                history={
+                    "epoch": model.history.epoch,
+                    "logs": model.history.history,
+                },
+                callbacks=get_states(self._callbacks),
+            )
+            self._store.write(
+                done, lambda folder: training_state.save(folder, model, state)
+            )
+        if interrupted:
+            model.stop_training = True
+
+    def _message(self) -> str:
+        name = signal.Signals(self._signals.received).name
+        return (
+            f"Training was interrupted by {name}; its checkpoint is in "
+            f"{self.directory}. To go on, call `fit` as before, with "
+            f"resume_from={str(self.directory)!r}."
+        )

@@ -1,0 +1,68 @@
+"""Ctrl-C and SIGTERM, held back until they do no harm."""
+
+import os
+import signal
+import threading
+from collections.abc import Callable
+from typing import Any
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+class TrainingInterrupted(KeyboardInterrupt):
+    """Training ended by a signal, after a checkpoint was written.
+
+    Attributes:
+        signum: Number of the signal.
+    """
+
+    def __init__(self, signum: int, message: str):
+        super().__init__(message)
+        self.signum = signum
+
+
+class HeldSignals:
+    """Context manager that holds back the first Ctrl-C or SIGTERM.
+
+    It is raised as `TrainingInterrupted` when the context is left in peace. A
+    second one does at once what it would do without this context.
+
+    Signals that the process ignores stay ignored. Outside of the main thread,
+    where Python handles no signals, nothing is held back.
+
+    Args:
+        notice: Written to the standard error as a signal is held back.
+        message: Returns what `TrainingInterrupted` says.
+    """
+
+    def __init__(self, notice: str, message: Callable[[], str]):
+        self.received: int | None = None
+        self._notice = notice
+        self._message = message
+        self._before: dict[int, Any] = {}
+
+    def __enter__(self) -> "HeldSignals":
+        if threading.current_thread() is threading.main_thread():
+            for signum in _SIGNALS:
+                handler = signal.getsignal(signum)
+                if handler not in (signal.SIG_IGN, None):
+                    self._before[signum] = handler
+                    signal.signal(signum, self._hold)
+        return self
+
+    def __exit__(self, kind: Any, error: Any, traceback: Any) -> None:
+        self._give_back()
+        if self.received is not None and kind is None:
+            raise TrainingInterrupted(self.received, self._message())
+
+    def _hold(self, signum: int, frame: Any) -> None:
+        self.received = signum
+        self._give_back()
+        name = signal.Signals(signum).name
+        # Not `print`, which may be what the signal came in between.
+        os.write(2, f"\n{name}: {self._notice}\n".encode())
+
+    def _give_back(self) -> None:
+        while self._before:
+            signum, handler = self._before.popitem()
+            signal.signal(signum, handler)

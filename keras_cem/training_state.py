@@ -1,0 +1,195 @@
+"""All of a training that its continuation depends on, as files."""
+
+import dataclasses
+import json
+import pathlib
+import zipfile
+from typing import Any
+
+import keras
+import numpy as np
+
+from keras_cem import callback_states
+from keras_cem.formats import VERSION_KEYS
+
+AGENT, STATE, ARRAYS = "agent.keras", "state.json", "arrays.npz"
+
+
+@dataclasses.dataclass
+class TrainingState:
+    """What of a training is not in the agent.
+
+    Attributes:
+        epochs: Epochs done.
+        stopped: Whether a callback had stopped training.
+        history: What `keras.callbacks.History` holds: `epoch`, and `logs`.
+        callbacks: As `callback_states.get_states` returns them.
+    """
+
+    epochs: int
+    stopped: bool
+    history: dict[str, Any]
+    callbacks: list[dict[str, Any]]
+
+    def resume(self, callbacks: list[Any]) -> None:
+        """Gives callbacks what they had in mind."""
+        for callback in callbacks:
+            if isinstance(callback, keras.callbacks.History):
+                callback.epoch = list(self.history["epoch"])
+                callback.history = dict(self.history["logs"])
+        callback_states.set_states(callbacks, self.callbacks)
+
+
+def save(folder: pathlib.Path, agent: Any, state: TrainingState) -> None:
+    """Writes an agent and the state of its training.
+
+    Args:
+        folder: Where to.
+        agent: A `CEMAgent`, saved whole.
+        state: The rest.
+
+    Raises:
+        TypeError: If the state of a callback is not made of what JSON knows,
+            arrays, and lists of them.
+    """
+    agent.save(folder / AGENT)
+    arrays = {
+        f"seed_{number}": np.asarray(variable)
+        for number, variable in enumerate(_seeds(agent))
+    }
+    (folder / STATE).write_text(_to_json(dataclasses.asdict(state), arrays))
+    np.savez(folder / ARRAYS, allow_pickle=False, **arrays)
+
+
+def load(folder: pathlib.Path, agent: Any) -> TrainingState:
+    """Gives an agent what a checkpoint has, and returns the rest.
+
+    Args:
+        folder: A whole checkpoint.
+        agent: `CEMAgent` of the same configuration, built and compiled.
+
+    Raises:
+        ValueError: If the configuration is another.
+    """
+    path = folder / AGENT
+    _check_same(agent, path)
+    agent.load_weights(path)
+    with np.load(folder / ARRAYS, allow_pickle=False) as file:
+        arrays = dict(file)
+    for number, variable in enumerate(_seeds(agent)):
+        variable.assign(arrays[f"seed_{number}"])
+    return TrainingState(**_from_json((folder / STATE).read_text(), arrays))
+
+
+def _seeds(agent: Any) -> list[Any]:
+    """State of Keras' random generators, such as those of its Dropout.
+
+    Keras does not save it with a model (keras 3.15, layer.py).
+    """
+    return [
+        variable
+        for variable in agent.variables
+        if variable.name == "seed_generator_state"
+    ]
+
+
+def _to_json(content: Any, arrays: dict[str, np.ndarray]) -> str:
+    def encode(value: Any) -> Any:
+        array = np.asarray(value)
+        if array.dtype.hasobject:
+            raise TypeError(
+                "History and the state of callbacks must be made of what JSON "
+                "knows, arrays, and lists of arrays. Received: "
+                f"{value!r} of type {type(value).__name__}"
+            )
+        if isinstance(value, np.generic) or not isinstance(value, np.ndarray):
+            return array.item() if array.ndim == 0 else array.tolist()
+        name = f"array_{len(arrays)}"
+        arrays[name] = value
+        return {"__array__": name}
+
+    return json.dumps(content, default=encode)
+
+
+def _from_json(text: str, arrays: dict[str, np.ndarray]) -> Any:
+    def decode(content: dict[str, Any]) -> Any:
+        if content.keys() == {"__array__"}:
+            return arrays[content["__array__"]]
+        return content
+
+    return json.loads(text, object_hook=decode)
+
+
+def _check_same(agent: Any, path: pathlib.Path) -> None:
+    """Refuses an agent other than that of a checkpoint.
+
+    The learning rate may be another by now; it is that of the checkpoint.
+    """
+    with zipfile.ZipFile(path) as archive:
+        theirs = json.loads(archive.read("config.json"))
+    ours = json.loads(json.dumps(keras.saving.serialize_keras_object(agent)))
+    theirs, ours = _settings(theirs), _settings(ours)
+    # What one of them lacks came with a later version, off by default.
+    differing = [
+        f"{key}={ours[key]!r} instead of {theirs[key]!r}"
+        for key in ours
+        if key in theirs and ours[key] != theirs[key]
+    ]
+    if differing:
+        raise ValueError(
+            "`resume_from` must hold checkpoints of an agent that was made as "
+            f"this one. Received: {path.parent}, and an agent with "
+            f"{', '.join(differing)}. Make it with the same arguments, `seed` "
+            f"included, or load it: keras.saving.load_model({str(path)!r})."
+        )
+
+
+def _settings(saved: dict[str, Any]) -> dict[str, Any]:
+    """What the course of a training depends on."""
+    compiled = saved.get("compile_config") or {}
+    settings = {
+        **saved["config"],
+        "optimizer": compiled.get("optimizer"),
+        "loss": compiled.get("loss"),
+    }
+    for key in ("name", *VERSION_KEYS):
+        settings.pop(key, None)
+    return _nameless(settings)
+
+
+def _nameless(settings: Any) -> Any:
+    """Without what differs between two makings of the same.
+
+    Keras numbers the names of layers through a process. They become numbers
+    in the order of their occurrence.
+    """
+    names: dict[str, str] = {}
+    passing = ("build_config", "shared_object_id", "learning_rate")
+
+    def collect(node: Any) -> None:
+        if isinstance(node, dict):
+            name = node.get("name")
+            if isinstance(name, str):
+                names.setdefault(name, f"#{len(names)}")
+        for child in _children(node):
+            collect(child)
+
+    def replace(node: Any) -> Any:
+        if isinstance(node, dict):
+            return {
+                key: replace(child)
+                for key, child in node.items()
+                if key not in passing
+            }
+        if isinstance(node, list):
+            return [replace(child) for child in node]
+        return names.get(node, node) if isinstance(node, str) else node
+
+    collect(settings)
+    return replace(settings)
+
+
+def _children(node: Any) -> list[Any]:
+    if isinstance(node, dict):
+        return list(node.values())
+    return node if isinstance(node, list) else []
