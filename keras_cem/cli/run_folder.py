@@ -83,11 +83,11 @@ class RunFolder:
 
     def write_policy(self, agent: CEMAgent) -> None:
         """Exports an agent as `policy`, which is whole or not there."""
-        partial = self.path / ".partial-policy"
-        shutil.rmtree(partial, ignore_errors=True)
-        agent.export(partial)
+        # Of an export that was killed.
+        for left in self.path.glob(f".partial-{self.policy.name}-*"):
+            shutil.rmtree(left)
         remove_saved_model(self.policy)
-        os.rename(partial, self.policy)
+        agent.export(self.policy)
 
     def load_agent(self) -> CEMAgent:
         """Returns the best agent.
