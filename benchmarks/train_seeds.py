@@ -7,15 +7,13 @@ evaluated once more on episodes that no decision was made on.
     python -m benchmarks.train_seeds --engine=host
 """
 
-import json
 import pathlib
 import statistics
-import subprocess
-import sys
 import tempfile
-import time
 
 from absl import app, flags
+
+from benchmarks import training
 
 _ENV = flags.DEFINE_string("env", "CartPole-v1", "Environment.")
 _SEEDS = flags.DEFINE_list("seeds", ["0", "1", "2", "3", "4"], "Seeds.")
@@ -23,47 +21,28 @@ _ENGINE = flags.DEFINE_string("engine", "auto", "As for `keras-cem train`.")
 _EPISODES = flags.DEFINE_integer("episodes", 100, "Of the last evaluation.")
 _EXTRA = flags.DEFINE_multi_string("extra", [], "Flag for `keras-cem train`.")
 
-COMMAND = [sys.executable, "-m", "keras_cem.cli.main"]
-# None of the seeds that were trained with.
-FRESH_SEED = 2**31
-
 
 def run(folder: pathlib.Path, seed: str) -> dict[str, float]:
     """Trains and evaluates with one seed."""
-    start = time.perf_counter()
-    _call(
-        "train",
-        f"--env={_ENV.value}",
-        f"--seed={seed}",
-        f"--engine={_ENGINE.value}",
-        f"--output={folder}",
-        "--noplot",
-        *_EXTRA.value,
+    results = training.train(
+        folder,
+        _ENV.value,
+        seed,
+        [f"--engine={_ENGINE.value}", *_EXTRA.value],
     )
-    seconds = time.perf_counter() - start
-    results = json.loads((folder / "results.json").read_text())
-    printed = _call(
+    printed = training.call(
         "evaluate",
         f"--run={folder}",
         f"--episodes={_EPISODES.value}",
-        f"--seed={FRESH_SEED}",
+        f"--seed={training.FRESH_SEED}",
     )
     return {
         "train": results["episode_return_mean"],
         "fresh": float(printed.split("episodes: ")[1].split()[0]),
         "env_steps": results["env_steps"],
         "epochs": results["epochs"],
-        "seconds": seconds,
+        "seconds": results["seconds"],
     }
-
-
-def _call(*arguments: str) -> str:
-    ended = subprocess.run(
-        [*COMMAND, *arguments], capture_output=True, text=True, check=False
-    )
-    if ended.returncode:
-        raise RuntimeError(ended.stderr)
-    return ended.stdout
 
 
 def main(argv: list[str]) -> None:

@@ -34,6 +34,7 @@ LAYERS = (
         "networks",
         "pairs",
         "plots",
+        "presets",
         "prng",
         "schedules",
         "spaces",

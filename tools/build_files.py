@@ -47,6 +47,7 @@ def render_target(target: Target, graph: ImportGraph) -> str:
     elif target.path.parts[0] == "tests":
         attributes["testonly"] = "True"
     attributes["srcs"] = write_labels([target.path.name])
+    attributes["data"] = write_labels(graph.data(target))
     if target.rule == "pytest_test" and "__file__" in target.names:
         # It reads the checkout, which Bazel's sandbox hides.
         attributes["local"] = "True"

@@ -174,6 +174,7 @@ class ImportGraph:
 
     def __init__(self, root: pathlib.Path):
         self.targets: dict[str, Target] = {}
+        self._root = root
         for path in source_files(root, "*.py"):
             source = (root / path).read_text(encoding="utf-8")
             target = Target(path, ast.parse(source, filename=str(path)))
@@ -220,6 +221,13 @@ class ImportGraph:
             if target.label not in imported
             and not self.needs(target) & NOT_LOCKED
         }
+
+    def data(self, target: Target) -> set[str]:
+        """Returns the files that a package reads: JSON beside its code."""
+        if target.path.name != "__init__.py":
+            return set()
+        folder = self._root / target.path.parent
+        return {path.name for path in folder.glob("*.json")}
 
     def visibility(self, target: Target) -> set[str]:
         """Returns the folders, other than its own, that need `target`."""

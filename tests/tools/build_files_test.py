@@ -37,6 +37,44 @@ TINY = {
 }
 
 
+def test_json_beside_a_package_is_its_data(tmp_path):
+    write_tree(
+        tmp_path,
+        {
+            "keras_cem/__init__.py": "",
+            "keras_cem/reader.py": "",
+            "keras_cem/b.json": "{}",
+            "keras_cem/a.json": "{}",
+        },
+    )
+    assert build_files.main(["--root", str(tmp_path)]) == 0
+    assert (
+        (tmp_path / "keras_cem/BUILD")
+        .read_text()
+        .endswith(
+            textwrap.dedent(
+                """\
+            py_library(
+                name = "keras_cem",
+                srcs = ["__init__.py"],
+                data = [
+                    "a.json",
+                    "b.json",
+                ],
+                visibility = ["//:__pkg__"],
+            )
+
+            py_library(
+                name = "reader",
+                srcs = ["reader.py"],
+                visibility = ["//:__pkg__"],
+            )
+            """
+            )
+        )
+    )
+
+
 def test_write_lists_lazy_and_type_checking_imports(tmp_path):
     write_tree(tmp_path, TINY)
     assert build_files.main(["--root", str(tmp_path)]) == 0

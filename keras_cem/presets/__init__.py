@@ -1,0 +1,97 @@
+"""Settings that learn an environment, by its id.
+
+One JSON file an environment: an object from names of flags of
+`keras-cem train` to their values. What a file leaves out is as the flag's
+default is. `benchmarks/results.py` shows what they reach.
+"""
+
+import importlib.resources
+import json
+import re
+from typing import Any
+
+_SUFFIX = ".json"
+_NAME = re.compile(r"[a-z][a-z0-9_]*")
+
+# A list is one flag whose values are separated by commas.
+Value = bool | int | float | str | list[Any]
+
+
+def names() -> list[str]:
+    """Returns the ids of the environments that have settings, in order."""
+    return sorted(
+        entry.name.removesuffix(_SUFFIX)
+        for entry in importlib.resources.files(__name__).iterdir()
+        if entry.name.endswith(_SUFFIX)
+    )
+
+
+def load(env: str) -> dict[str, Value]:
+    """Returns the settings for an environment.
+
+    Args:
+        env: Id of a gymnasium environment, such as `"CartPole-v1"`.
+
+    Returns:
+        Names of flags of `keras-cem train`, and their values.
+
+    Raises:
+        ValueError: If there are no settings for it, or the file is damaged.
+    """
+    if env not in names():
+        raise ValueError(
+            f"`env` must be one of {', '.join(names())}, which have settings. "
+            f"Received: env={env!r}"
+        )
+    entry = importlib.resources.files(__name__) / f"{env}{_SUFFIX}"
+    return parse(entry.read_text(encoding="utf-8"), str(entry))
+
+
+def parse(text: str, source: str) -> dict[str, Value]:
+    """Returns the settings that `text` spells out.
+
+    Args:
+        text: JSON.
+        source: What error messages call it.
+
+    Raises:
+        ValueError: If it is no JSON object from names of flags to values.
+    """
+    try:
+        settings = json.loads(text)
+    except ValueError as error:
+        raise ValueError(
+            f"{source} must hold JSON. Received: {text!r}. {error}"
+        ) from error
+    if not isinstance(settings, dict):
+        raise ValueError(
+            f"{source} must hold a JSON object. Received: {settings!r}"
+        )
+    for name, value in settings.items():
+        if not _NAME.fullmatch(name):
+            raise ValueError(
+                f"Names in {source} must be names of flags, such as "
+                f"batch_size. Received: {name!r}"
+            )
+        items = value if isinstance(value, list) else [value]
+        if not items or not all(
+            isinstance(item, bool | int | float | str) for item in items
+        ):
+            raise ValueError(
+                f"Values in {source} must be booleans, numbers, strings or "
+                f"lists of them. Received: {name}={value!r}"
+            )
+    return settings
+
+
+def as_flags(settings: dict[str, Value]) -> list[str]:
+    """Returns settings as arguments of `keras-cem train`."""
+    return [_as_flag(name, value) for name, value in settings.items()]
+
+
+def _as_flag(name: str, value: Value) -> str:
+    if isinstance(value, bool):
+        return f"--{name}" if value else f"--no{name}"
+    if isinstance(value, list):
+        value = ",".join(map(str, value))
+    return f"--{name}={value}"

@@ -1,0 +1,92 @@
+import json
+
+import gymnasium
+import pytest
+from absl import flags
+
+from keras_cem import presets
+from keras_cem.cli import train
+
+ENVS = [
+    "Acrobot-v1",
+    "CartPole-v1",
+    "CliffWalking-v1",
+    "FrozenLake-v1",
+    "FrozenLake8x8-v1",
+    "MountainCar-v0",
+    "MountainCarContinuous-v0",
+    "Pendulum-v1",
+    "Taxi-v4",
+]
+
+
+def test_there_are_settings_for_each_of_these():
+    assert presets.names() == ENVS
+
+
+@pytest.mark.parametrize("env", ENVS)
+def test_settings_are_flags_of_train_with_other_values_than_the_default(env):
+    values = flags.FlagValues()
+    train.define_flags(values)
+    settings = presets.load(env)
+    defaults = {name: values[name].default for name in settings}
+    given = [f"--env={env}", "--output=x", *presets.as_flags(settings)]
+    assert values(["keras-cem train", *given]) == ["keras-cem train"]
+    for name, value in settings.items():
+        if isinstance(value, list):
+            value = [str(item) for item in value]
+        assert values[name].value == value
+        assert value != defaults[name]
+    assert not {"env", "output", "seed"} & set(settings)
+
+
+@pytest.mark.parametrize("env", ENVS)
+def test_the_id_is_one_of_gymnasiums(env):
+    assert gymnasium.spec(env).id == env
+
+
+def test_environment_without_settings_is_refused():
+    with pytest.raises(ValueError, match="`env` must be one of Acrobot") as e:
+        presets.load("Blackjack-v1")
+    assert "Received: env='Blackjack-v1'" in str(e.value)
+    with pytest.raises(ValueError, match="`env` must be one of"):
+        presets.load("../presets/CartPole-v1")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("{", "preset must hold JSON. Received: '{'"),
+        ("[1]", r"must hold a JSON object. Received: \[1\]"),
+        (
+            '{"--epochs": 3}',
+            "names of flags, such as batch_size. Received: '--ep",
+        ),
+        ('{"epochs": null}', "Received: epochs=None"),
+        ('{"hidden_units": []}', r"Received: hidden_units=\[\]"),
+        ('{"hidden_units": [[1]]}', r"Received: hidden_units=\[\[1\]\]"),
+    ],
+)
+def test_damaged_settings_are_refused(text, message):
+    with pytest.raises(ValueError, match=message):
+        presets.parse(text, "preset")
+
+
+def test_flags_are_written_as_the_command_line_takes_them():
+    settings = {
+        "epochs": 3,
+        "learning_rate": 0.5,
+        "noise": "uniform",
+        "hidden_units": [64, 32],
+        "batch_normalization": True,
+        "plot": False,
+    }
+    assert presets.parse(json.dumps(settings), "preset") == settings
+    assert presets.as_flags(settings) == [
+        "--epochs=3",
+        "--learning_rate=0.5",
+        "--noise=uniform",
+        "--hidden_units=64,32",
+        "--batch_normalization",
+        "--noplot",
+    ]
