@@ -1,5 +1,6 @@
 """The agent: a policy that learns by imitating its own best episodes."""
 
+import copy
 import os
 import pathlib
 import random
@@ -17,6 +18,7 @@ from keras_cem import (
     heads,
     improvement,
     iteration,
+    limits,
     networks,
     prng,
     spaces,
@@ -367,7 +369,11 @@ class CEMAgent(EnvironmentFit):
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> "CEMAgent":
         config = formats.migrate(config)
-        policy = keras.saving.deserialize_keras_object(config.pop("policy"))
+        limits.check_policy(config["policy"], config["observation_space"])
+        # Keras uses up what it makes layers of.
+        policy = keras.saving.deserialize_keras_object(
+            copy.deepcopy(config.pop("policy"))
+        )
         return cls(policy, config.pop("action_space"), **config)
 
     def _counter(self, name: str, dtype: str, value: float = 0) -> Any:

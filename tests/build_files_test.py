@@ -31,6 +31,7 @@ LAYERS = (
         "heads",
         "improvement",
         "interrupts",
+        "limits",
         "networks",
         "pairs",
         "plots",

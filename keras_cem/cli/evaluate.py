@@ -45,7 +45,7 @@ def define_flags(values: flags.FlagValues) -> None:
 def run(values: flags.FlagValues) -> None:
     """Evaluates and prints."""
     folder = RunFolder(values.run)
-    trained_with = folder.read_config()["flags"]
+    trained_with = folder.read_config(values.env)["flags"]
     agent = folder.load_agent()
     evaluation = evaluation_of(
         agent,
@@ -53,7 +53,7 @@ def run(values: flags.FlagValues) -> None:
         values.episodes,
         seed=values.seed,
         max_episode_steps=(
-            values.max_episode_steps or trained_with["max_episode_steps"]
+            values.max_episode_steps or trained_with.get("max_episode_steps")
         ),
         # Gymnasium's own environment, never an in-graph copy of it.
         engine="host",

@@ -5,6 +5,7 @@ import os
 import pathlib
 import platform
 import shutil
+import tempfile
 from typing import Any
 
 import gymnasium
@@ -14,6 +15,7 @@ import tensorflow as tf
 
 from keras_cem import CEMAgent, files
 from keras_cem.checkpoint_store import CheckpointStore
+from keras_cem.cli import agent_file, run_config
 from keras_cem.cli.errors import CommandError
 from keras_cem.version import __version__
 
@@ -59,11 +61,11 @@ class RunFolder:
             CommandError: If the folder holds something and `overwrite` is
                 false, or if it cannot be written.
         """
-        probe = self.path / ".writable"
         try:
             self.path.mkdir(parents=True, exist_ok=True)
-            probe.touch()
-            probe.unlink()
+            # A name that nobody could have put a link at.
+            with tempfile.TemporaryFile(dir=self.path):
+                pass
         except OSError as error:
             raise CommandError(
                 "--output must be a folder that can be written. "
@@ -75,6 +77,7 @@ class RunFolder:
                 f"Received: --output={self.path}, which holds something. Give "
                 "another, or --overwrite to replace the run in it."
             )
+        self.check_links()
         for path in vars(self).values():
             if path.is_file():
                 path.unlink()
@@ -101,27 +104,53 @@ class RunFolder:
                 f"Received: --run={self.path}, where {self.agent.name} is "
                 "missing"
             )
-        loaded = keras.saving.load_model(self.agent)
-        if not isinstance(loaded, CEMAgent):
-            raise CommandError(
-                f"{self.agent} must hold a CEMAgent. "
-                f"Received: {type(loaded).__name__}"
-            )
-        return loaded
+        self.check_links()
+        return agent_file.load(self.agent)
 
-    def read_config(self) -> dict[str, Any]:
+    def read_config(self, env: str | None = None) -> dict[str, Any]:
         """Returns the settings of the run.
 
+        Args:
+            env: Id of the environment that the user gave; with None the run's
+                own is taken.
+
         Raises:
-            CommandError: If there are none.
+            CommandError: If there are none, or they are not what a run writes,
+                or the run's own environment is in a module to be imported.
         """
+        self.check_links()
         try:
-            return json.loads(self.config.read_text())
+            config = run_config.parse(self.config.read_bytes())
         except (OSError, ValueError) as error:
             raise CommandError(
                 "--run must be a folder that `keras-cem train` made. "
                 f"Received: --run={self.path}. {error}"
             ) from error
+        recorded = config["flags"]["env"]
+        if env is None and ":" in recorded:
+            # gymnasium imports what stands before the colon.
+            raise CommandError(
+                "--env must be given where a run's own names a module, which "
+                f"runs its code. Received: {recorded!r} in {self.config}. If "
+                f"you trust it: --env={recorded}"
+            )
+        return config
+
+    def check_links(self) -> None:
+        """Refuses symbolic links: a stranger's may lead out of the folder.
+
+        Raises:
+            CommandError: If a file of the run is one, or is in or below one.
+        """
+        for own in vars(self).values():
+            if own == self.path:
+                continue
+            for path in (own, *own.rglob("*")):
+                if path.is_symlink():
+                    raise CommandError(
+                        f"{path} must be no symbolic link. "
+                        f"Received: a link to {os.readlink(path)}"
+                    )
 
 
 def versions() -> dict[str, str]:

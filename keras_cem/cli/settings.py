@@ -1,11 +1,12 @@
 """From the values of flags to objects."""
 
+import itertools
 from typing import Any
 
 import keras
 from absl import flags
 
-from keras_cem import schedules
+from keras_cem import limits, schedules
 
 # Each makes a schedule of the initial epsilon and a number of iterations.
 EPSILON_SCHEDULES = {
@@ -40,6 +41,13 @@ def hidden_units(values: flags.FlagValues) -> tuple[int, ...]:
             "--hidden_units must be positive integers, as in 128,64. "
             f"Received: --hidden_units={','.join(values.hidden_units)}"
         )
+    for before, after in itertools.pairwise((1, *units)):
+        if before * after > limits.MAX_SIZE:
+            raise ValueError(
+                "--hidden_units must make layers of at most "
+                f"{limits.MAX_SIZE:,} weights. Received: "
+                f"--hidden_units={','.join(values.hidden_units)}"
+            )
     return units
 
 

@@ -29,7 +29,7 @@ def run(values: flags.FlagValues) -> None:
     clock = ProgressLine()
     folder = RunFolder(values.output)
     if values.resume:
-        resuming.take_settings(values, folder.read_config())
+        resuming.take_settings(values, folder.read_config(values.env))
     plots = _plots(values)
     agent = _agent(values)
     stop_at = _stop_at(values)

@@ -19,7 +19,14 @@ def define_flags(values: flags.FlagValues) -> None:
     def count(
         name: str, default: int | None, about: str, least: int = 1
     ) -> None:
-        flags.DEFINE_integer(name, default, about, lower_bound=least, **common)
+        flags.DEFINE_integer(
+            name,
+            default,
+            about,
+            lower_bound=least,
+            upper_bound=2**32 - 1,
+            **common,
+        )
 
     def number(
         name: str, default: float | None, about: str, **bounds: float

@@ -2,6 +2,7 @@
 
 import abc
 import keyword
+import math
 import re
 from collections.abc import Sequence
 from typing import Any, ClassVar
@@ -10,6 +11,9 @@ import numpy as np
 
 # How a part is reached from the space: keys of a Dict, indices of a Tuple.
 Path = tuple[str | int, ...]
+
+# Elements in a value of a space that comes from a file.
+MAX_SIZE = 2**26
 
 _KINDS: dict[str, type["Space"]] = {}
 
@@ -155,13 +159,22 @@ def deserialize(config: dict[str, Any]) -> Space:
     """Returns the space that `serialize` made `config` of.
 
     Raises:
-        ValueError: If `config` names an unknown kind of space.
+        ValueError: If `config` names an unknown kind of space, or one whose
+            values have more than `MAX_SIZE` elements: it may come from a file
+            of anyone's.
     """
     arguments = dict(config)
     kind = arguments.pop("kind", None)
-    if kind not in _KINDS:
+    if not isinstance(kind, str) or kind not in _KINDS:
         raise ValueError(
             f"`kind` of a space must be one of {supported()}. "
             f"Received: kind={kind!r}"
         )
+    for name in ("shape", "n"):
+        sizes = np.array(arguments.get(name) or 1, object)
+        if math.prod(sizes.flat) > MAX_SIZE:
+            raise ValueError(
+                f"`{name}` of a saved {kind} must be at most {MAX_SIZE:,} "
+                f"elements. Received: {name}={arguments[name]!r}"
+            )
     return _KINDS[kind](**arguments)
