@@ -39,7 +39,7 @@ def honest(tmp_path_factory):
     """What a run folder of a stranger looks like who means well."""
     folder = tmp_path_factory.mktemp("honest")
     _agent(keras.layers.Dense(3, name="hidden")).save(folder / "agent.keras")
-    config = {"flags": {"env": "CartPole-v1", "max_episode_steps": 5}}
+    config = {"flags": {"env": ENV, "max_episode_steps": 5}}
     (folder / "config.json").write_text(json.dumps(config))
     return folder
 
@@ -433,16 +433,18 @@ def test_run_with_a_link_is_refused(name, command, run, capsys):
     assert f"Received: a link to {elsewhere}" in message
 
 
-@pytest.mark.parametrize("name", ["history.csv", "config.json", "policy/x"])
-def test_training_into_a_folder_writes_through_no_link(name, run, capsys):
+@pytest.mark.parametrize("flag", ["--overwrite", "--resume"])
+@pytest.mark.parametrize(
+    "name", ["history.csv", "policy/x", "checkpoints", ".partial-last.keras"]
+)
+def test_training_into_a_folder_writes_through_no_link(name, flag, run, capsys):
     precious = run.parent / "precious"
     precious.write_text("mine")
     (run / name).parent.mkdir(exist_ok=True)
-    (run / name).unlink(missing_ok=True)
     (run / name).symlink_to(precious)
-    train = ["train", "--env=CartPole-v1", f"--output={run}", "--overwrite"]
+    train = ["train", f"--env={ENV}", f"--output={run}", flag]
     assert main(train) == 2
-    assert "must be no symbolic link" in capsys.readouterr().err
+    assert f"{run / name} must be no symbolic li" in capsys.readouterr().err
     assert precious.read_text() == "mine"
 
 

@@ -142,14 +142,15 @@ class RunFolder:
         Raises:
             CommandError: If a file of the run is one, or is in or below one.
         """
-        for own in vars(self).values():
-            if own == self.path:
-                continue
-            for path in (own, *own.rglob("*")):
-                if path.is_symlink():
+        own = [path for path in vars(self).values() if path != self.path]
+        # What is there while a file is written.
+        own += self.path.glob(".partial-*")
+        for path in own:
+            for link in (path, *path.rglob("*")):
+                if link.is_symlink():
                     raise CommandError(
-                        f"{path} must be no symbolic link. "
-                        f"Received: a link to {os.readlink(path)}"
+                        f"{link} must be no symbolic link. "
+                        f"Received: a link to {os.readlink(link)}"
                     )
 
 
