@@ -1,31 +1,38 @@
 """Which of K trajectories are worth imitating."""
 
+from typing import Any
+
+import numpy as np
 import tensorflow as tf
 
 TIES = ("auto", "strict", "inclusive")
 
 
-def threshold(returns: tf.Tensor, quantile: float) -> tf.Tensor:
+def threshold(
+    returns: tf.Tensor, quantile: float, count: Any = None
+) -> tf.Tensor:
     """Returns the quantile gamma_q of the returns.
 
     Interpolates linearly between order statistics, as `numpy.quantile` does.
 
     Args:
-        returns: float tensor `(K,)`.
+        returns: float tensor `(..., K)`.
         quantile: q in (0, 1).
+        count: int32 scalar, how many of the K there are, the others being
+            infinity. Defaults to `None`: all.
 
     Returns:
-        Scalar of the same dtype.
+        Tensor `(...)` of the same dtype, a threshold for each row.
     """
     ordered = tf.sort(returns)
-    last = tf.shape(returns)[0] - 1
+    last = (tf.shape(returns)[-1] if count is None else count) - 1
     # Not `tf.cast`, which would round a float to float32 first: 0.7 of ten
     # steps would end just below the seventh.
     position = tf.constant(quantile, tf.float64) * tf.cast(last, tf.float64)
     below = tf.cast(tf.floor(position), tf.int32)
     weight = tf.cast(position - tf.floor(position), returns.dtype)
-    low = ordered[below]
-    high = ordered[tf.minimum(below + 1, last)]
+    low = tf.gather(ordered, below, axis=-1)
+    high = tf.gather(ordered, tf.minimum(below + 1, last), axis=-1)
     # Both ends are met exactly, and between equal values nothing is rounded:
     # a return that ties with the threshold must compare equal to it.
     return tf.where(
@@ -41,16 +48,18 @@ def mask(
     """Returns which trajectories are elite.
 
     Args:
-        returns: float tensor `(K,)`.
-        gamma_q: Scalar, the elite threshold.
+        returns: float tensor `(..., K)`.
+        gamma_q: `(...)`, the elite threshold of each row.
         ties: `"strict"`, the lecture's G > gamma_q; `"inclusive"`,
-            G >= gamma_q; or `"auto"`: strict, unless nothing exceeds the
-            threshold though the returns differ, then inclusive. Nothing is
-            elite when all returns are equal, but under `"inclusive"`.
+            G >= gamma_q; or `"auto"`: strict, unless nothing in the row
+            exceeds the threshold though the returns differ, then inclusive.
+            Nothing is elite when all returns are equal, but under
+            `"inclusive"`.
 
     Returns:
-        bool tensor `(K,)`. A return that is not finite is never elite.
+        bool tensor `(..., K)`. A return that is not finite is never elite.
     """
+    gamma_q = gamma_q[..., tf.newaxis]
     finite = tf.math.is_finite(returns)
     strict = finite & (returns > gamma_q)
     inclusive = finite & (returns >= gamma_q)
@@ -58,5 +67,46 @@ def mask(
         return strict
     if ties == "inclusive":
         return inclusive
-    differ = tf.reduce_max(returns) > tf.reduce_min(returns)
-    return tf.where(tf.reduce_any(strict), strict, inclusive & differ)
+    most = tf.reduce_max(tf.where(finite, returns, -np.inf), -1, keepdims=True)
+    least = tf.reduce_min(tf.where(finite, returns, np.inf), -1, keepdims=True)
+    some = tf.reduce_any(strict, axis=-1, keepdims=True)
+    return tf.where(some, strict, inclusive & (most > least))
+
+
+def select(
+    returns: tf.Tensor,
+    quantile: float,
+    ties: str,
+    *,
+    per_start: int = 1,
+    per_policy: int | None = None,
+    count: Any = None,
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """Returns thresholds and elites of the trajectories of an iteration.
+
+    Args:
+        returns: float tensor `(K,)`.
+        quantile: q in (0, 1).
+        ties: As `mask` takes it.
+        per_start: m > 1 chooses among m trajectories at a time, each of the
+            K / m groups by its own quantile and ties. Defaults to `1`: among
+            all.
+        per_policy: m chooses among the means of m trajectories at a time; the
+            trajectories of an elite mean are all elite. Defaults to `None`:
+            among single returns.
+        count: As `threshold` takes it.
+
+    Returns:
+        gamma_q, a scalar, or `(K / m,)` with `per_start`; and a bool tensor
+        `(K,)`.
+    """
+    size = tf.shape(returns)[0]
+    if per_start > 1:
+        returns = tf.reshape(returns, (-1, per_start))
+    if per_policy is not None:
+        returns = tf.reduce_mean(tf.reshape(returns, (-1, per_policy)), axis=1)
+    gamma_q = threshold(returns, quantile, count)
+    elite = mask(returns, gamma_q, ties)
+    if per_policy is not None:
+        elite = tf.repeat(elite, per_policy)
+    return gamma_q, tf.reshape(elite, (size,))

@@ -5,6 +5,9 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
+from keras_cem import spaces
+from keras_cem.moments import Moments, of_batch
+
 
 class Trajectories(NamedTuple):
     """K recorded episodes, padded to the same T steps.
@@ -36,6 +39,18 @@ class Trajectories(NamedTuple):
             return np.where(self.mask, self.rewards, 0.0).sum(axis=1)
         return tf.reduce_sum(tf.where(self.mask, self.rewards, 0.0), axis=1)
 
+    def discounted_returns(self, discount: float) -> Any:
+        """Sums of discount^t r_t, float32 `(K,)`."""
+        steps = tf.shape(self.rewards)[1]
+        weights = tf.cast(
+            tf.constant(discount, tf.float64)
+            ** tf.cast(tf.range(steps), tf.float64),
+            tf.float32,
+        )
+        return tf.reduce_sum(
+            tf.where(self.mask, self.rewards * weights, 0.0), axis=1
+        )
+
     @property
     def lengths(self) -> Any:
         """Number of steps of each trajectory, int32 `(K,)`."""
@@ -47,6 +62,31 @@ class Trajectories(NamedTuple):
     def num_steps(self) -> Any:
         """K times T, padding included, int32."""
         return tf.size(self.mask)
+
+    def take(self, rows: Any) -> "Trajectories":
+        """Returns some of the trajectories.
+
+        Args:
+            rows: int32 tensor `(B,)`.
+        """
+        return tf.nest.map_structure(
+            lambda leaf: tf.gather(leaf, rows), self
+        )
+
+    def moments(self, space: spaces.Space) -> list[Moments]:
+        """Moments of the observations in all real steps.
+
+        Args:
+            space: Space of one observation.
+
+        Returns:
+            `Moments` of each float leaf of the space.
+        """
+        counts = tf.reshape(self.mask, (-1,))
+        return [
+            of_batch(tf.reshape(leaf, (-1, *leaf.shape[2:])), counts)
+            for leaf in spaces.float_leaves(space, self.observations)
+        ]
 
     def gather(self, trajectory: Any, step: Any) -> tuple[Any, Any]:
         """Returns the observations and actions of some pairs.

@@ -13,7 +13,9 @@ import tensorflow as tf
 
 from keras_cem import heads, prng, spaces
 from keras_cem.envs.base import Environment
+from keras_cem.moments import Moments, of_batch
 from keras_cem.rollouts.finite import finite_rows
+from keras_cem.rollouts.groups import Groups
 from keras_cem.trajectories import Trajectories
 
 
@@ -30,6 +32,7 @@ class GraphTrajectories(NamedTuple):
         actions: `(T, K, ...)`, or a nest of such as the space is.
         rewards: float32 `(T, K)`, or None if they were not asked for.
         returns: float32 `(K,)`.
+        discounted: float32 `(K,)`, sums of discount^t r_t.
         lengths: int32 `(K,)`.
         terminated: bool `(K,)`.
         finite: bool scalar, whether all observations, outputs and rewards were.
@@ -40,6 +43,7 @@ class GraphTrajectories(NamedTuple):
     actions: Any
     rewards: tf.Tensor | None
     returns: tf.Tensor
+    discounted: tf.Tensor
     lengths: tf.Tensor
     terminated: tf.Tensor
     finite: tf.Tensor
@@ -64,6 +68,49 @@ class GraphTrajectories(NamedTuple):
         )
         return self.env.observe(states), actions
 
+    def take(self, rows: tf.Tensor) -> Trajectories:
+        """Returns some of the trajectories, all steps of them observed."""
+        states, actions = tf.nest.map_structure(
+            lambda leaf: tf.gather(leaf, rows, axis=1),
+            (self.states, self.actions),
+        )
+        return self._replace(
+            states=states,
+            actions=actions,
+            rewards=None,
+            lengths=tf.gather(self.lengths, rows),
+            terminated=tf.gather(self.terminated, rows),
+        ).to_trajectories()
+
+    def moments(self, space: spaces.Space) -> list[Moments]:
+        """Moments of the observations in all real steps, one step at a time.
+
+        See `Trajectories.moments`.
+        """
+
+        def body(step: tf.Tensor, sofar: list[Moments]) -> Any:
+            states = tf.nest.map_structure(
+                lambda leaf: tf.gather(leaf, step), self.states
+            )
+            leaves = spaces.float_leaves(space, self.env.observe(states))
+            counts = step < self.lengths
+            return step + 1, [
+                moments.merge(of_batch(leaf, counts))
+                for moments, leaf in zip(sofar, leaves, strict=True)
+            ]
+
+        nothing = [
+            Moments.nothing(leaf.shape)
+            for leaf in spaces.float_leaves(space, space.pack(space.leaves))
+        ]
+        longest = tf.reduce_max(self.lengths)
+        _, found = tf.while_loop(
+            lambda step, sofar: step < longest,
+            body,
+            (tf.constant(0), nothing),
+        )
+        return found
+
     def to_trajectories(self) -> Trajectories:
         """Returns them as `Trajectories`, trajectories first."""
         steps, size = self._num_rows
@@ -85,7 +132,9 @@ class GraphTrajectories(NamedTuple):
                 ),
                 [leaf.dtype for leaf in action_space.leaves],
             ),
-            rewards=tf.transpose(self.rewards),
+            rewards=(
+                None if self.rewards is None else tf.transpose(self.rewards)
+            ),
             mask=tf.range(steps) < self.lengths[:, None],
             terminated=self.terminated,
         )
@@ -140,6 +189,8 @@ class GraphSource:
         first: Any = 0,
         store: bool = True,
         store_rewards: bool = False,
+        groups: Groups = Groups(),
+        discount: float = 1.0,
     ) -> GraphTrajectories:
         """Plays K episodes; to be called inside of a compiled function.
 
@@ -151,10 +202,13 @@ class GraphSource:
             first: Number of the first trajectory. Defaults to `0`.
             store: Whether states and actions are kept. Defaults to `True`.
             store_rewards: Whether rewards are. Defaults to `False`.
+            groups: Which trajectories belong together. Defaults to
+                `Groups()`: none.
+            discount: Of `discounted`. Defaults to `1.0`.
         """
-        return _Loop(self, policy, head, numbers, epsilon).run(
-            first, store, store_rewards
-        )
+        return _Loop(
+            self, policy, head, numbers, epsilon, groups, discount
+        ).run(first, store, store_rewards)
 
     def close(self) -> None:
         """Nothing is open."""
@@ -170,6 +224,8 @@ class _Loop:
         head: heads.Head,
         numbers: tuple[Any, int, Any],
         epsilon: tf.Tensor | None,
+        groups: Groups,
+        discount: float,
     ):
         seed, stream, iteration = numbers
         self._source = source
@@ -177,6 +233,8 @@ class _Loop:
         self._policy = policy
         self._head = head
         self._epsilon = epsilon
+        self._groups = groups
+        self._discount = discount
         self._reset_key = prng.make_key(seed, stream, iteration)
         self._step_key = prng.fold_in(self._reset_key, 1)
         self._exploration = prng.make_key(seed, prng.EXPLORATION, iteration)
@@ -189,7 +247,8 @@ class _Loop:
     ) -> GraphTrajectories:
         size, steps = self._source.batch_size, self._source.max_episode_steps
         rows = tf.cast(first, tf.uint32) + tf.cast(tf.range(size), tf.uint32)
-        start = (rows, tf.zeros_like(rows))
+        starts = rows // self._groups.per_start
+        start = (starts, tf.zeros_like(rows))
         state = self._env.initial(prng.threefry2x32(self._reset_key, start))
         kept = {
             "states": state if store else (),
@@ -218,7 +277,13 @@ class _Loop:
                 actions = self._head.greedy(outputs)
             else:
                 actions, explored = self._head.explore(
-                    outputs, self._epsilon, self._exploration, counter, explored
+                    outputs,
+                    self._epsilon,
+                    self._exploration,
+                    self._groups.counter(
+                        *counter, self._env.observation_space.flatten(observations)
+                    ),
+                    explored,
                 )
             actions = _cast_leaves(
                 self._source.action_space, actions, self._action_dtypes
@@ -226,10 +291,11 @@ class _Loop:
             following, rewards, terminated = self._env.transition(
                 state, actions, prng.threefry2x32(self._step_key, counter)
             )
-            returns, lengths, over, finite = totals
+            returns, discounted, lengths, over, finite = totals
             fine = finite_rows((rewards, outputs, observations))
             totals = (
                 returns + tf.where(live, rewards, 0.0),
+                self._add_discounted(discounted, step, live, rewards),
                 lengths + tf.cast(live, tf.int32),
                 over | (live & terminated),
                 finite & tf.reduce_all(fine | ~live),
@@ -259,6 +325,7 @@ class _Loop:
                 tf.ones(size, tf.bool),
                 (
                     tf.zeros(size),
+                    () if self._discount == 1.0 else tf.zeros(size),
                     tf.zeros(size, tf.int32),
                     tf.zeros(size, tf.bool),
                     tf.constant(True),
@@ -266,7 +333,7 @@ class _Loop:
                 arrays,
             ),
         )
-        returns, lengths, terminated, finite = totals
+        returns, discounted, lengths, terminated, finite = totals
         stacked = tf.nest.map_structure(lambda array: array.stack(), arrays)
         return GraphTrajectories(
             self._env,
@@ -274,6 +341,7 @@ class _Loop:
             stacked["actions"],
             stacked["rewards"] if store_rewards else None,
             returns,
+            returns if self._discount == 1.0 else discounted,
             lengths,
             terminated,
             finite,
@@ -285,6 +353,17 @@ class _Loop:
         return space.pack(
             [tf.zeros((size, *leaf.shape), dtype) for leaf, dtype in leaves]
         )
+
+    def _add_discounted(
+        self, discounted: Any, step: Any, live: tf.Tensor, rewards: tf.Tensor
+    ) -> Any:
+        if self._discount == 1.0:
+            return ()
+        factor = tf.constant(self._discount, tf.float64) ** tf.cast(
+            step, tf.float64
+        )
+        rewards *= tf.cast(factor, tf.float32)
+        return discounted + tf.where(live, rewards, 0.0)
 
 
 def storage_dtype(leaf: spaces.Leaf) -> np.dtype:

@@ -5,7 +5,14 @@ loaded, also where gymnasium is not imported. So it keeps a description of each
 space, in gymnasium's words, that goes to JSON and back.
 """
 
-from keras_cem.spaces.base import Leaf, Space, at, deserialize, serialize
+from keras_cem.spaces.base import (
+    Leaf,
+    Space,
+    at,
+    deserialize,
+    float_leaves,
+    serialize,
+)
 from keras_cem.spaces.conversion import get, get_as
 from keras_cem.spaces.leaves import (
     Box,
@@ -28,6 +35,7 @@ __all__ = [
     "Tuple",
     "at",
     "deserialize",
+    "float_leaves",
     "get",
     "get_as",
     "serialize",

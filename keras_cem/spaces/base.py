@@ -140,6 +140,20 @@ class Leaf(Space):
         return value
 
 
+def float_leaves(space: Space, values: Any) -> list[Any]:
+    """Returns those leaves of values that are of floats.
+
+    Args:
+        space: The space.
+        values: A value, or a batch of such.
+    """
+    return [
+        value
+        for leaf, value in zip(space.leaves, space.flatten(values), strict=True)
+        if np.issubdtype(leaf.dtype, np.floating)
+    ]
+
+
 def at(name: str, path: Path) -> str:
     """Returns how Python writes the part of `name` at `path`."""
     return name + "".join(f"[{step!r}]" for step in path)

@@ -1,0 +1,130 @@
+"""Options of the method: which values they take, and which go together."""
+
+from typing import Any
+
+from keras_cem import checks, elites, improvement
+
+
+def check(
+    *,
+    elite_quantile: float,
+    ties: str,
+    loss_normalization: str,
+    gradient_steps: int,
+    minibatch_size: int | None,
+    discount: float,
+    elite_memory: int | None,
+    elite_memory_age: int | None,
+    episodes_per_start: int | None,
+    episodes_per_policy: int | None,
+    normalize_observations: bool,
+) -> None:
+    """Refuses what `CEMAgent` must not be given.
+
+    Raises:
+        ValueError: If a value is out of range, or two contradict each other.
+        TypeError: If one is of the wrong kind.
+    """
+    _inside_unit(elite_quantile=elite_quantile)
+    checks.one_of(elites.TIES, ties=ties)
+    checks.one_of(
+        improvement.NORMALIZATIONS, loss_normalization=loss_normalization
+    )
+    checks.at_least(
+        1,
+        gradient_steps=gradient_steps,
+        minibatch_size=minibatch_size,
+        elite_memory=elite_memory,
+        elite_memory_age=elite_memory_age,
+        episodes_per_policy=episodes_per_policy,
+    )
+    # None has passed above, and means nothing here.
+    checks.number(gradient_steps=gradient_steps)
+    checks.at_least(
+        2,
+        "A single trajectory cannot exceed its own quantile.",
+        episodes_per_start=episodes_per_start,
+    )
+    if discount != 1.0:
+        _inside_unit("(0, 1]", discount=discount)
+    if not isinstance(normalize_observations, bool):
+        raise TypeError(
+            "`normalize_observations` must be a bool. Received: "
+            f"normalize_observations={normalize_observations!r}"
+        )
+    if elite_memory is None and elite_memory_age is not None:
+        raise ValueError(
+            "`elite_memory_age` is for an `elite_memory` only. Received: "
+            f"elite_memory_age={elite_memory_age}, elite_memory=None. Give "
+            "`elite_memory`, how many trajectories are remembered."
+        )
+    exclusive(
+        "trajectories are compared either with those of the same start, or by "
+        "the mean over several starts",
+        episodes_per_start=episodes_per_start,
+        episodes_per_policy=episodes_per_policy,
+    )
+    for name, value in (
+        ("episodes_per_start", episodes_per_start),
+        ("episodes_per_policy", episodes_per_policy),
+    ):
+        exclusive(
+            "what is remembered would have to be ranked with the group it was "
+            "played in, which is gone",
+            **{name: value, "elite_memory": elite_memory},
+        )
+
+
+def exclusive(reason: str, **arguments: Any) -> None:
+    """Refuses two options of which at most one may be given.
+
+    Args:
+        reason: Why.
+        **arguments: Values by the caller's name for them; None is not given.
+
+    Raises:
+        ValueError: Naming both, with their values.
+    """
+    if any(value is None for value in arguments.values()):
+        return
+    first, second = arguments
+    received = ", ".join(f"{name}={arguments[name]!r}" for name in arguments)
+    raise ValueError(
+        f"`{second}` must be None where `{first}` is given: {reason}. "
+        f"Received: {received}"
+    )
+
+
+def check_batch_size(
+    batch_size: int,
+    episodes_per_start: int | None,
+    episodes_per_policy: int | None,
+) -> None:
+    """Refuses a K that the groups of an iteration do not fill.
+
+    Raises:
+        ValueError: Naming both values.
+    """
+    for name, size, least in (
+        ("episodes_per_start", episodes_per_start, 1),
+        ("episodes_per_policy", episodes_per_policy, 2),
+    ):
+        if size is None:
+            continue
+        if batch_size % size or batch_size < least * size:
+            above = max(least, round(batch_size / size)) * size
+            raise ValueError(
+                f"`batch_size` must be a multiple of {name}"
+                f"{', and more than one of them' if least > 1 else ''}. "
+                f"Received: batch_size={batch_size}, {name}={size}. "
+                f"Give batch_size={above}, say."
+            )
+
+
+def _inside_unit(interval: str = "(0, 1)", **arguments: Any) -> None:
+    for name, value in arguments.items():
+        checks.number(**{name: value})
+        if not 0 < value < 1:
+            raise ValueError(
+                f"`{name}` must be in {interval}. Received: {name}={value}"
+            )

@@ -1,0 +1,72 @@
+"""Trajectories of an iteration that belong together."""
+
+from typing import Any, NamedTuple
+
+import tensorflow as tf
+
+from keras_cem import prng
+
+
+class Groups(NamedTuple):
+    """Which trajectories share a start, or what their exploration draws.
+
+    Trajectories 0, ..., m - 1 are the first group, and so on.
+
+    Attributes:
+        per_start: Trajectories that start from the same reset seed.
+        per_policy: Trajectories that play the same sample of the explored
+            policy: what exploration draws depends on the group and on the
+            observation, no longer on the trajectory and its step. None draws
+            anew in each step.
+    """
+
+    per_start: int = 1
+    per_policy: int | None = None
+
+    def counter(
+        self, trajectory: tf.Tensor, step: tf.Tensor, leaves: list[tf.Tensor]
+    ) -> prng.Words:
+        """Returns what exploration counts by, as `Head.explore` takes it.
+
+        Args:
+            trajectory: uint32 `(N,)`.
+            step: uint32 `(N,)`.
+            leaves: Those of the observations, each `(N, ...)`.
+        """
+        if self.per_policy is None:
+            return trajectory, step
+        return trajectory // self.per_policy, fingerprint(leaves)
+
+
+def fingerprint(leaves: list[Any]) -> tf.Tensor:
+    """Returns a hash of each observation.
+
+    Equal observations have equal ones, 0.0 and -0.0 included. Two that differ
+    agree by chance, once in 2**32; numbers of 64 bits count by the 32 that
+    float32 or their low half keeps.
+
+    Args:
+        leaves: Leaves of observations, each `(N, ...)`.
+
+    Returns:
+        uint32 tensor `(N,)`.
+    """
+    total = tf.zeros(tf.shape(leaves[0])[:1], tf.int32)
+    for number, leaf in enumerate(leaves):
+        words = tf.reshape(_words(leaf), (tf.shape(leaf)[0], -1))
+        places = tf.cast(tf.range(tf.shape(words)[1]), tf.uint32)
+        # Each word hashed with its place, so that the sum, which wraps, tells
+        # permutations apart.
+        key = (tf.cast(number, tf.uint32), places)
+        mixed, _ = prng.threefry2x32(key, (words, tf.zeros_like(words)))
+        total += tf.reduce_sum(tf.bitcast(mixed, tf.int32), axis=1)
+    return tf.bitcast(total, tf.uint32)
+
+
+def _words(leaf: tf.Tensor) -> tf.Tensor:
+    if leaf.dtype.is_floating:
+        # Adding 0.0 makes -0.0 a 0.0.
+        return tf.bitcast(tf.cast(leaf, tf.float32) + 0.0, tf.uint32)
+    if leaf.dtype == tf.bool:
+        return tf.cast(leaf, tf.uint32)
+    return tf.bitcast(tf.cast(leaf, tf.int32), tf.uint32)
