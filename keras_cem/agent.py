@@ -12,7 +12,6 @@ import tensorflow as tf
 
 from keras_cem import (
     checks,
-    elites,
     files,
     formats,
     heads,
@@ -20,11 +19,17 @@ from keras_cem import (
     iteration,
     limits,
     networks,
+    options,
     prng,
     spaces,
 )
 from keras_cem.environment_fit import EnvironmentFit
 from keras_cem.export import export_policy
+from keras_cem.memory import EliteMemory
+from keras_cem.networks.normalization import NormalizedPolicy
+from keras_cem.rollouts.groups import Groups
+from keras_cem.rollouts.host import HostSource
+from keras_cem.rollouts.sources import Source
 
 
 @keras.saving.register_keras_serializable("keras_cem")
@@ -69,6 +74,40 @@ class CEMAgent(EnvironmentFit):
             long as the policy does not end up imitating their noise.
         minibatch_size: Pairs drawn at random for each of these steps. Defaults
             to `None`: all pairs of the elites.
+        discount: Trajectories are ranked by the sum of discount^t r_t, in
+            (0, 1]. Below 1, of two episodes that reach a goal the shorter one
+            is better; and where steps cost, the one that pays later.
+            `episode_return` stays the plain sum, `elite_threshold` is of what
+            they are ranked by. Defaults to `1.0`.
+        elite_memory: How many elite trajectories of earlier iterations are
+            ranked again with the fresh ones, see
+            `keras_cem.memory.EliteMemory`. Helps where good episodes are
+            rare; where luck decides, it keeps luck. `elite_threshold` and
+            `num_elites` count them in. Defaults to `None`: none.
+        elite_memory_age: For how many iterations after its own a trajectory is
+            remembered at most. With an `elite_memory` that is large enough,
+            that is the elites of so many last iterations; without it, the
+            best of all time. Defaults to `None`: no limit.
+        episodes_per_start: m, trajectories in groups of m that share a start
+            state, each with a quantile of its own: helps where luck of the
+            start decides the return, as in Taxi. On the host they share a
+            reset seed, and with it the environment's own chance: members of a
+            group differ by their exploration only. In the graph the rest of
+            chance differs. `batch_size` must be a multiple; `elite_threshold`
+            is the mean of the groups'. Defaults to `None`: no groups.
+        episodes_per_policy: M, trajectories in groups of M that play the same
+            sample of the explored policy and are ranked by their mean: helps
+            where chance of the environment decides the return. A sample does
+            the same whenever it observes the same. (Where observations hardly
+            recur, as with floats, it is as good as exploring anew in each
+            step.) `batch_size` must be a multiple; trajectories of an elite
+            group are all elite. Defaults to `None`: no groups.
+        normalize_observations: Whether float observations are brought to mean
+            0 and variance 1, by what all K trajectories of the iterations
+            before observed: an iteration acts and learns with the same
+            statistics, and adds its own at its end. They are weights of the
+            policy: saved, exported, and the same in `evaluate`. Helps where
+            observations are not of size 1. Defaults to `False`.
         epsilon: Exploration while no `callbacks.EpsilonDecay` runs, at least
             0: the share of uniformly random actions, or the size of the noise
             in half-widths of the box. Defaults to `0.1`.
@@ -109,6 +148,12 @@ class CEMAgent(EnvironmentFit):
         loss_normalization: str = "trajectory",
         gradient_steps: int = 1,
         minibatch_size: int | None = None,
+        discount: float = 1.0,
+        elite_memory: int | None = None,
+        elite_memory_age: int | None = None,
+        episodes_per_start: int | None = None,
+        episodes_per_policy: int | None = None,
+        normalize_observations: bool = False,
         epsilon: float = 0.1,
         noise: str = "gaussian",
         correlation: float | None = None,
@@ -120,15 +165,19 @@ class CEMAgent(EnvironmentFit):
         **kwargs: Any,
     ):
         _check_policy(policy)
-        _check_quantile(elite_quantile)
-        checks.one_of(elites.TIES, ties=ties)
-        checks.one_of(
-            improvement.NORMALIZATIONS, loss_normalization=loss_normalization
+        options.check(
+            elite_quantile=elite_quantile,
+            ties=ties,
+            loss_normalization=loss_normalization,
+            gradient_steps=gradient_steps,
+            minibatch_size=minibatch_size,
+            discount=discount,
+            elite_memory=elite_memory,
+            elite_memory_age=elite_memory_age,
+            episodes_per_start=episodes_per_start,
+            episodes_per_policy=episodes_per_policy,
+            normalize_observations=normalize_observations,
         )
-        checks.at_least(
-            1, gradient_steps=gradient_steps, minibatch_size=minibatch_size
-        )
-        checks.number(gradient_steps=gradient_steps)
         head = heads.for_space(
             action_space,
             action_scale=action_scale,
@@ -140,7 +189,9 @@ class CEMAgent(EnvironmentFit):
         head.check_epsilon(epsilon)
         seed = _seed(seed)
         super().__init__(name=name, **kwargs)
-        self.policy = policy
+        self.policy = (
+            NormalizedPolicy(policy) if normalize_observations else policy
+        )
         self.head = head
         self.observation_space: spaces.Space | None = None
         self.elite_quantile = float(elite_quantile)
@@ -149,6 +200,18 @@ class CEMAgent(EnvironmentFit):
         self.gradient_steps = int(gradient_steps)
         self.minibatch_size = (
             None if minibatch_size is None else int(minibatch_size)
+        )
+        self.discount = float(discount)
+        self.elite_memory = elite_memory
+        self.elite_memory_age = elite_memory_age
+        self.episodes_per_start = episodes_per_start
+        self.episodes_per_policy = episodes_per_policy
+        self.groups = Groups(episodes_per_start or 1, episodes_per_policy)
+        self.normalize_observations = normalize_observations
+        self.memory = (
+            None
+            if elite_memory is None
+            else EliteMemory(elite_memory, elite_memory_age, name="memory")
         )
         self.seed = seed
         self._config = {
@@ -214,6 +277,39 @@ class CEMAgent(EnvironmentFit):
         """The head with the `loss` that was given to `compile`, if any."""
         return self.head.with_loss(self.loss)
 
+    def prepare_for(self, source: Source, batch_size: int) -> None:
+        """Makes ready to learn from an environment, or refuses it.
+
+        Args:
+            source: What will be played.
+            batch_size: K.
+
+        Raises:
+            ValueError: If K is no multiple of the size of a group, or the
+                environment cannot be reset to the same start.
+        """
+        options.check_batch_size(
+            batch_size, self.episodes_per_start, self.episodes_per_policy
+        )
+        if (
+            self.episodes_per_start is not None
+            and isinstance(source, HostSource)
+            and not source.slots.partial_reset
+        ):
+            raise ValueError(
+                "`episodes_per_start` needs sub-environments that are each "
+                "reset with a seed of their own. Received: episodes_per_start="
+                f"{self.episodes_per_start}, environment {source.name}. Give "
+                "`fit` an id or a callable that makes an env."
+            )
+        if self.memory is not None and self.memory.prepare(
+            source.observation_space,
+            source.action_space,
+            source.max_episode_steps,
+        ):
+            # What is compiled has its variables built in.
+            self.train_function = None
+
     def build_for(self, observation_space: spaces.Space) -> None:
         """Makes the policy's weights; checks that its outputs fit.
 
@@ -232,6 +328,8 @@ class CEMAgent(EnvironmentFit):
                     f"Received: observation_space={observation_space}"
                 )
             return
+        if self.normalize_observations:
+            self.policy.build_for(observation_space)
         batch = [
             tf.zeros((2, *leaf.shape), leaf.dtype)
             for leaf in observation_space.leaves
@@ -349,7 +447,11 @@ class CEMAgent(EnvironmentFit):
     def get_config(self) -> dict[str, Any]:
         config = {
             **keras.Layer.get_config(self),
-            "policy": keras.saving.serialize_keras_object(self.policy),
+            "policy": keras.saving.serialize_keras_object(
+                self.policy.policy
+                if self.normalize_observations
+                else self.policy
+            ),
             "action_space": spaces.serialize(self.action_space),
             "observation_space": (
                 None
@@ -361,6 +463,12 @@ class CEMAgent(EnvironmentFit):
             "loss_normalization": self.loss_normalization,
             "gradient_steps": self.gradient_steps,
             "minibatch_size": self.minibatch_size,
+            "discount": self.discount,
+            "elite_memory": self.elite_memory,
+            "elite_memory_age": self.elite_memory_age,
+            "episodes_per_start": self.episodes_per_start,
+            "episodes_per_policy": self.episodes_per_policy,
+            "normalize_observations": self.normalize_observations,
             "seed": self.seed,
             **self._config,
         }
@@ -400,15 +508,6 @@ def _check_policy(policy: Any) -> None:
         f"`policy` must be a `keras.Layer`. Received: policy={policy!r} of "
         f"type {kind.__module__}.{kind.__qualname__}.{cure}"
     )
-
-
-def _check_quantile(elite_quantile: float) -> None:
-    checks.number(elite_quantile=elite_quantile)
-    if not 0 < elite_quantile < 1:
-        raise ValueError(
-            "`elite_quantile` must be in (0, 1). "
-            f"Received: elite_quantile={elite_quantile}"
-        )
 
 
 def _seed(seed: int | None) -> int:

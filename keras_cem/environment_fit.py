@@ -16,6 +16,15 @@ from keras_cem.rollouts.recorded import is_recorded
 class EnvironmentFit(EnvironmentFunctions):
     """Lets a `keras.Model` take an environment where Keras takes data."""
 
+    def prepare_for(self, source: sources.Source, batch_size: int) -> None:
+        """Makes ready to learn from an environment, or refuses it.
+
+        Args:
+            source: What will be played.
+            batch_size: K.
+        """
+        raise NotImplementedError
+
     def fit(
         self,
         x: Any = None,
@@ -194,6 +203,7 @@ class EnvironmentFit(EnvironmentFunctions):
             session.test_batch_size = (
                 validation_batch_size or session.batch_size
             )
+            self.prepare_for(session.train, session.batch_size)
             validation = None
             if validation_data is not None:
                 if not sources.is_env(validation_data, "validation_data"):

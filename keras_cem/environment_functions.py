@@ -17,6 +17,7 @@ from keras_cem.metrics import TestMetrics, TrainMetrics
 from keras_cem.rollouts import feed
 from keras_cem.rollouts.acting import compilable
 from keras_cem.rollouts.graph import GraphSource
+from keras_cem.rollouts.groups import Groups
 from keras_cem.rollouts.host import EpisodeError, HostSource
 from keras_cem.rollouts.recorded import RecordedSource
 from keras_cem.rollouts.sources import Playable, Source
@@ -66,6 +67,7 @@ class EnvironmentFunctions(EnvironmentPlay):
     plays by itself (`graph_steps`).
     """
 
+    groups: Groups
     train_function: Any
     test_function: Any
     jit_compile: Any
@@ -282,6 +284,7 @@ class EnvironmentFunctions(EnvironmentPlay):
             session.batch_size,
             prng.TRAINING_RESETS,
             epsilon=float(self.epsilon),
+            groups=self.groups,
         )
         self.train_metrics.env_restarts.update_state(session.num_env_restarts)
         return tf.nest.map_structure(tf.convert_to_tensor, played)

@@ -84,6 +84,8 @@ class GraphSteps:
             agent.head,
             numbers=(agent.seed, prng.TRAINING_RESETS, iteration),
             epsilon=epsilon,
+            groups=agent.groups,
+            discount=agent.discount,
         )
 
     def play_for_testing(

@@ -5,6 +5,7 @@ from typing import Any
 import tensorflow as tf
 
 from keras_cem import elites, improvement, prng
+from keras_cem.memory import Candidates
 from keras_cem.pairs import ElitePairs, accumulate, block_size
 from keras_cem.rollouts.graph import GraphTrajectories
 from keras_cem.rollouts.recorded import RecordedTrajectories
@@ -20,15 +21,45 @@ def learn(agent: Any, played: Any) -> None:
             `GraphTrajectories`.
     """
     returns, lengths = played.returns, played.lengths
-    gamma_q = elites.threshold(returns, agent.elite_quantile)
-    elite_mask = elites.mask(returns, gamma_q, agent.ties)
+    in_graph = isinstance(played, GraphTrajectories)
+    if agent.discount == 1.0:
+        ranked = returns
+    elif in_graph:
+        ranked = played.discounted
+    else:
+        ranked = played.discounted_returns(agent.discount)
+    now, memory, groups = agent.iteration.value, agent.memory, agent.groups
+    candidates, compared, count = played, ranked, None
+    if memory is not None:
+        candidates = Candidates(played, memory)
+        compared, count = memory.candidates(ranked, now)
+    gamma_q, elite_mask = elites.select(
+        compared,
+        agent.elite_quantile,
+        agent.ties,
+        per_start=groups.per_start,
+        per_policy=groups.per_policy,
+        count=count,
+    )
     num_elites = tf.reduce_sum(tf.cast(elite_mask, tf.float32))
+    may_learn = agent.graph_steps.may_learn(played)
     loss = tf.cond(
-        agent.graph_steps.may_learn(played) & (num_elites > 0.0),
-        lambda: imitate(agent, played, elite_mask, num_elites),
+        may_learn & (num_elites > 0.0),
+        lambda: imitate(agent, candidates, elite_mask, num_elites, in_graph),
         lambda: tf.zeros(()),
     )
     agent.graph_steps.learned(loss)
+    learned = may_learn & tf.math.is_finite(loss)
+    if memory is not None:
+        fresh_elites = elite_mask[: tf.size(ranked)]
+        memory.update(played, ranked, fresh_elites, now, learned)
+    if agent.normalize_observations:
+        # Only now: the next iteration acts and learns with the same.
+        tf.cond(
+            learned,
+            lambda: _observe(agent, played),
+            lambda: tf.no_op(),
+        )
     agent.iteration.assign_add(1)
     if not isinstance(played, RecordedTrajectories):
         agent.env_steps.assign_add(
@@ -45,8 +76,16 @@ def learn(agent: Any, played: Any) -> None:
     metrics.env_steps.update_state(agent.env_steps)
 
 
+def _observe(agent: Any, played: Any) -> None:
+    agent.policy.update(played.moments(agent.observation_space))
+
+
 def imitate(
-    agent: Any, played: Any, elite_mask: tf.Tensor, num_elites: tf.Tensor
+    agent: Any,
+    played: Any,
+    elite_mask: tf.Tensor,
+    num_elites: tf.Tensor,
+    in_graph: bool,
 ) -> tf.Tensor:
     """Takes the gradient steps of an iteration towards its elites.
 
@@ -55,6 +94,8 @@ def imitate(
         played: Trajectories: `lengths`, `num_steps` and `gather` are used.
         elite_mask: bool tensor `(K,)`, true somewhere.
         num_elites: float scalar, how many are.
+        in_graph: Whether shapes must be static, and there may be too many
+            pairs to take all at once.
 
     Returns:
         The loss, not finite if nothing was learned.
@@ -66,8 +107,6 @@ def imitate(
     key = prng.make_key(agent.seed, prng.MINIBATCHES, agent.iteration.value)
     head, variables = agent.training_head, agent.trainable_variables
     weights = [variable.value for variable in variables]
-    # In-graph trajectories may be too many to take all pairs at once.
-    in_graph = isinstance(played, GraphTrajectories)
     size_of_block = block_size(played.num_steps) if in_graph else None
 
     def gradients(

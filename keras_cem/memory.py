@@ -9,6 +9,7 @@ import tensorflow as tf
 from keras_cem import spaces
 
 
+@keras.saving.register_keras_serializable("keras_cem")
 class EliteMemory(keras.Layer):
     """The best elite trajectories so far, none older than an age.
 
@@ -167,7 +168,7 @@ class EliteMemory(keras.Layer):
 
     def load_own_variables(self, store: Any) -> None:
         """Reads what was held; of more than `size`, the best."""
-        held = {name: np.asarray(store[name]) for name in store.keys()}
+        held = {name: np.asarray(store[name]) for name in sorted(store.keys())}
         leaves = _leaves_of(held)
         if leaves and not self._fits(leaves):
             self._allocate([(leaf.shape[1:], leaf.dtype) for leaf in leaves])
@@ -225,18 +226,19 @@ class EliteMemory(keras.Layer):
         }
 
     def _hold(self, held: dict[str, np.ndarray]) -> None:
+        nothing = np.zeros(0)
         for variable, array in zip(
             (self._lengths, self._returns, self._born, *self._leaves),
             (
                 held["lengths"],
                 held["returns"],
                 held["born"],
-                *(_leaves_of(held) or [None] * len(self._leaves)),
+                *(_leaves_of(held) or [nothing] * len(self._leaves)),
             ),
             strict=True,
         ):
             whole = np.zeros(variable.shape, variable.dtype.as_numpy_dtype)
-            if array is not None:
+            if array.size:
                 array = array[: self.size]
                 whole[tuple(slice(0, end) for end in array.shape)] = array
             variable.assign(whole)

@@ -8,6 +8,7 @@ import tensorflow as tf
 from keras_cem import prng
 from keras_cem.rollouts.acting import Actor, compilable
 from keras_cem.rollouts.graph import GraphSource
+from keras_cem.rollouts.groups import NO_GROUPS, Groups
 from keras_cem.rollouts.observations import ObservationBuffer
 from keras_cem.rollouts.sources import Playable
 from keras_cem.trajectories import Trajectories
@@ -22,7 +23,7 @@ class Player:
 
     def __init__(self, agent: Any):
         self._agent = agent
-        self._actors: dict[tuple[int, bool, bool, bool], Actor] = {}
+        self._actors: dict[tuple[Any, ...], Actor] = {}
         self._graph_functions: dict[Any, Any] = {}
         self._num_acts: dict[Actor, int] = {}
 
@@ -35,6 +36,7 @@ class Player:
         epsilon: float | None,
         seed: int | None = None,
         first: int = 0,
+        groups: Groups = NO_GROUPS,
     ) -> Trajectories:
         """Plays whole episodes.
 
@@ -45,6 +47,7 @@ class Player:
             epsilon: How much to explore; None acts greedily.
             seed: Defaults to the agent's.
             first: Number of the first one, for batches of one evaluation.
+            groups: Which of them belong together, on the host.
 
         Returns:
             `Trajectories` of NumPy arrays.
@@ -57,10 +60,12 @@ class Player:
                 numbers, tf.constant(epsilon or 0.0, tf.float32)
             )
             return tf.nest.map_structure(lambda leaf: leaf.numpy(), played)
-        seeds = prng.reset_seeds(seed, stream, iteration, first + size)
-        actor = self._actor(source.slots.num_envs, epsilon)
+        num_starts = -(-(first + size) // groups.per_start)
+        starts = prng.reset_seeds(seed, stream, iteration, num_starts)
+        seeds = np.repeat(starts, groups.per_start).tolist()
+        actor = self._actor(source.slots.num_envs, epsilon, groups=groups)
         act = actor.bind(epsilon or 0.0, seed, prng.EXPLORATION, iteration)
-        return source.collect(act, seeds[first:], first)
+        return source.collect(act, seeds[first : first + size], first)
 
     def act(
         self, buffer: ObservationBuffer, epsilon: float | None
@@ -110,13 +115,18 @@ class Player:
         return self._graph_functions[key]
 
     def _actor(
-        self, num_envs: int, epsilon: float | None, *, single: bool = False
+        self,
+        num_envs: int,
+        epsilon: float | None,
+        *,
+        single: bool = False,
+        groups: Groups = NO_GROUPS,
     ) -> Actor:
         agent = self._agent
         if epsilon is not None:
             agent.head.check_epsilon(epsilon)
         compiled = not (agent.compiled and agent.run_eagerly)
-        key = (num_envs, epsilon is not None, compiled, single)
+        key = (num_envs, epsilon is not None, compiled, single, groups)
         if key not in self._actors:
             self._actors[key] = Actor(
                 agent.policy,
@@ -124,6 +134,7 @@ class Player:
                 agent.observation_space,
                 num_envs=num_envs,
                 explore=epsilon is not None,
+                groups=groups,
                 compiled=compiled,
             )
         return self._actors[key]

@@ -69,9 +69,7 @@ class Trajectories(NamedTuple):
         Args:
             rows: int32 tensor `(B,)`.
         """
-        return tf.nest.map_structure(
-            lambda leaf: tf.gather(leaf, rows), self
-        )
+        return tf.nest.map_structure(lambda leaf: tf.gather(leaf, rows), self)
 
     def moments(self, space: spaces.Space) -> list[Moments]:
         """Moments of the observations in all real steps.

@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from keras_cem import heads, prng, spaces
 from keras_cem.rollouts.finite import finite_rows
+from keras_cem.rollouts.groups import NO_GROUPS, Groups
 from keras_cem.rollouts.lending import lend
 
 # What XLA raises at the first call of what it cannot compile.
@@ -68,6 +69,8 @@ class Actor:
         num_envs: Batch size.
         explore: Whether actions are drawn from the explored policy, else they
             are greedy.
+        groups: Which trajectories belong together. Defaults to `NO_GROUPS`:
+            none.
         compiled: Whether to compile. False runs each operation by itself.
     """
 
@@ -79,12 +82,14 @@ class Actor:
         *,
         num_envs: int,
         explore: bool,
+        groups: Groups = NO_GROUPS,
         compiled: bool = True,
     ):
         self._policy = policy
         self._head = head
         self._space = observation_space
         self._explore = explore
+        self._groups = groups
         self._signature = [
             [
                 tf.TensorSpec((num_envs, *leaf.shape), leaf.dtype)
@@ -169,7 +174,7 @@ class Actor:
                 outputs,
                 self._epsilon.value(),
                 key,
-                (words[0], words[1]),
+                self._groups.counter(words[0], words[1], observations),
                 tf.nest.map_structure(tf.identity, self._exploration),
             )
             tf.nest.map_structure(

@@ -15,7 +15,7 @@ from keras_cem import heads, prng, spaces
 from keras_cem.envs.base import Environment
 from keras_cem.moments import Moments, of_batch
 from keras_cem.rollouts.finite import finite_rows
-from keras_cem.rollouts.groups import Groups
+from keras_cem.rollouts.groups import NO_GROUPS, Groups
 from keras_cem.trajectories import Trajectories
 
 
@@ -189,7 +189,7 @@ class GraphSource:
         first: Any = 0,
         store: bool = True,
         store_rewards: bool = False,
-        groups: Groups = Groups(),
+        groups: Groups = NO_GROUPS,
         discount: float = 1.0,
     ) -> GraphTrajectories:
         """Plays K episodes; to be called inside of a compiled function.
@@ -203,7 +203,7 @@ class GraphSource:
             store: Whether states and actions are kept. Defaults to `True`.
             store_rewards: Whether rewards are. Defaults to `False`.
             groups: Which trajectories belong together. Defaults to
-                `Groups()`: none.
+                `NO_GROUPS`: none.
             discount: Of `discounted`. Defaults to `1.0`.
         """
         return _Loop(
@@ -281,7 +281,8 @@ class _Loop:
                     self._epsilon,
                     self._exploration,
                     self._groups.counter(
-                        *counter, self._env.observation_space.flatten(observations)
+                        *counter,
+                        self._env.observation_space.flatten(observations),
                     ),
                     explored,
                 )

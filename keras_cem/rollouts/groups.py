@@ -38,6 +38,9 @@ class Groups(NamedTuple):
         return trajectory // self.per_policy, fingerprint(leaves)
 
 
+NO_GROUPS = Groups()
+
+
 def fingerprint(leaves: list[Any]) -> tf.Tensor:
     """Returns a hash of each observation.
 
