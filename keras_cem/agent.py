@@ -187,6 +187,17 @@ class CEMAgent(EnvironmentFit):
             entropy_coefficient=entropy_coefficient,
         )
         head.check_epsilon(epsilon)
+        if tf.nest.flatten(head.initial_exploration(1)):
+            options.exclusive(
+                "a sample of the policy does the same whenever it observes "
+                "the same, exploration that persists does not",
+                **{
+                    "persistence" if persistence > 1 else "noise": (
+                        persistence if persistence > 1 else noise
+                    ),
+                    "episodes_per_policy": episodes_per_policy,
+                },
+            )
         seed = _seed(seed)
         super().__init__(name=name, **kwargs)
         self.policy = (
@@ -277,6 +288,16 @@ class CEMAgent(EnvironmentFit):
         """The head with the `loss` that was given to `compile`, if any."""
         return self.head.with_loss(self.loss)
 
+    def check_batch_size(self, batch_size: int) -> None:
+        """Refuses a K that is no multiple of the size of a group.
+
+        Args:
+            batch_size: K.
+        """
+        options.check_batch_size(
+            batch_size, self.episodes_per_start, self.episodes_per_policy
+        )
+
     def prepare_for(self, source: Source, batch_size: int) -> None:
         """Makes ready to learn from an environment, or refuses it.
 
@@ -288,9 +309,7 @@ class CEMAgent(EnvironmentFit):
             ValueError: If K is no multiple of the size of a group, or the
                 environment cannot be reset to the same start.
         """
-        options.check_batch_size(
-            batch_size, self.episodes_per_start, self.episodes_per_policy
-        )
+        self.check_batch_size(batch_size)
         if (
             self.episodes_per_start is not None
             and isinstance(source, HostSource)

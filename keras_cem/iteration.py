@@ -58,7 +58,7 @@ def learn(agent: Any, played: Any) -> None:
         tf.cond(
             learned,
             lambda: _observe(agent, played),
-            lambda: tf.no_op(),
+            lambda: None,
         )
     agent.iteration.assign_add(1)
     if not isinstance(played, RecordedTrajectories):

@@ -174,3 +174,85 @@ def test_elites_are_the_same_eager_traced_and_compiled(ties):
             got = function(returns)
             assert float(got[0]) == float(gamma_q)
             np.testing.assert_array_equal(got[1], expected)
+
+
+# Groups
+
+
+def _brute_force(returns, quantile, ties):
+    """Threshold and elites of one set of returns, by NumPy alone."""
+    gamma_q = np.quantile(returns.astype(np.float64), quantile)
+    strict, inclusive = returns > gamma_q, returns >= gamma_q
+    if ties == "strict" or (ties == "auto" and strict.any()):
+        return gamma_q, strict
+    if ties == "auto" and np.ptp(returns) == 0:
+        return gamma_q, np.zeros_like(strict)
+    return gamma_q, inclusive
+
+
+@pytest.mark.parametrize("ties", elites.TIES)
+@pytest.mark.parametrize("jit_compile", [None, True])
+def test_each_start_has_a_quantile_and_ties_of_its_own(ties, jit_compile):
+    def select(returns):
+        return elites.select(returns, 0.5, ties, per_start=5)
+
+    if jit_compile is not None:
+        select = tf.function(select, jit_compile=jit_compile)
+    generator = np.random.default_rng(6)
+    seen = set()
+    for _ in range(20):
+        # Few values, so that groups tie; some groups are all equal.
+        returns = generator.integers(0, 3, 30).astype(np.float32)
+        returns[:5] = 7.0
+        gamma_q, elite = select(tf.constant(returns))
+        expected = [
+            _brute_force(group, 0.5, ties) for group in returns.reshape(6, 5)
+        ]
+        np.testing.assert_array_equal(gamma_q, [g for g, _ in expected])
+        np.testing.assert_array_equal(
+            elite, np.concatenate([group for _, group in expected])
+        )
+        seen |= {int(group.sum()) for _, group in expected}
+    assert len(seen) > 2
+
+
+@pytest.mark.parametrize("ties", elites.TIES)
+@pytest.mark.parametrize("jit_compile", [None, True])
+def test_policies_are_ranked_by_their_means(ties, jit_compile):
+    def select(returns):
+        return elites.select(returns, 0.6, ties, per_policy=4)
+
+    if jit_compile is not None:
+        select = tf.function(select, jit_compile=jit_compile)
+    generator = np.random.default_rng(7)
+    for _ in range(20):
+        returns = generator.integers(0, 3, 44).astype(np.float32)
+        gamma_q, elite = select(tf.constant(returns))
+        # Quarters are exact, so that means tie as they should; and the 0.6
+        # quantile of eleven is the seventh.
+        expected, groups = _brute_force(
+            returns.reshape(11, 4).mean(axis=1), 0.6, ties
+        )
+        assert float(gamma_q) == expected
+        np.testing.assert_array_equal(elite, np.repeat(groups, 4))
+
+
+def test_the_best_policy_may_be_one_without_the_best_episode():
+    returns = tf.constant([9.0, 0, 0, 5, 5, 5, 1, 1, 1])
+    _, elite = elites.select(returns, 0.8, "auto", per_policy=3)
+    assert elite.numpy().tolist() == [False] * 3 + [True] * 3 + [False] * 3
+
+
+def test_rows_that_are_not_there_do_not_count():
+    generator = np.random.default_rng(8)
+    for size in (2, 3, 10, 11):
+        returns = generator.normal(size=size).astype(np.float32)
+        with_rest = tf.constant([*returns, *[np.inf] * 5], tf.float32)
+        gamma_q, elite = elites.select(with_rest, 0.7, "auto", count=size)
+        assert float(gamma_q) == _threshold(returns, 0.7)
+        expected = [*_elite(returns, 0.7), *[0] * 5]
+        assert elite.numpy().astype(int).tolist() == expected
+        # Nothing to prefer among what is there.
+        equal = tf.constant([*[2.0] * size, *[np.inf] * 5], tf.float32)
+        _, elite = elites.select(equal, 0.7, "auto", count=size)
+        assert not elite.numpy().any()

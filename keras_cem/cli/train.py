@@ -166,6 +166,12 @@ def _agent(values: flags.FlagValues) -> CEMAgent:
         loss_normalization=values.loss_normalization,
         gradient_steps=values.gradient_steps,
         minibatch_size=values.minibatch_size,
+        discount=values.discount,
+        elite_memory=values.elite_memory,
+        elite_memory_age=values.elite_memory_age,
+        episodes_per_start=values.episodes_per_start,
+        episodes_per_policy=values.episodes_per_policy,
+        normalize_observations=values.normalize_observations,
         epsilon=values.epsilon,
         noise=values.noise,
         correlation=values.correlation,
@@ -176,6 +182,7 @@ def _agent(values: flags.FlagValues) -> CEMAgent:
     )
     agent.compile(optimizer=settings.optimizer(values), loss=values.loss)
     agent.check_ready("train")
+    agent.check_batch_size(values.batch_size)
     return agent
 
 

@@ -87,6 +87,32 @@ def define_flags(values: flags.FlagValues) -> None:
     text("loss", None, "Keras loss for Box actions; mean square if not given.")
     count("gradient_steps", 10, "Optimizer steps an iteration; 1 in textbooks.")
     count("minibatch_size", None, "Pairs drawn for each; all if not given.")
+    number(
+        "discount",
+        1.0,
+        "Episodes are ranked by the sum of discount^t r_t.",
+        lower_bound=0.0,
+        upper_bound=1.0,
+    )
+    count("elite_memory", None, "Elites of earlier iterations, ranked again.")
+    count("elite_memory_age", None, "Iterations they are remembered for.")
+    count(
+        "episodes_per_start",
+        None,
+        "Episodes that share a start; elites are chosen among them.",
+        least=2,
+    )
+    count(
+        "episodes_per_policy",
+        None,
+        "Episodes that one sample of the policy plays, ranked by their mean.",
+    )
+    flags.DEFINE_bool(
+        "normalize_observations",
+        False,
+        "Observations of mean 0 and variance 1, inside of the policy.",
+        **common,
+    )
     # Exploration.
     choice(
         "epsilon_schedule",

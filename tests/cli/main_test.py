@@ -216,6 +216,10 @@ def test_continuous_environment_and_network_flags(tmp_path):
         "--epsilon_minimum=0.6",
         "--minibatch_size=16",
         "--gradient_steps=3",
+        "--discount=0.9",
+        "--elite_memory=3",
+        "--elite_memory_age=2",
+        "--normalize_observations",
         "--l2=0.001",
         "--dropout=0.1",
         "--batch_normalization",
@@ -230,11 +234,15 @@ def test_continuous_environment_and_network_flags(tmp_path):
     assert float(agent.epsilon) == pytest.approx(0.6)
     dense = [
         layer
-        for layer in agent.policy.layers
+        for layer in agent.policy.policy.layers
         if isinstance(layer, keras.layers.Dense)
     ]
     assert [layer.units for layer in dense] == [8, 4, 1]
     assert (agent.head.noise, agent.head.correlation) == ("correlated", 0.5)
+    assert agent.discount == 0.9
+    assert (agent.memory.size, agent.memory.age) == (3, 2)
+    assert agent.memory.num_held >= 1
+    assert agent.policy.normalizations[0].count.numpy() == 2 * 4 * 10
     results = json.loads((tmp_path / "run" / "results.json").read_text())
     assert results["solved"] is None
     assert results["env_steps"] == 2 * 4 * 10
@@ -247,6 +255,10 @@ def test_continuous_environment_and_network_flags(tmp_path):
         (["train", "--output=x"], "--env must"),
         (["train", "--env=CartPole-v1"], "--output must"),
         (["train", "--batch_size=1"], "batch_size=1"),
+        (["train", "--episodes_per_start=3"], "batch_size=16"),
+        (["train", "--episodes_per_policy=3"], "episodes_per_policy=3"),
+        (["train", "--discount=0"], "discount=0"),
+        (["train", "--elite_memory_age=3"], "elite_memory=None"),
         (["train", "--elite_quantile=1.5"], "elite_quantile=1.5"),
         (["train", "--epochs=0"], "epochs=0"),
         (["train", "--epochs=many"], "epochs=many"),
