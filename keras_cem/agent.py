@@ -28,7 +28,6 @@ from keras_cem.export import export_policy
 from keras_cem.memory import EliteMemory
 from keras_cem.networks.normalization import NormalizedPolicy
 from keras_cem.rollouts.groups import Groups
-from keras_cem.rollouts.host import HostSource
 from keras_cem.rollouts.sources import Source
 
 
@@ -306,25 +305,20 @@ class CEMAgent(EnvironmentFit):
             batch_size: K.
 
         Raises:
-            ValueError: If K is no multiple of the size of a group, or the
-                environment cannot be reset to the same start.
+            ValueError: If K is no multiple of the size of a group, or groups
+                cannot be played there.
         """
         self.check_batch_size(batch_size)
+        options.check_source(
+            source, self.episodes_per_start, self.episodes_per_policy
+        )
+        memory, space = self.memory, self.observation_space
         if (
-            self.episodes_per_start is not None
-            and isinstance(source, HostSource)
-            and not source.slots.partial_reset
-        ):
-            raise ValueError(
-                "`episodes_per_start` needs sub-environments that are each "
-                "reset with a seed of their own. Received: episodes_per_start="
-                f"{self.episodes_per_start}, environment {source.name}. Give "
-                "`fit` an id or a callable that makes an env."
+            memory is not None
+            and space is not None
+            and memory.prepare(
+                space, self.action_space, source.max_episode_steps
             )
-        if self.memory is not None and self.memory.prepare(
-            source.observation_space,
-            source.action_space,
-            source.max_episode_steps,
         ):
             # What is compiled has its variables built in.
             self.train_function = None

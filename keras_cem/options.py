@@ -3,6 +3,8 @@
 from typing import Any
 
 from keras_cem import checks, elites, improvement
+from keras_cem.rollouts.host import HostSource
+from keras_cem.rollouts.recorded import RecordedSource
 
 
 def check(
@@ -119,6 +121,40 @@ def check_batch_size(
                 f"Received: batch_size={batch_size}, {name}={size}. "
                 f"Give batch_size={above}, say."
             )
+
+
+def check_source(
+    source: Any,
+    episodes_per_start: int | None,
+    episodes_per_policy: int | None,
+) -> None:
+    """Refuses what cannot be played in the groups that are asked for.
+
+    Args:
+        source: What will be played, or read.
+        episodes_per_start: As in `CEMAgent`.
+        episodes_per_policy: As in `CEMAgent`.
+
+    Raises:
+        ValueError: Naming the option and the environment.
+    """
+    if isinstance(source, RecordedSource):
+        checks.only_for(
+            "an environment",
+            episodes_per_start=episodes_per_start,
+            episodes_per_policy=episodes_per_policy,
+        )
+    if (
+        episodes_per_start is not None
+        and isinstance(source, HostSource)
+        and not source.slots.partial_reset
+    ):
+        raise ValueError(
+            "`episodes_per_start` needs sub-environments that are each reset "
+            "with a seed of their own. Received: episodes_per_start="
+            f"{episodes_per_start}, environment {source.name}. Give `fit` an "
+            "id or a callable that makes an env."
+        )
 
 
 def _inside_unit(interval: str = "(0, 1)", **arguments: Any) -> None:

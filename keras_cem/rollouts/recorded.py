@@ -94,6 +94,11 @@ class RecordedSource:
         self._begins = np.cumsum(lengths) - lengths
         self._steps = np.arange(lengths.max())
 
+    @property
+    def max_episode_steps(self) -> int:
+        """Steps of the longest episode, once they are loaded."""
+        return len(self._steps)
+
     def read(self, seed: int, iteration: int) -> RecordedTrajectories:
         """Returns the K episodes of one iteration.
 
