@@ -49,8 +49,11 @@ def run(values: flags.FlagValues) -> None:
         "epsilon_steps": settings.epsilon_steps(values),
         "versions": versions(),
     }
-    write_json(folder.config, config)
-    history = _fit(values, agent, folder, fit_callbacks)
+    # Not before `fit` has accepted what is resumed.
+    written = keras.callbacks.LambdaCallback(
+        on_train_begin=lambda logs: write_json(folder.config, config)
+    )
+    history = _fit(values, agent, folder, [*fit_callbacks, written])
     best = folder.load_agent()
     folder.write_policy(best)
     evaluation = evaluation_of(

@@ -108,6 +108,10 @@ def test_signal_ends_a_run_with_a_way_to_go_on(tmp_path):
     (left,) = os.listdir(folder / "checkpoints")
     epochs = int(left.removeprefix("epoch-"))
     assert epochs >= 2
+    config = (folder / "config.json").read_text()
+    less = f"--epochs={epochs - 1}"
+    assert main(["train", "--resume", f"--output={folder}", less]) == 2
+    assert (folder / "config.json").read_text() == config
     more = f"--epochs={epochs + 2}"
     assert main(["train", "--resume", f"--output={folder}", more]) == 0
     rows = (folder / "history.csv").read_text().splitlines()[1:]
