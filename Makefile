@@ -4,6 +4,8 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
 BIN := $(VENV)/bin
+# TF-Agents holds gymnasium and others down: an environment of its own.
+TF_AGENTS_VENV := .venv-tf-agents
 BUILDIFIER := .buildifier/node_modules/.bin/buildifier
 
 ENV ?= CartPole-v1
@@ -17,7 +19,7 @@ export TF_CPP_MIN_LOG_LEVEL ?= 2
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help train test lint format types build-check build-files clean
+.PHONY: help train test test-tf-agents lint format types build-check build-files clean
 .DELETE_ON_ERROR:
 
 help: ## List these commands.
@@ -30,8 +32,14 @@ train: $(VENV)/.installed-plot ## Train on ENV in a new folder: RUN, RUN-2, ...
 	echo "Run folder: $$run"; \
 	$(BIN)/keras-cem train --env="$(ENV)" --output="$$run" $(TRAIN_ARGS)
 
-test: $(VENV)/.installed-test ## Run the tests, with PYTEST_ARGS.
-	$(BIN)/python -m pytest $(PYTEST_ARGS)
+test: $(VENV)/.installed-test $(TF_AGENTS_VENV)/.installed ## Run all tests, with PYTEST_ARGS.
+	$(BIN)/python -m pytest $(PYTEST_ARGS); main=$$?; \
+	$(MAKE) --no-print-directory test-tf-agents && exit $$main
+
+# Where PYTEST_ARGS were given, they may select none of these: exit status 5.
+test-tf-agents: $(TF_AGENTS_VENV)/.installed ## Run those of TF-Agents alone.
+	$(TF_AGENTS_VENV)/bin/python -m pytest tests_tf_agents $(PYTEST_ARGS) \
+		|| [ $$? -eq $(if $(filter file,$(origin PYTEST_ARGS)),0,5) ]
 
 lint: $(VENV)/.installed-dev ## Check style and formatting.
 	$(BIN)/ruff check .
@@ -53,19 +61,26 @@ build-files: $(VENV)/.created ## Write the BUILD files from the imports.
 	$(BIN)/python -m tools.build_files
 
 clean: ## Remove environments, caches and build results; keep runs/.
-	rm -rf $(VENV) .buildifier .build .mypy_cache .pytest_cache .ruff_cache \
+	rm -rf $(VENV) $(TF_AGENTS_VENV) .buildifier .build .mypy_cache .pytest_cache .ruff_cache \
 		dist *.egg-info
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
-$(VENV)/.created:
+$(VENV)/.created $(TF_AGENTS_VENV)/.created:
 	@[ -n "$(PYTHON)" ] || { echo "Python 3.11 or later is needed." >&2; exit 1; }
-	$(PYTHON) -m venv $(VENV)
+	$(PYTHON) -m venv $(@D)
 	@touch $@
 
 # .installed-test: the package, editable, with its extra `test`.
 $(VENV)/.installed-%: setup.cfg pyproject.toml keras_cem/version.py \
 		$(VENV)/.created
 	$(BIN)/pip install --quiet --editable '.[$*]'
+	@touch $@
+
+$(TF_AGENTS_VENV)/.installed: setup.cfg pyproject.toml keras_cem/version.py \
+		$(TF_AGENTS_VENV)/.created
+	@$(@D)/bin/python -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' \
+		|| { echo "TF-Agents needs Python 3.11: PYTHON=python3.11." >&2; exit 1; }
+	$(@D)/bin/pip install --quiet --editable '.[test-tf-agents]'
 	@touch $@
 
 $(BUILDIFIER):

@@ -15,7 +15,6 @@ from keras_cem.environment_play import DEFAULT_BATCH_SIZE, EnvironmentPlay
 from keras_cem.graph_steps import GraphSteps
 from keras_cem.metrics import TestMetrics, TrainMetrics
 from keras_cem.rollouts import feed
-from keras_cem.rollouts.acting import compilable
 from keras_cem.rollouts.graph import GraphSource
 from keras_cem.rollouts.groups import Groups
 from keras_cem.rollouts.host import EpisodeError, HostSource
@@ -221,8 +220,8 @@ class EnvironmentFunctions(EnvironmentPlay):
         """`jit_compile="auto"` means XLA for in-graph environments."""
         before = self.jit_compile
         if isinstance(source, GraphSource) and self._jit_is_auto:
-            self.jit_compile = not self.run_eagerly and compilable(
-                self.policy, source.observation_space, source.batch_size
+            self.jit_compile = not self.run_eagerly and source.compilable(
+                self.policy
             )
         try:
             yield

@@ -6,7 +6,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_cem import prng
-from keras_cem.rollouts.acting import Actor, compilable
+from keras_cem.rollouts.acting import Actor
 from keras_cem.rollouts.graph import GraphSource
 from keras_cem.rollouts.groups import NO_GROUPS, Groups
 from keras_cem.rollouts.observations import ObservationBuffer
@@ -96,9 +96,7 @@ class Player:
 
             @tf.function(
                 autograph=False,
-                jit_compile=compilable(
-                    agent.policy, source.observation_space, source.batch_size
-                ),
+                jit_compile=source.compilable(agent.policy),
             )
             def function(numbers: tf.Tensor, epsilon: tf.Tensor) -> Any:
                 played = source.play(

@@ -8,7 +8,14 @@ import sys
 import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
-FOLDERS = ("benchmarks", "examples", "keras_cem", "tests", "tools")
+FOLDERS = (
+    "benchmarks",
+    "examples",
+    "keras_cem",
+    "tests",
+    "tests_tf_agents",
+    "tools",
+)
 FILES = sorted(
     path.relative_to(ROOT)
     for folder in FOLDERS
@@ -68,7 +75,11 @@ LAYERS = (
 )
 
 # Import names that differ from the distribution's.
-DISTRIBUTIONS = {"absl": "absl-py", "ai_edge_litert": "ai-edge-litert"}
+DISTRIBUTIONS = {
+    "absl": "absl-py",
+    "ai_edge_litert": "ai-edge-litert",
+    "tf_agents": "tf-agents",
+}
 
 
 def read_rules(build):
@@ -234,7 +245,12 @@ def test_public_target_brings_the_whole_package():
         if label in targets and label not in reached:
             reached.add(label)
             pending += targets[label]["deps"]
-    assert reached == {label_of(path) for path in PACKAGE}
+    manual = {
+        label
+        for label, target in targets.items()
+        if "manual" in target.get("tags", ())
+    }
+    assert reached == {label_of(path) for path in PACKAGE} - manual
 
 
 def test_test_targets_have_a_size():

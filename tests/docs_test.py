@@ -3,7 +3,6 @@
 import ast
 import doctest
 import importlib
-import inspect
 import math
 import pathlib
 import pkgutil
@@ -17,6 +16,7 @@ from absl import flags
 
 import keras_cem
 from keras_cem.cli import evaluate, export, train
+from tests import docstrings
 
 ROOT = pathlib.Path(__file__).parents[1]
 COMMANDS = {"train": train, "evaluate": evaluate, "export": export}
@@ -24,6 +24,7 @@ COMMANDS = {"train": train, "evaluate": evaluate, "export": export}
 MODULES = [
     module.name
     for module in pkgutil.walk_packages(keras_cem.__path__, "keras_cem.")
+    if module.name not in docstrings.NEED_TF_AGENTS
 ]
 
 
@@ -89,39 +90,9 @@ def test_docstring_examples_run(name):
     assert outcome.failed == 0
 
 
-def defaults():
-    for name in MODULES:
-        module = importlib.import_module(name)
-        for owner in vars(module).values():
-            if getattr(owner, "__module__", None) != name:
-                continue
-            functions = [owner] if inspect.isfunction(owner) else []
-            if inspect.isclass(owner):
-                functions = [
-                    value
-                    for value in vars(owner).values()
-                    if inspect.isfunction(value)
-                ]
-            for function in functions:
-                documented = function
-                if function.__name__ == "__init__":
-                    documented = owner
-                yield from documented_defaults(documented, function)
-
-
-def documented_defaults(documented, function):
-    text = " ".join((documented.__doc__ or "").split())
-    parameters = inspect.signature(function).parameters
-    for name, parameter in parameters.items():
-        said = re.search(
-            rf" {name}: (?:(?! \w+: ).)*?Defaults to `([^`]*)`", text
-        )
-        if said and parameter.default is not parameter.empty:
-            where = f"{function.__module__}.{function.__qualname__}:{name}"
-            yield pytest.param(said[1], parameter.default, id=where)
-
-
-@pytest.mark.parametrize(("said", "default"), list(defaults()))
+@pytest.mark.parametrize(
+    ("said", "default"), list(docstrings.defaults(MODULES))
+)
 def test_docstring_states_the_default(said, default):
     if default is None:
         # Filled in later: the docstring says with what.

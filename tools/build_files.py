@@ -44,7 +44,7 @@ def render_target(target: Target, graph: ImportGraph) -> str:
         size = "medium" if "tensorflow" in needs else "small"
         size = "large" if "slow" in target.names else size
         attributes["size"] = quote(size)
-    elif target.path.parts[0] == "tests":
+    elif target.path.parts[0].startswith("tests"):
         attributes["testonly"] = "True"
     attributes["srcs"] = write_labels([target.path.name])
     attributes["data"] = write_labels(graph.data(target))

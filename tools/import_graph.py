@@ -20,6 +20,7 @@ from collections.abc import Iterator
 DISTRIBUTIONS = {
     "absl": "absl-py",
     "ai_edge_litert": "ai-edge-litert",
+    "cloudpickle": "cloudpickle",
     "gymnasium": "gymnasium",
     "gymnax": "gymnax",
     "h5py": "h5py",
@@ -36,11 +37,12 @@ DISTRIBUTIONS = {
     "tensorboard": "tensorboard",
     "tensorflow": "tensorflow",
     "tf2onnx": "tf2onnx",
+    "tf_agents": "tf-agents",
     "torch": "torch",
 }
-# Not in requirements_lock.txt, for their size; `bazel build //...` leaves out
-# what needs it.
-NOT_LOCKED = frozenset({"gymnax", "jax", "torch"})
+# Not in requirements_lock.txt, for their size, or because they hold down what
+# is in it; `bazel build //...` leaves out what needs it.
+NOT_LOCKED = frozenset({"gymnax", "jax", "tf-agents", "torch"})
 NOT_SOURCE = frozenset({"__pycache__", "dist", "node_modules", "runs"})
 
 
@@ -208,18 +210,19 @@ class ImportGraph:
 
     @functools.cached_property
     def tops(self) -> set[str]:
-        """The labels in keras_cem that nothing in keras_cem imports."""
+        """The labels in keras_cem that nothing in keras_cem imports.
+
+        What needs distributions that are not locked is left out of it.
+        """
         package = [
             target
             for target in self.targets.values()
             if target.path.parts[0] == "keras_cem"
+            and not self.needs(target) & NOT_LOCKED
         ]
         imported = set().union(*(target.deps for target in package))
         return {
-            target.label
-            for target in package
-            if target.label not in imported
-            and not self.needs(target) & NOT_LOCKED
+            target.label for target in package if target.label not in imported
         }
 
     def data(self, target: Target) -> set[str]:

@@ -16,6 +16,7 @@ from gymnasium.vector import (
 
 from keras_cem import spaces
 from keras_cem.adapters import workers
+from keras_cem.rollouts import sources
 from keras_cem.rollouts.host import HostSource
 from keras_cem.rollouts.slots import Slots, SubEnvSlots, VectorSlots
 from keras_cem.rollouts.sources import FORMS, Options
@@ -192,7 +193,7 @@ def _asynchronous(
     with contextlib.closing(probe):
         if isinstance(probe, VectorEnv):
             _refuse(probe, options, "a callable that makes a `VectorEnv`")
-        limit = _limit(probe, options, name)
+        limit = sources.limit(options, own_limit(probe), name)
         _described(probe.observation_space, probe.action_space)
         if isinstance(env, str):
             # As the probe was made, also where the id is registered in this
@@ -241,25 +242,12 @@ def _source(
         slots,
         observation_space,
         action_space,
-        _limit(env, options, name),
+        sources.limit(options, own_limit(env), name),
         max_env_restarts=restarts if slots.renewable else 0,
     )
 
 
-def _limit(env: Any, options: Options, name: str) -> int:
-    """The smaller of the caller's cap and the environment's own limit."""
-    limits = [options.max_episode_steps, _own_limit(env)]
-    known = [limit for limit in limits if limit is not None]
-    if not known:
-        raise ValueError(
-            "`max_episode_steps` must be given for an environment without a "
-            f"limit of its own. Received: max_episode_steps=None, env={name}. "
-            "An episode that never ends would be played for ever."
-        )
-    return min(known)
-
-
-def _own_limit(env: Any) -> int | None:
+def own_limit(env: Any) -> int | None:
     """The limit of an environment's spec, or of a `TimeLimit` around it."""
     while True:
         if isinstance(env, gymnasium.wrappers.TimeLimit):

@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from keras_cem import envs
 from keras_cem.envs.base import Environment
+from keras_cem.rollouts import sources
 from keras_cem.rollouts.graph import GraphSource, storage_dtype
 from keras_cem.rollouts.sources import HOST_OPTIONS, Options
 
@@ -31,13 +32,12 @@ def open_source(env: Any, options: Options) -> GraphSource:
             "`engine` must be 'auto' or 'graph' for an in-graph environment. "
             f"Received: engine='host', env={env}. On the host, give its id."
         )
-    for name in HOST_OPTIONS:
-        if getattr(options, name) is not None:
-            raise ValueError(
-                f"`{name}` must be None for an in-graph environment, which "
-                "plays all trajectories at once, inside the compiled step. "
-                f"Received: {name}={getattr(options, name)!r}, env={env}"
-            )
+    sources.refuse_host_options(
+        options,
+        env,
+        "an in-graph environment, which plays all trajectories at once, "
+        "inside the compiled step",
+    )
     if isinstance(env, str):
         if env not in envs.registry:
             raise ValueError(
@@ -48,33 +48,36 @@ def open_source(env: Any, options: Options) -> GraphSource:
         env = envs.make(env)
     else:
         envs.check(env)
-    limits = [options.max_episode_steps, env.max_episode_steps]
-    known = [limit for limit in limits if limit is not None]
-    if not known:
-        raise ValueError(
-            "`max_episode_steps` must be given for an environment without a "
-            f"limit of its own. Received: max_episode_steps=None, env={env}"
-        )
-    source = GraphSource(env, options.batch_size, min(known))
-    _check_memory(source)
+    limit = sources.limit(options, env.max_episode_steps, repr(env))
+    source = GraphSource(env, options.batch_size, limit)
+    seed = (tf.zeros(1, tf.uint32), tf.zeros(1, tf.uint32))
+    state = tf.nest.flatten(env.initial(seed))
+    check_memory(source, sum(leaf.dtype.size for leaf in state))
     return source
 
 
-def stored_bytes(source: GraphSource) -> int:
-    """Returns how much memory the trajectories of one iteration take."""
-    seed = (tf.zeros(1, tf.uint32), tf.zeros(1, tf.uint32))
-    size = sum(
-        leaf.dtype.size for leaf in tf.nest.flatten(source.env.initial(seed))
-    )
-    size += sum(
+def stored_bytes(source: GraphSource, state_bytes: int) -> int:
+    """Returns how much memory the trajectories of one iteration take.
+
+    Args:
+        source: What is to be played.
+        state_bytes: What the state of one row takes.
+    """
+    size = state_bytes + sum(
         math.prod(leaf.shape) * storage_dtype(leaf).itemsize
         for leaf in source.action_space.leaves
     )
     return size * source.batch_size * source.max_episode_steps
 
 
-def _check_memory(source: GraphSource) -> None:
-    needed = stored_bytes(source)
+def check_memory(source: GraphSource, state_bytes: int) -> None:
+    """Refuses more trajectories than the machine's memory holds.
+
+    Args:
+        source: What is to be played.
+        state_bytes: What the state of one row takes.
+    """
+    needed = stored_bytes(source, state_bytes)
     present = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     if needed > present:
         raise ValueError(

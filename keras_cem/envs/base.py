@@ -6,6 +6,8 @@ import math
 import numbers
 from typing import Any, ClassVar, Generic, TypeVar
 
+import tensorflow as tf
+
 from keras_cem import spaces
 
 StateT = TypeVar("StateT", bound=tuple)
@@ -45,11 +47,14 @@ class Environment(abc.ABC, Generic[StateT]):
         parameters: A frozen dataclass, all numbers the dynamics depend on.
         max_episode_steps: As above, or `None` where episodes have no limit.
         reward_threshold: Mean return that counts as solved, or `None`.
+        stateful: Whether its functions read and write variables, against the
+            rule; false but for adapters of foreign environments.
     """
 
     id: str
     max_episode_steps: int | None = None
     reward_threshold: float | None = None
+    stateful: ClassVar[bool] = False
     Parameters: ClassVar[Any] = NoParameters
 
     def __init__(
@@ -104,6 +109,17 @@ class Environment(abc.ABC, Generic[StateT]):
     @abc.abstractmethod
     def observe(self, state: StateT) -> Any:
         """Returns the observations of a state, of shape `(N, ...)`."""
+
+    def truncated(self, state: StateT) -> Any:
+        """Returns which rows the last step ended short of termination.
+
+        The limit on steps is not meant, which whoever plays counts.
+
+        Returns:
+            bool tensor that broadcasts to `(N,)`. Defaults to false.
+        """
+        del state
+        return tf.constant(False)
 
     def reset(self, seeds: Seeds) -> tuple[StateT, Any]:
         """Returns start states and their observations."""

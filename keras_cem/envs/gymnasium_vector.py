@@ -14,7 +14,7 @@ Gymnasium imports it by itself for
 """
 
 import functools
-from typing import Any, NamedTuple
+from typing import Any
 
 import gymnasium
 import numpy as np
@@ -23,20 +23,10 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 
 from keras_cem import prng, spaces
-from keras_cem.envs import registration
+from keras_cem.envs import playing, registration
 from keras_cem.envs.base import Environment
 
 NAMESPACE = "keras_cem"
-
-
-class _Playing(NamedTuple):
-    """All that changes in a step, and the key of its random numbers."""
-
-    state: Any
-    num_steps: tf.Tensor  # (N,), of the episode
-    done: tf.Tensor  # (N,), whether the step before ended it
-    key: prng.Words
-    time: tf.Tensor  # steps since `reset`
 
 
 class GraphVectorEnv(VectorEnv):
@@ -89,7 +79,7 @@ class GraphVectorEnv(VectorEnv):
             self.single_observation_space, num_envs
         )
         self.action_space = batch_space(self.single_action_space, num_envs)
-        self._playing: _Playing | None = None
+        self._playing: playing.Playing | None = None
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
@@ -140,7 +130,7 @@ class GraphVectorEnv(VectorEnv):
         reset = tf.function(self._reset)  # rare: not worth a compilation
         word = tf.TensorSpec((), tf.uint32)
         reset = reset.get_concrete_function((word, word))
-        playing = tf.nest.map_structure(
+        state = tf.nest.map_structure(
             lambda tensor: tf.TensorSpec(tensor.shape, tensor.dtype),
             reset.structured_outputs[0],
         )
@@ -152,41 +142,14 @@ class GraphVectorEnv(VectorEnv):
             ]
         )
         step = tf.function(self._step, jit_compile=True)
-        return reset, step.get_concrete_function(playing, actions)
+        return reset, step.get_concrete_function(state, actions)
 
-    def _reset(self, key: prng.Words) -> tuple[_Playing, tf.Tensor]:
-        time = tf.zeros((), tf.uint32)
-        state, observations = self.environment.reset(self._seeds(key, time))
-        num_steps = tf.zeros(self.num_envs, tf.int32)
-        done = tf.zeros(self.num_envs, tf.bool)
-        return _Playing(state, num_steps, done, key, time), observations
+    def _reset(self, key: prng.Words) -> tuple[Any, ...]:
+        return playing.begin(self.environment, self.num_envs, key)
 
-    def _step(self, playing: _Playing, actions: tf.Tensor) -> tuple[Any, ...]:
-        state, num_steps, done, key, time = playing
-        environment, time = self.environment, time + 1
-        # A row either moves or starts: one seed serves both.
-        seeds = self._seeds(key, time)
-        moved, rewards, terminated = environment.transition(
-            state, actions, seeds
-        )
-        state = tf.nest.map_structure(
-            lambda new, old: tf.where(_expand(done, new), new, old),
-            environment.initial(seeds),
-            moved,
-        )
-        num_steps = tf.where(done, 0, num_steps + 1)
-        rewards = tf.where(done, 0.0, rewards)
-        terminated = terminated & ~done
-        truncated = tf.zeros_like(done)
-        if environment.max_episode_steps is not None:
-            truncated = num_steps >= environment.max_episode_steps
-        playing = _Playing(state, num_steps, terminated | truncated, key, time)
-        observations = environment.observe(state)
-        return playing, observations, rewards, terminated, truncated
-
-    def _seeds(self, key: prng.Words, time: tf.Tensor) -> prng.Words:
-        rows = tf.cast(tf.range(self.num_envs), tf.uint32)
-        return prng.threefry2x32(key, (rows, time))
+    def _step(self, state: playing.Playing, actions: Any) -> tuple[Any, ...]:
+        state, *results, _ = playing.advance(self.environment, state, actions)
+        return state, *results
 
     def _as_tensors(self, actions: Any) -> Any:
         space = self.environment.action_space
@@ -274,11 +237,6 @@ def _tensor_dtype(leaf: spaces.Leaf) -> Any:
 
 def _to_numpy(nest: Any) -> Any:
     return tf.nest.map_structure(lambda tensor: tensor.numpy(), nest)
-
-
-def _expand(mask: tf.Tensor, like: tf.Tensor) -> tf.Tensor:
-    """Gives a vector the rank of `like`, to choose rows by it."""
-    return tf.reshape(mask, (-1, *[1] * (like.shape.rank - 1)))
 
 
 register_all()

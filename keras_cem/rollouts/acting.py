@@ -18,6 +18,7 @@ _NOT_COMPILABLE = (
     tf.errors.UnimplementedError,
     tf.errors.NotFoundError,
 )
+_POLICY_ACTS = "the policy, which acts"
 
 
 def compilable(
@@ -35,21 +36,30 @@ def compilable(
         for leaf in observation_space.leaves
     ]
 
-    @tf.function(jit_compile=True, autograph=False)
-    def outputs(leaves: list[tf.Tensor]) -> Any:
-        return policy(observation_space.pack(leaves), training=False)
+    return runs_compiled(
+        lambda: policy(observation_space.pack(zeros), training=False),
+        _POLICY_ACTS,
+    )
 
+
+def runs_compiled(function: Callable[[], Any], what: str) -> bool:
+    """Whether XLA can compile a function; runs it, warns if it cannot.
+
+    Args:
+        function: Returns tensors.
+        what: What it is, and what it does where it cannot be compiled.
+    """
     try:
-        outputs(zeros)
+        tf.function(function, jit_compile=True, autograph=False)()
     except _NOT_COMPILABLE as error:
-        _warn(error)
+        _warn(error, what)
         return False
     return True
 
 
-def _warn(error: Exception) -> None:
+def _warn(error: Exception, what: str) -> None:
     warnings.warn(
-        "XLA cannot compile the policy, which acts without it, more slowly: "
+        f"XLA cannot compile {what} without it, more slowly: "
         f"{str(error).splitlines()[0]}",
         stacklevel=3,
     )
@@ -144,7 +154,7 @@ class Actor:
             function = self._concrete(jit_compile=True)
             function(*self._zeros())
         except _NOT_COMPILABLE as error:
-            _warn(error)
+            _warn(error, _POLICY_ACTS)
             function = self._concrete(jit_compile=False)
         return function
 

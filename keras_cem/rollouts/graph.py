@@ -14,6 +14,7 @@ import tensorflow as tf
 from keras_cem import heads, prng, spaces
 from keras_cem.envs.base import Environment
 from keras_cem.moments import Moments, of_batch
+from keras_cem.rollouts.acting import compilable
 from keras_cem.rollouts.finite import finite_rows
 from keras_cem.rollouts.groups import NO_GROUPS, Groups
 from keras_cem.trajectories import Trajectories
@@ -28,7 +29,8 @@ class GraphTrajectories(NamedTuple):
 
     Attributes:
         env: The environment, to observe states.
-        states: Its state, each leaf `(T, K)`.
+        states: Its state, each leaf `(T, K)`, or `(T, K, ...)` where it is not
+            a vector.
         actions: `(T, K, ...)`, or a nest of such as the space is.
         rewards: float32 `(T, K)`, or None if they were not asked for.
         returns: float32 `(K,)`.
@@ -116,7 +118,11 @@ class GraphTrajectories(NamedTuple):
         steps, size = self._num_rows
         action_space = self.env.action_space
         flat = tf.nest.map_structure(
-            lambda leaf: tf.reshape(tf.transpose(leaf), (-1,)), self.states
+            lambda leaf: tf.reshape(
+                tf.experimental.numpy.swapaxes(leaf, 0, 1),
+                (-1, *leaf.shape[2:]),
+            ),
+            self.states,
         )
         observations = self.env.observe(flat)
         return Trajectories(
@@ -178,6 +184,10 @@ class GraphSource:
             self.batch_size,
             self.max_episode_steps,
         )
+
+    def compilable(self, policy: Any) -> bool:
+        """Whether XLA can compile it with a policy; warns if it cannot."""
+        return compilable(policy, self.observation_space, self.batch_size)
 
     def play(
         self,
@@ -309,7 +319,7 @@ class _Loop:
             arrays = tf.nest.map_structure(
                 lambda array, value: array.write(step, value), arrays, written
             )
-            live &= ~terminated
+            live &= ~(terminated | self._env.truncated(following))
             return step + 1, following, explored, live, totals, arrays
 
         _, _, _, _, totals, arrays = tf.while_loop(
@@ -333,6 +343,8 @@ class _Loop:
                 ),
                 arrays,
             ),
+            # One step after the other, where the environment has variables.
+            parallel_iterations=1 if self._env.stateful else 10,
         )
         returns, discounted, lengths, terminated, finite = totals
         stacked = tf.nest.map_structure(lambda array: array.stack(), arrays)

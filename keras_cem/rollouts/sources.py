@@ -18,6 +18,7 @@ _ADAPTERS = [
     "keras_cem.adapters.recorded",
     "keras_cem.adapters.minari",
     "keras_cem.adapters.in_graph",
+    "keras_cem.adapters.tf_agents.sources",
     "keras_cem.adapters.gymnasium",
 ]
 
@@ -38,8 +39,8 @@ HOST_OPTIONS = (
 
 FORMS = (
     "a gymnasium id, a `gymnasium.Env`, a `gymnasium.vector.VectorEnv`, a "
-    "callable that makes an env, or an in-graph environment of "
-    "`keras_cem.envs`"
+    "callable that makes an env, an in-graph environment of `keras_cem.envs`, "
+    "or a TF-Agents `PyEnvironment` or `TFEnvironment`"
 )
 
 
@@ -151,6 +152,47 @@ def open_source(env: Any, options: Options) -> Source:
         f"`env` must be {FORMS}. "
         f"Received: env={env!r} of type {type(env).__name__}"
     )
+
+
+def refuse_host_options(options: Options, env: Any, what: str) -> None:
+    """Refuses options about sub-environments, for an env that has none to make.
+
+    Args:
+        options: How to play it.
+        env: What the caller gave.
+        what: What it is, and why there is nothing to choose.
+
+    Raises:
+        ValueError: If one of `HOST_OPTIONS` is given.
+    """
+    for name in HOST_OPTIONS:
+        value = getattr(options, name)
+        if value is not None:
+            raise ValueError(
+                f"`{name}` must be None for {what}. "
+                f"Received: {name}={value!r}, env={env}"
+            )
+
+
+def limit(options: Options, own: int | None, name: str) -> int:
+    """Returns the length at which episodes are truncated.
+
+    Args:
+        options: With the caller's cap.
+        own: The environment's own limit, None where it has none.
+        name: What error messages call the environment.
+
+    Raises:
+        ValueError: If there is neither.
+    """
+    known = [x for x in (options.max_episode_steps, own) if x is not None]
+    if not known:
+        raise ValueError(
+            "`max_episode_steps` must be given for an environment without a "
+            f"limit of its own. Received: max_episode_steps=None, env={name}. "
+            "An episode that never ends would be played for ever."
+        )
+    return min(known)
 
 
 def _adapters() -> list[Any]:

@@ -1,0 +1,130 @@
+"""TF-Agents' environments, ready to be played."""
+
+from typing import Any
+
+import cloudpickle
+import numpy as np
+from tf_agents.environments.batched_py_environment import BatchedPyEnvironment
+from tf_agents.environments.parallel_py_environment import ParallelPyEnvironment
+from tf_agents.environments.tf_py_environment import TFPyEnvironment
+
+from keras_cem.adapters import in_graph
+from keras_cem.adapters.tf_agents.graph_tf_environment import GraphTFEnvironment
+from keras_cem.adapters.tf_agents.py_environments import (
+    Batched,
+    Parallel,
+    Seeding,
+    Single,
+)
+from keras_cem.adapters.tf_agents.specs import Side
+from keras_cem.adapters.tf_agents.tf_environments import (
+    TFEnvironmentSource,
+    Traced,
+)
+from keras_cem.rollouts import sources
+from keras_cem.rollouts.graph import GraphSource
+from keras_cem.rollouts.host import HostSource
+from keras_cem.rollouts.slots import Slots, SubEnvSlots, VectorSlots
+from keras_cem.rollouts.sources import Options
+
+
+def open_py(env: Any, options: Options) -> HostSource:
+    """Returns a `PyEnvironment`, ready to be played on the host.
+
+    Args:
+        env: `PyEnvironment`, batched or not.
+        options: How to play it.
+    """
+    if options.engine == "graph":
+        raise ValueError(
+            "`engine` must be 'auto' or 'host' for an environment that is "
+            f"stepped from Python. Received: engine='graph', env={env!r}"
+        )
+    sources.refuse_host_options(options, env, "a `PyEnvironment`, made already")
+    _check_rewards(env)
+    observations = Side(env.observation_spec(), "observation_spec", acts=False)
+    actions = Side(env.action_spec(), "action_spec", acts=True)
+    own = env
+    if type(env) is ParallelPyEnvironment:
+        # A process ends when it is asked for an attribute that is not there,
+        # so one environment is made in this one, to be asked.
+        own = cloudpickle.loads(env.envs[0]._pickled_env_constructor)()
+    elif type(env) is BatchedPyEnvironment:
+        own = env.envs[0]
+    try:
+        limit = sources.limit(options, _own_limit(own), repr(env))
+        slots = _slots(env, own, observations, actions)
+    finally:
+        if type(env) is ParallelPyEnvironment:
+            own.close()
+    return HostSource(
+        repr(env), slots, observations.space, actions.space, limit
+    )
+
+
+def open_tf(env: Any, options: Options) -> GraphSource | HostSource:
+    """Returns a `TFEnvironment`, ready to be played.
+
+    Args:
+        env: `TFEnvironment`: one around a `PyEnvironment` is played on the
+            host, others inside the compiled step.
+        options: How to play it.
+    """
+    if isinstance(env, TFPyEnvironment):
+        return open_py(env.pyenv, options)
+    if isinstance(env, GraphTFEnvironment):
+        return in_graph.open_source(env.environment, options)
+    if options.engine == "host":
+        raise ValueError(
+            "`engine` must be 'auto' or 'graph' for a `TFEnvironment` without "
+            f"a `PyEnvironment` in it. Received: engine='host', env={env!r}"
+        )
+    sources.refuse_host_options(options, env, "a `TFEnvironment`, made already")
+    _check_rewards(env)
+    traced = Traced(env)
+    limit = sources.limit(options, _own_limit(env), repr(env))
+    source = TFEnvironmentSource(traced, options.batch_size, limit)
+    in_graph.check_memory(source, traced.state_bytes)
+    return source
+
+
+def _slots(env: Any, own: Any, observations: Side, actions: Side) -> Slots:
+    spaces = (observations.space, actions.space)
+    if type(env) is ParallelPyEnvironment:
+        parallel = Parallel(env, observations, actions, Seeding(own)(0))
+        return VectorSlots(
+            parallel,
+            *spaces,
+            partial_reset=True,
+            disabled_autoreset=False,
+            owned=False,
+        )
+    if type(env) is BatchedPyEnvironment or not env.batched:
+        envs = env.envs if env.batched else [env]
+        singles = [Single(env, observations, actions) for env in envs]
+        return SubEnvSlots(singles, *spaces, owned=False)
+    return VectorSlots(
+        Batched(env, observations, actions),
+        *spaces,
+        partial_reset=False,
+        disabled_autoreset=False,
+        owned=False,
+    )
+
+
+def _own_limit(env: Any) -> int | None:
+    """The limit of a `TimeLimit`, which wrappers around it pass on."""
+    for name in ("duration", "fix_length", "max_episode_steps"):
+        limit = getattr(env, name, None)
+        if isinstance(limit, (int, np.integer)):
+            return int(limit)
+    return None
+
+
+def _check_rewards(env: Any) -> None:
+    spec = env.reward_spec()
+    if tuple(getattr(spec, "shape", (None,))) != ():
+        raise ValueError(
+            "`reward_spec` must be of one number a step. "
+            f"Received: reward_spec={spec!r}, env={env!r}"
+        )

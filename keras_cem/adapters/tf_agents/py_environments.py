@@ -1,0 +1,227 @@
+"""`PyEnvironment`s in gymnasium's words, for the slots of host rollouts.
+
+An episode begins with an explicit `reset` and ends with LAST, where it is over:
+nothing depends on whether and how an environment resets by itself, and no step
+from LAST to FIRST becomes data. LAST with discount 0 is termination, with any
+other discount truncation.
+"""
+
+import warnings
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from tf_agents.trajectories.time_step import StepType
+
+from keras_cem.adapters.tf_agents.specs import Side
+
+_FIRST, _LAST = int(StepType.FIRST), int(StepType.LAST)
+
+Step = tuple[Any, Any, Any, Any, dict[str, Any]]
+
+
+class Single:
+    """One `PyEnvironment` as a `gymnasium.Env`.
+
+    Args:
+        env: A `PyEnvironment`, not batched.
+        observations: Its observations.
+        actions: Its actions.
+    """
+
+    def __init__(self, env: Any, observations: Side, actions: Side):
+        self._env = env
+        self._observations = observations
+        self._actions = actions
+        self._seed = Seeding(env)
+
+    def reset(self, *, seed: int | None = None) -> tuple[Any, dict[str, Any]]:
+        if seed is not None:
+            self._seed(seed)
+        time_step = self._env.reset()
+        return self._observations.to_space(time_step.observation), {}
+
+    def step(self, action: Any) -> Step:
+        time_step = self._env.step(self._actions.to_spec(action))
+        _refuse_first(time_step.step_type)
+        over = time_step.step_type == _LAST
+        terminated = over and time_step.discount == 0.0
+        return (
+            self._observations.to_space(time_step.observation),
+            time_step.reward,
+            terminated,
+            over and not terminated,
+            {},
+        )
+
+    def close(self) -> None:
+        self._env.close()
+
+
+class Batched:
+    """A batched `PyEnvironment` as a `gymnasium.vector.VectorEnv`.
+
+    All rows are reset together, by one seed. A row whose episode is over idles
+    until then, whatever its environment makes of it.
+
+    Args:
+        env: A `PyEnvironment`, batched.
+        observations: Its observations, of one row.
+        actions: Its actions, of one row.
+    """
+
+    def __init__(self, env: Any, observations: Side, actions: Side):
+        self._env = env
+        self._observations = observations
+        self._actions = actions
+        self._seed = Seeding(env)
+        self.num_envs = env.batch_size
+        self._over = np.zeros(self.num_envs, bool)
+
+    def reset(self, *, seed: int | None = None) -> tuple[Any, dict[str, Any]]:
+        if seed is not None:
+            self._seed(seed)
+        self._over[:] = False
+        return self._observations.to_space(self._env.reset().observation), {}
+
+    def step(self, actions: Any) -> Step:
+        time_step = self._env.step(self._actions.to_spec(actions))
+        step_type = np.asarray(time_step.step_type)
+        _refuse_first(step_type[~self._over])
+        over = step_type == _LAST
+        self._over |= over
+        terminated = over & (np.asarray(time_step.discount) == 0.0)
+        return (
+            self._observations.to_space(time_step.observation),
+            time_step.reward,
+            terminated,
+            over & ~terminated,
+            {},
+        )
+
+    def close(self) -> None:
+        self._env.close()
+
+
+class Parallel:
+    """A `ParallelPyEnvironment` as a `gymnasium.vector.VectorEnv`.
+
+    Its processes are spoken to one by one, so that each of them starts its next
+    episode, by a seed of its own, when it is due.
+
+    Args:
+        env: A `ParallelPyEnvironment`.
+        observations: Observations of one process.
+        actions: Actions of one process.
+        seedable: Whether its environments can be seeded. A process that is
+            asked for what its environment lacks would end.
+    """
+
+    def __init__(
+        self, env: Any, observations: Side, actions: Side, seedable: bool
+    ):
+        self._env = env
+        self._observations = observations
+        self._actions = actions
+        self._seedable = seedable
+        self._flat = env._flatten
+        self.num_envs = len(env.envs)
+        self._over = np.ones(self.num_envs, bool)
+        self._latest = [
+            np.zeros((self.num_envs, *leaf.shape), leaf.dtype)
+            for leaf in observations.space.leaves
+        ]
+
+    def reset(
+        self,
+        *,
+        seed: Sequence[int | None],
+        options: dict[str, Any] | None = None,
+    ) -> tuple[Any, dict[str, Any]]:
+        due = list(range(self.num_envs))
+        if options is not None:
+            due = np.flatnonzero(options["reset_mask"]).tolist()
+        if self._seedable:
+            self._ask(
+                "seed", {i: [seed[i]] for i in due if seed[i] is not None}
+            )
+        for row, time_step in self._ask("reset", {i: [] for i in due}).items():
+            self._take(row, time_step)
+        self._over[due] = False
+        return self._observations.space.pack(self._latest), {}
+
+    def step(self, actions: Any) -> Step:
+        leaves = self._actions.space.flatten(actions)
+        rewards = np.zeros(self.num_envs, np.float32)
+        ended = np.zeros((2, self.num_envs), bool)
+        given: dict[int, list[Any]] = {}
+        for row in np.flatnonzero(~self._over).tolist():
+            parts = [leaf[row] for leaf in leaves]
+            packed = self._actions.to_spec(self._actions.space.pack(parts))
+            given[row] = [parts if self._flat else packed]
+        for row, time_step in self._ask("step", given).items():
+            step_type, rewards[row], discount = self._take(row, time_step)
+            _refuse_first(step_type)
+            if step_type == _LAST:
+                ended[0 if discount == 0.0 else 1, row] = True
+        self._over |= ended.any(axis=0)
+        return self._observations.space.pack(self._latest), rewards, *ended, {}
+
+    def close(self) -> None:
+        self._env.close()
+
+    def _ask(self, name: str, given: dict[int, list[Any]]) -> dict[int, Any]:
+        """Calls a method in some processes; all work before any is awaited."""
+        envs = self._env.envs
+        promises = {
+            row: envs[row].call(name, *args) for row, args in given.items()
+        }
+        answers, failed = {}, []
+        for row, promise in promises.items():
+            try:
+                answers[row] = promise()
+            except Exception as error:
+                # Goes on: an answer left in a pipe would be taken for the next.
+                failed.append(error)
+        if failed:
+            raise failed[0]
+        return answers
+
+    def _take(self, row: int, time_step: Any) -> tuple[Any, Any, Any]:
+        step_type, reward, discount, *observation = tf.nest.flatten(time_step)
+        for array, leaf in zip(self._latest, observation, strict=True):
+            array[row] = leaf
+        return step_type, reward, discount
+
+
+class Seeding:
+    """Seeds an environment, if it has seeds.
+
+    Args:
+        env: A `PyEnvironment`.
+    """
+
+    def __init__(self, env: Any):
+        self._env = env
+        self._able = True
+
+    def __call__(self, seed: int) -> bool:
+        """Seeds the environment; returns whether it could be."""
+        if self._able:
+            try:
+                with warnings.catch_warnings():
+                    # gym's own `seed` says that it is deprecated, each time.
+                    warnings.simplefilter("ignore", DeprecationWarning)
+                    self._env.seed(seed)
+            except NotImplementedError:
+                self._able = False
+        return self._able
+
+
+def _refuse_first(step_type: Any) -> None:
+    if np.any(step_type == _FIRST):
+        raise RuntimeError(
+            "`step` returned FIRST before LAST: an episode was over without "
+            "saying so."
+        )

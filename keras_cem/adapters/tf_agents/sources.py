@@ -1,0 +1,36 @@
+"""Which environments are TF-Agents', found without importing it."""
+
+import importlib
+import sys
+from typing import Any
+
+from keras_cem.rollouts.graph import GraphSource
+from keras_cem.rollouts.host import HostSource
+from keras_cem.rollouts.sources import Options
+
+_PACKAGE = "tf_agents.environments"
+
+
+def accepts(env: Any, options: Options) -> bool:
+    """Whether this module takes `env`."""
+    del options
+    return _is(env, "tf_environment", "TFEnvironment") or _is(
+        env, "py_environment", "PyEnvironment"
+    )
+
+
+def open_source(env: Any, options: Options) -> GraphSource | HostSource:
+    """Returns an environment of TF-Agents, ready to be played."""
+    # By name, for it needs TF-Agents, and this module must not.
+    environments = importlib.import_module(
+        "keras_cem.adapters.tf_agents.environments"
+    )
+    if _is(env, "tf_environment", "TFEnvironment"):
+        return environments.open_tf(env, options)
+    return environments.open_py(env, options)
+
+
+def _is(env: Any, module: str, name: str) -> bool:
+    # Who has such an environment has imported the module.
+    imported = sys.modules.get(f"{_PACKAGE}.{module}")
+    return imported is not None and isinstance(env, getattr(imported, name))

@@ -1,0 +1,160 @@
+"""TF-Agents' specs and our descriptions of spaces, one from the other.
+
+A spec is a nest whose leaves are `ArraySpec`s; a space is one of `Dict` and
+`Tuple`. Leaves have the same shapes and dtypes on both sides, and stand in the
+same order.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from tf_agents.specs import array_spec, tensor_spec
+
+from keras_cem import spaces
+
+
+class Side:
+    """What an environment, or a policy, has on its one side: a spec.
+
+    Args:
+        spec: Nest of array or tensor specs.
+        name: What error messages call it.
+        acts: Whether it is of actions, else it is of observations.
+
+    Attributes:
+        spec: The nest, of array specs.
+        space: The space of it.
+
+    Raises:
+        ValueError: If there is no space for a leaf.
+    """
+
+    def __init__(self, spec: Any, name: str, *, acts: bool):
+        self.spec = tensor_spec.to_array_spec(spec)
+        self.space = _space(self.spec, name, _action if acts else _observation)
+        self._single = not tf.nest.is_nested(self.spec)
+
+    def to_space(self, value: Any) -> Any:
+        """Returns a value, or a batch, in the structure of the space."""
+        if self._single:
+            return value
+        return self.space.pack(tf.nest.flatten(value))
+
+    def to_spec(self, value: Any) -> Any:
+        """Returns a value, or a batch, in the structure of the spec."""
+        if self._single:
+            return value
+        return tf.nest.pack_sequence_as(self.spec, self.space.flatten(value))
+
+
+def from_space(space: spaces.Space, name: str) -> Any:
+    """Returns the nest of `BoundedArraySpec`s for a space.
+
+    Args:
+        space: A description of a space.
+        name: Of the spec; those of parts are made of it.
+    """
+    if isinstance(space, spaces.Dict):
+        return {
+            key: from_space(part, f"{name}/{key}")
+            for key, part in space.parts.items()
+        }
+    if isinstance(space, spaces.Tuple):
+        return tuple(
+            from_space(part, f"{name}/{key}")
+            for key, part in space.parts.items()
+        )
+    (leaf,) = space.leaves
+    if isinstance(leaf, spaces.Integers):
+        low, high = leaf.first, leaf.last
+    elif isinstance(leaf, spaces.Box):
+        low, high = leaf.low, leaf.high
+    return array_spec.BoundedArraySpec(leaf.shape, leaf.dtype, low, high, name)
+
+
+def _space(spec: Any, name: str, convert: Any) -> spaces.Space:
+    if isinstance(spec, array_spec.ArraySpec):
+        return convert(spec, name)
+    if isinstance(spec, Mapping):
+        return spaces.Dict(
+            {
+                key: _space(part, f"{name}[{key!r}]", convert)
+                for key, part in spec.items()
+            }
+        )
+    if isinstance(spec, Sequence) and not isinstance(spec, str):
+        return spaces.Tuple(
+            _space(part, f"{name}[{index}]", convert)
+            for index, part in enumerate(spec)
+        )
+    raise ValueError(
+        f"`{name}` must be a spec, or a nest of dictionaries, lists and tuples "
+        f"of specs. Received: {name}={spec!r} of type {type(spec).__name__}"
+    )
+
+
+def _action(spec: Any, name: str) -> spaces.Space:
+    if np.issubdtype(spec.dtype, np.floating):
+        return _box(spec)
+    if not np.issubdtype(spec.dtype, np.integer):
+        raise _refused(spec, name)
+    bounds = _finite_range(spec)
+    if bounds is None:
+        raise ValueError(
+            f"`{name}` must be bounded: actions are chosen among all values. "
+            f"Received: {name}={spec!r}. Give a `BoundedArraySpec` with the "
+            "smallest and the largest action."
+        )
+    low, high = bounds
+    if spec.shape == ():
+        return spaces.Discrete(int(high) - int(low) + 1, int(low), spec.dtype)
+    return spaces.MultiDiscrete(high - low + 1, low, spec.dtype)
+
+
+def _observation(spec: Any, name: str) -> spaces.Space:
+    if np.issubdtype(spec.dtype, np.floating):
+        return _box(spec)
+    if not np.issubdtype(spec.dtype, np.integer):
+        raise _refused(spec, name)
+    bounds = _finite_range(spec)
+    if spec.shape == () and bounds is not None:
+        low, high = (int(bound) for bound in bounds)
+        return spaces.Discrete(high - low + 1, low, spec.dtype)
+    return _box(spec)
+
+
+def _finite_range(spec: Any) -> tuple[np.ndarray, np.ndarray] | None:
+    """Bounds as int64 of the spec's shape; None where they bound nothing."""
+    if not isinstance(spec, array_spec.BoundedArraySpec):
+        return None
+    limits = np.iinfo(spec.dtype)
+    open_below = limits.min < 0 and np.any(spec.minimum == limits.min)
+    open_above = np.any(spec.maximum == limits.max)
+    if spec.dtype.itemsize > 2 and (open_below or open_above):
+        return None
+    low = np.broadcast_to(spec.minimum, spec.shape).astype(np.int64)
+    high = np.broadcast_to(spec.maximum, spec.shape).astype(np.int64)
+    return low, high
+
+
+def _box(spec: Any) -> spaces.Box:
+    floats = np.issubdtype(spec.dtype, np.floating)
+    limits = np.finfo(spec.dtype) if floats else np.iinfo(spec.dtype)
+    low, high = limits.min, limits.max
+    if isinstance(spec, array_spec.BoundedArraySpec):
+        low, high = spec.minimum, spec.maximum
+    low = np.broadcast_to(low, spec.shape)
+    high = np.broadcast_to(high, spec.shape)
+    if floats:
+        # Bounded specs hold the largest float in place of infinity.
+        low = np.where(low == limits.min, -np.inf, low)
+        high = np.where(high == limits.max, np.inf, high)
+    return spaces.Box(low, high, spec.shape, spec.dtype)
+
+
+def _refused(spec: Any, name: str) -> ValueError:
+    return ValueError(
+        f"`{name}` must be of integers or floats. Received: {name}={spec!r}"
+    )

@@ -1,0 +1,106 @@
+"""Rows of an in-graph environment, one episode after the other.
+
+For those who step an environment from outside. Rollouts do without: they know
+how many episodes they want.
+"""
+
+from typing import Any, NamedTuple
+
+import tensorflow as tf
+
+from keras_cem import prng
+from keras_cem.envs.base import Environment
+
+
+class Playing(NamedTuple):
+    """All that changes in a step, and the key of its random numbers.
+
+    Attributes:
+        state: State of N rows.
+        num_steps: int32 `(N,)`, of the episode.
+        done: bool `(N,)`, whether the step before ended it.
+        key: Two uint32 scalars.
+        time: uint32, steps since `begin`.
+    """
+
+    state: Any
+    num_steps: Any
+    done: Any
+    key: prng.Words
+    time: Any
+
+
+class Advanced(NamedTuple):
+    """What a step leads to.
+
+    Attributes:
+        playing: To go on from.
+        observations: `(N, ...)`.
+        rewards: float32 `(N,)`.
+        terminated: bool `(N,)`.
+        truncated: bool `(N,)`.
+        started: bool `(N,)`, rows that began an episode instead of playing.
+    """
+
+    playing: Playing
+    observations: Any
+    rewards: Any
+    terminated: Any
+    truncated: Any
+    started: Any
+
+
+def begin(
+    environment: Environment, num_rows: int, key: prng.Words
+) -> tuple[Playing, Any]:
+    """Starts an episode in each row; returns it and the observations."""
+    time = tf.zeros((), tf.uint32)
+    state, observations = environment.reset(_seeds(key, num_rows, time))
+    num_steps = tf.zeros(num_rows, tf.int32)
+    done = tf.zeros(num_rows, tf.bool)
+    return Playing(state, num_steps, done, key, time), observations
+
+
+def advance(
+    environment: Environment, playing: Playing, actions: Any
+) -> Advanced:
+    """Plays a step in each row; where the last one was done, starts anew.
+
+    Rows that start ignore their action and get a reward of 0.
+
+    Args:
+        environment: An in-graph environment.
+        playing: What `begin` or the last `advance` returned.
+        actions: As `environment.transition` takes them.
+    """
+    state, num_steps, done, key, time = playing
+    time = time + 1
+    # A row either moves or starts: one seed serves both.
+    seeds = _seeds(key, done.shape[0], time)
+    moved, rewards, terminated = environment.transition(state, actions, seeds)
+    state = tf.nest.map_structure(
+        lambda new, old: tf.where(_expand(done, new), new, old),
+        environment.initial(seeds),
+        moved,
+    )
+    num_steps = tf.where(done, 0, num_steps + 1)
+    rewards = tf.where(done, 0.0, rewards)
+    terminated &= ~done
+    truncated = tf.zeros_like(done) | (environment.truncated(moved) & ~done)
+    if environment.max_episode_steps is not None:
+        truncated |= num_steps >= environment.max_episode_steps
+    following = Playing(state, num_steps, terminated | truncated, key, time)
+    observations = environment.observe(state)
+    return Advanced(
+        following, observations, rewards, terminated, truncated, done
+    )
+
+
+def _seeds(key: prng.Words, num_rows: int, time: tf.Tensor) -> prng.Words:
+    rows = tf.cast(tf.range(num_rows), tf.uint32)
+    return prng.threefry2x32(key, (rows, time))
+
+
+def _expand(mask: tf.Tensor, like: tf.Tensor) -> tf.Tensor:
+    """Gives a vector the rank of `like`, to choose rows by it."""
+    return tf.reshape(mask, (-1, *[1] * (like.shape.rank - 1)))
