@@ -9,6 +9,7 @@ import signal
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 import keras_cem as cem
 from keras_cem.callbacks import Checkpoint, EpsilonDecay, TrainingInterrupted
@@ -17,6 +18,15 @@ from tests.helpers import assert_equal, learned_state
 
 ENV = "ToySeeded-v0"
 EPOCHS = 6
+# All that an agent has in mind besides its weights.
+OPTIONS = {
+    "network": {"dropout": 0.3},
+    "elite_memory": 2,
+    "elite_memory_age": 2,
+    "normalize_observations": True,
+    "gradient_steps": 2,
+    "minibatch_size": 7,
+}
 
 
 def _agent(env=ENV, *, seed=3, network=None, eager=True, **kwargs):
@@ -122,7 +132,7 @@ def _killed_after(epochs, directory):
 def whole(tmp_path_factory):
     """A training that is not interrupted, its callbacks and checkpoints."""
     folder = tmp_path_factory.mktemp("whole")
-    agent, kept = _agent(network={"dropout": 0.3}), Kept(folder)
+    agent, kept = _agent(**OPTIONS), Kept(folder)
     history = _fit(
         agent, EPOCHS, folder / "checkpoints", *kept.callbacks
     ).history
@@ -139,7 +149,7 @@ def killed(whole, tmp_path):
 
 def test_resumed_equals_uninterrupted_to_the_last_bit(whole, killed):
     expected_agent, expected_kept, expected_history, _ = whole
-    agent, kept = _agent(network={"dropout": 0.3}), Kept(killed)
+    agent, kept = _agent(**OPTIONS), Kept(killed)
     checkpoints = killed / "checkpoints"
     history = _fit(
         agent, EPOCHS, checkpoints, *kept.callbacks, resume_from=checkpoints
@@ -160,7 +170,7 @@ def test_rows_that_were_lost_with_the_file_are_written_again(whole, killed):
     kept = Kept(killed)
     kept.csv.unlink()
     _fit(
-        _agent(network={"dropout": 0.3}),
+        _agent(**OPTIONS),
         EPOCHS,
         None,
         *kept.callbacks,
@@ -171,7 +181,7 @@ def test_rows_that_were_lost_with_the_file_are_written_again(whole, killed):
 
 def test_finished_training_is_not_trained_any_further(whole):
     _, _, expected_history, folder = whole
-    agent = _agent(network={"dropout": 0.3})
+    agent = _agent(**OPTIONS)
     resume_from = folder / "checkpoints"
     history = _fit(agent, EPOCHS, None, resume_from=resume_from)
     assert history.history == expected_history
@@ -186,7 +196,7 @@ def test_broken_checkpoint_falls_back_to_the_one_before(whole, killed):
     checkpoints = killed / "checkpoints"
     broken = checkpoints / "epoch-000004" / "agent.keras"
     os.truncate(broken, 1000)
-    agent, kept = _agent(network={"dropout": 0.3}), Kept(killed)
+    agent, kept = _agent(**OPTIONS), Kept(killed)
     with pytest.warns(UserWarning, match="Passed over, for epoch-000003"):
         history = _fit(
             agent, EPOCHS, None, *kept.callbacks, resume_from=checkpoints
@@ -199,12 +209,20 @@ def test_broken_checkpoint_falls_back_to_the_one_before(whole, killed):
 def test_resumed_equals_uninterrupted_on_both_engines(engine, tmp_path):
     """Compiled, and all that the agent had learned before is replaced."""
     env = "CartPole-v1"
-    agent = _agent(env, eager=False, elite_quantile=0.5)
+    agent = _agent(
+        env,
+        eager=False,
+        elite_quantile=0.5,
+        elite_memory=2,
+        normalize_observations=True,
+        persistence=3,
+    )
     arguments = {"env": env, "engine": engine, "max_episode_steps": 10}
     expected = _fit(agent, 3, tmp_path, **arguments).history
     state = _state(agent)
     _killed_after(1, tmp_path)
-    agent.policy.set_weights([w + 1 for w in agent.policy.get_weights()])
+    for variable in agent.policy.trainable_variables:
+        variable.assign_add(tf.ones_like(variable))
     again = _fit(agent, 3, tmp_path, resume_from=tmp_path, **arguments)
     assert again.history == expected
     assert_equal(_state(agent), state)
@@ -340,7 +358,7 @@ def test_second_signal_ends_at_once(tmp_path):
 )
 def test_another_agent_is_refused(changed, message, whole):
     directory = whole[3] / "checkpoints"
-    agent = _agent(**{"network": {"dropout": 0.3}, **changed})
+    agent = _agent(**{**OPTIONS, **changed})
     with pytest.raises(ValueError, match="must hold checkpoints of") as error:
         _fit(agent, EPOCHS, None, resume_from=directory)
     assert message in str(error.value)
@@ -349,7 +367,7 @@ def test_another_agent_is_refused(changed, message, whole):
 
 
 def test_another_optimizer_is_refused(whole):
-    agent = _agent(network={"dropout": 0.3})
+    agent = _agent(**OPTIONS)
     agent.compile("sgd", run_eagerly=True)
     with pytest.raises(ValueError, match="an agent with optimizer="):
         _fit(agent, EPOCHS, None, resume_from=whole[3] / "checkpoints")
