@@ -1,7 +1,8 @@
 """Networks with the lecture's knobs."""
 
+from keras_cem.networks.cnn import convolution_stack
 from keras_cem.networks.default import default_policy
 from keras_cem.networks.layers import OneHot
 from keras_cem.networks.mlp import mlp
 
-__all__ = ["OneHot", "default_policy", "mlp"]
+__all__ = ["OneHot", "convolution_stack", "default_policy", "mlp"]

@@ -1,8 +1,10 @@
 """Layers that turn raw observations into what a network takes."""
 
+import math
 from typing import Any
 
 import keras
+import numpy as np
 
 
 @keras.saving.register_keras_serializable("keras_cem")
@@ -34,3 +36,110 @@ class OneHot(keras.layers.Layer):
     def get_config(self) -> dict[str, Any]:
         """Returns the constructor's arguments."""
         return {**super().get_config(), "n": self.n, "start": self.start}
+
+
+@keras.saving.register_keras_serializable("keras_cem")
+class MultiOneHot(keras.layers.Layer):
+    """One-hot vectors of several integers, each of a range of its own, joined.
+
+    Element i is one of `start_i, ..., start_i + nvec_i - 1`. Its `nvec_i`
+    entries stand after those of the elements before it, in C order.
+
+    Args:
+        nvec: Array of ints, the number of values of each element.
+        start: Number or array of that shape, the smallest value of each.
+            Defaults to `0`.
+
+    Call arguments:
+        inputs: Integer tensor `(batch, *nvec.shape)`.
+
+    Returns:
+        Float tensor `(batch, sum(nvec))`; zeros for an integer out of range.
+    """
+
+    def __init__(self, nvec: Any, start: Any = 0, **kwargs: Any):
+        super().__init__(**kwargs)
+        counts, first = _ranges(nvec, start)
+        self.nvec = np.asarray(nvec).tolist()
+        self.start = np.asarray(start).tolist()
+        # Entry e is 1 where element `_element[e]` is `_value[e]`.
+        self._element = np.repeat(np.arange(counts.size), counts)
+        self._value = np.concatenate(
+            [begin + np.arange(n) for begin, n in zip(first, counts)]
+        )
+
+    def call(self, inputs: Any) -> Any:
+        """Encodes `inputs`."""
+        flat = keras.ops.reshape(inputs, (-1, self._element[-1] + 1))
+        picked = keras.ops.take(flat, self._element, axis=1)
+        value = keras.ops.cast(self._value, inputs.dtype)
+        return keras.ops.cast(
+            keras.ops.equal(picked, value), self.compute_dtype
+        )
+
+    def get_config(self) -> dict[str, Any]:
+        """Returns the constructor's arguments."""
+        return {**super().get_config(), "nvec": self.nvec, "start": self.start}
+
+
+@keras.saving.register_keras_serializable("keras_cem")
+class CategoryIndex(keras.layers.Layer):
+    """Numbers the values of integers of several ranges, as an embedding wants.
+
+    Entry `x` of element i, which is one of `start_i, ..., start_i + nvec_i -
+    1`, becomes `x - start_i + nvec_0 + ... + nvec_(i-1)`.
+
+    Args:
+        nvec: Int or array of ints, the number of values of each element.
+        start: Number or array of that shape, the smallest value of each.
+            Defaults to `0`.
+
+    Call arguments:
+        inputs: Integer tensor `(batch, *nvec.shape)`.
+
+    Returns:
+        int32 tensor of that shape, of numbers below `sum(nvec)`.
+    """
+
+    def __init__(self, nvec: Any, start: Any = 0, **kwargs: Any):
+        super().__init__(**kwargs)
+        counts, first = _ranges(nvec, start)
+        self.nvec = np.asarray(nvec).tolist()
+        self.start = np.asarray(start).tolist()
+        before = np.cumsum(counts) - counts
+        self._shift = np.reshape(before - first, np.shape(nvec))
+
+    def call(self, inputs: Any) -> Any:
+        """Numbers `inputs`."""
+        return keras.ops.cast(inputs, "int32") + keras.ops.cast(
+            self._shift, "int32"
+        )
+
+    def get_config(self) -> dict[str, Any]:
+        """Returns the constructor's arguments."""
+        return {**super().get_config(), "nvec": self.nvec, "start": self.start}
+
+
+@keras.saving.register_keras_serializable("keras_cem")
+class FloatVector(keras.layers.Layer):
+    """Numbers of any shape and dtype as a vector of floats.
+
+    Call arguments:
+        inputs: Tensor `(batch, ...)`.
+
+    Returns:
+        Float tensor `(batch, size)`.
+    """
+
+    def call(self, inputs: Any) -> Any:
+        """Flattens `inputs`."""
+        size = math.prod(inputs.shape[1:])
+        flat = keras.ops.reshape(inputs, (-1, size))
+        return keras.ops.cast(flat, self.compute_dtype)
+
+
+def _ranges(nvec: Any, start: Any) -> tuple[np.ndarray, np.ndarray]:
+    """Number of values, and the smallest one, of each element in C order."""
+    counts = np.asarray(nvec)
+    first = np.broadcast_to(np.asarray(start), counts.shape)
+    return counts.reshape(-1), first.reshape(-1)

@@ -1,0 +1,85 @@
+"""A small convolutional network for images."""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+
+from keras_cem.networks.arguments import as_integers, as_trainable
+from keras_cem.networks.layer_factory import LayerFactory
+
+# Convolutions halve an image until it is this high and wide at most.
+_SIZE = 8
+
+
+def convolution_stack(
+    x: Any,
+    *,
+    filters: Sequence[int] | None = None,
+    activation: Any = "relu",
+    kernel_initializer: Any = "glorot_uniform",
+    bias_initializer: Any = "zeros",
+    l1: float = 0.0,
+    l2: float = 0.0,
+    batch_normalization: bool = False,
+    seed: int | None = None,
+    name: str = "convolution",
+) -> Any:
+    """Applies convolutions to a Keras tensor of images, and flattens it.
+
+    Each has a kernel of 3 x 3 and steps of 2, so that its output is half as
+    high and wide; then come batch normalization, if it is on, and activation.
+
+    Args:
+        x: `keras.KerasTensor` of shape `(batch_size, height, width, channels)`
+            and of floats, which should be about 1 in size.
+        filters: Ints, the filters of each convolution. Defaults to `None`: 16,
+            then 32 each, as many convolutions as make an image of any size at
+            most 8 high and wide, and at least one.
+        activation: As in `mlp`. Defaults to `"relu"`.
+        kernel_initializer: As in `mlp`. Defaults to `"glorot_uniform"`.
+        bias_initializer: As in `mlp`. Defaults to `"zeros"`.
+        l1: As in `mlp`. Defaults to `0.0`.
+        l2: As in `mlp`. Defaults to `0.0`.
+        batch_normalization: As in `mlp`. Defaults to `False`.
+        seed: As in `mlp`. Defaults to `None`.
+        name: The layers are named `name_1`, `name_2`, ... Defaults to
+            `"convolution"`.
+
+    Returns:
+        `keras.KerasTensor` of shape `(batch_size, features)`.
+
+    Raises:
+        ValueError: As `mlp`, or if `x` is no batch of images.
+        TypeError: As `mlp`.
+    """
+    if len(x.shape) != 4:
+        raise ValueError(
+            "`x` must be of shape (batch_size, height, width, channels). "
+            f"Received: x of shape {tuple(x.shape)}"
+        )
+    if filters is None:
+        filters = _filters(*x.shape[1:3])
+    filters = as_integers(
+        "filters",
+        filters,
+        filters if isinstance(filters, Sequence) else (None,),
+        "a tuple of ints, as (16,) for one convolution",
+    )
+    function = as_trainable("activation", activation)
+    layers = LayerFactory(kernel_initializer, bias_initializer, l1, l2, seed)
+    for index, number in enumerate(filters, start=1):
+        x = layers.convolution(
+            x,
+            number,
+            function,
+            f"{name}_{index}",
+            batch_normalization=batch_normalization,
+        )
+    return keras.layers.Flatten(name=f"{name}_flatten")(x)
+
+
+def _filters(height: int, width: int) -> tuple[int, ...]:
+    halvings = math.ceil(math.log2(max(height, width) / _SIZE))
+    return (16, *[32] * (halvings - 1))

@@ -1,0 +1,161 @@
+"""Layers that share initialisers, regularisation and a seed."""
+
+import random
+import zlib
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import numpy as np
+
+from keras_cem.networks.arguments import as_initializer, as_number, as_seed
+
+# Keras' default of 0.99 is made for ten thousands of updates. A policy sees
+# tens of them, after which such an average is still mostly its start value.
+_BATCH_NORMALIZATION_MOMENTUM = 0.9
+
+
+class LayerFactory:
+    """Makes layers with checked, individually seeded initializers.
+
+    Args:
+        kernel_initializer: As in `mlp`.
+        bias_initializer: As in `mlp`.
+        l1: As in `mlp`.
+        l2: As in `mlp`.
+        seed: As in `mlp`.
+    """
+
+    def __init__(
+        self,
+        kernel_initializer: Any,
+        bias_initializer: Any,
+        l1: float,
+        l2: float,
+        seed: int | None,
+    ):
+        self._kernel_initializer = as_initializer(
+            "kernel_initializer", kernel_initializer
+        )
+        self._bias_initializer = as_initializer(
+            "bias_initializer", bias_initializer
+        )
+        l1, l2 = as_number("l1", l1), as_number("l2", l2)
+        self._regularizer = (
+            keras.regularizers.L1L2(l1, l2) if l1 or l2 else None
+        )
+        self._seed = as_seed(seed)
+
+    def dense(
+        self,
+        x: Any,
+        units: int,
+        function: Any,
+        name: str,
+        *,
+        batch_normalization: bool = False,
+    ) -> Any:
+        """Dense, batch normalization if asked for, activation."""
+        return self._apply(
+            keras.layers.Dense,
+            x,
+            function,
+            name,
+            batch_normalization,
+            units=units,
+        )
+
+    def convolution(
+        self,
+        x: Any,
+        filters: int,
+        function: Any,
+        name: str,
+        *,
+        batch_normalization: bool = False,
+    ) -> Any:
+        """As `dense`, 3 x 3 in steps of 2: half as high and wide."""
+        return self._apply(
+            keras.layers.Conv2D,
+            x,
+            function,
+            name,
+            batch_normalization,
+            filters=filters,
+            kernel_size=3,
+            strides=2,
+            padding="same",
+        )
+
+    def embedding(self, x: Any, count: int, size: int, name: str) -> Any:
+        """A trained vector for each of the integers below `count`."""
+        return keras.layers.Embedding(
+            count,
+            size,
+            embeddings_initializer=self._seeded(
+                self._kernel_initializer, f"{name}/embeddings"
+            ),
+            embeddings_regularizer=self._regularizer,
+            name=name,
+        )(x)
+
+    def _apply(
+        self,
+        make: Callable[..., keras.Layer],
+        x: Any,
+        function: Any,
+        name: str,
+        batch_normalization: bool,
+        **arguments: Any,
+    ) -> Any:
+        # A layer for an activation has weights and a place of its own.
+        inside = not (batch_normalization or isinstance(function, keras.Layer))
+        bias_initializer = self._seeded(self._bias_initializer, f"{name}/bias")
+        x = make(
+            activation=function if inside else None,
+            use_bias=not batch_normalization,
+            kernel_initializer=self._seeded(
+                self._kernel_initializer, f"{name}/kernel"
+            ),
+            bias_initializer=bias_initializer,
+            kernel_regularizer=self._regularizer,
+            name=name,
+            **arguments,
+        )(x)
+        if batch_normalization:
+            x = keras.layers.BatchNormalization(
+                momentum=_BATCH_NORMALIZATION_MOMENTUM,
+                beta_initializer=bias_initializer,
+                name=f"{name}_batch_normalization",
+            )(x)
+        return x if inside else _activate(x, function, f"{name}_activation")
+
+    def _seeded(self, initializer: Any, key: str) -> Any:
+        """A copy of `initializer` for one variable.
+
+        One instance draws the same numbers each time, so that two layers of
+        one shape would start equal.
+        """
+        if not isinstance(initializer, keras.initializers.Initializer):
+            return initializer
+        config = initializer.get_config()
+        if "seed" in config:
+            seed = config["seed"] if self._seed is None else self._seed
+            if isinstance(seed, int):
+                config["seed"] = derive_seed(seed, key)
+        return type(initializer).from_config(config)
+
+
+def _activate(x: Any, function: Any, name: str) -> Any:
+    if isinstance(function, keras.Layer):
+        config = {**function.get_config(), "name": name}
+        return type(function).from_config(config)(x)
+    return keras.layers.Activation(function, name=name)(x)
+
+
+def derive_seed(seed: int | None, key: str) -> int:
+    """Seed of 31 bits for one use; a fresh one, as Keras draws it, for None."""
+    if seed is None:
+        return random.randrange(2**31)
+    sequence = np.random.SeedSequence((seed, zlib.crc32(key.encode())))
+    return int(sequence.generate_state(1)[0]) >> 1
