@@ -7,7 +7,6 @@ import random
 from typing import Any
 
 import keras
-import numpy as np
 import tensorflow as tf
 
 from keras_cem import (
@@ -57,8 +56,10 @@ class CEMAgent(EnvironmentFit):
 
     Args:
         policy: `keras.Layer` from a batch of observations to logits, or to
-            action means for a Box.
-        action_space: gymnasium space of the actions, `Discrete` or `Box`.
+            action means for a Box; `head.output_shape` says of what shape. For
+            nested actions it returns a nest of them.
+        action_space: gymnasium space of the actions: `Discrete`, `Box`,
+            `MultiDiscrete`, `MultiBinary`, or `Dict` and `Tuple` of these.
         observation_space: gymnasium space of the observations. Defaults to
             `None`: taken from the first environment.
         elite_quantile: q in (0, 1). Defaults to `0.8`.
@@ -230,11 +231,7 @@ class CEMAgent(EnvironmentFit):
             "correlation": correlation,
             "persistence": persistence,
             "entropy_coefficient": entropy_coefficient,
-            "action_scale": (
-                None
-                if action_scale is None
-                else np.asarray(action_scale).tolist()
-            ),
+            "action_scale": heads.plain_scale(action_scale),
         }
         self.epsilon = self._counter("epsilon", "float32", epsilon)
         self.iteration = self._counter("iteration", "int64")
@@ -259,8 +256,8 @@ class CEMAgent(EnvironmentFit):
             env: An environment, in any form that `fit` takes.
             hidden_units: Units of each hidden layer. Defaults to `(128,)`.
             activation: Of the hidden layers. Defaults to `"relu"`.
-            network: Further arguments of `networks.mlp`, such as
-                `{"dropout": 0.1}`. Defaults to `None`.
+            network: Further arguments of `networks.default_policy`, such as
+                `{"dropout": 0.1}` or `{"embedding": 16}`. Defaults to `None`.
             **agent_kwargs: Further arguments of `CEMAgent`.
         """
         observation_space, action_space = cls.spaces_of(env)
@@ -350,22 +347,7 @@ class CEMAgent(EnvironmentFit):
         # A call, not `build`, which would leave a subclassed policy without
         # weights, with a warning only (keras 3.15, layer.py).
         outputs = self(observation_space.pack(batch))
-        is_tensor = tf.is_tensor(outputs)
-        if not (is_tensor and outputs.dtype.is_floating):
-            returned = outputs.dtype.name if is_tensor else type(outputs)
-            raise ValueError(
-                "`policy` must return one tensor of floats. Received: policy="
-                f"{self.policy.name!r}, which returned {returned}"
-            )
-        expected = (2, *self.head.output_shape)
-        if tuple(outputs.shape) != expected:
-            raise ValueError(
-                "`policy` must return outputs of shape "
-                f"(batch, {', '.join(map(str, expected[1:]))}) for "
-                f"action_space={self.action_space}. Received: policy="
-                f"{self.policy.name!r}, which returned shape "
-                f"(batch, {', '.join(map(str, outputs.shape[1:]))})"
-            )
+        heads.check_outputs(self.head, outputs, self.policy.name)
         self.observation_space = observation_space
 
     def call(self, inputs: Any, training: bool | None = None) -> Any:
@@ -380,10 +362,14 @@ class CEMAgent(EnvironmentFit):
         sample_weight: Any = None,
         training: bool = True,
     ) -> Any:
-        """Keras' loss of arrays; the head's where `compile` got no `loss`."""
-        if self.loss is not None or y is None:
+        """Keras' loss of arrays; the head's where `compile` got no `loss`.
+
+        The head's also where actions are nested: `loss` is for its boxes.
+        """
+        of_one_array = isinstance(self.action_space, spaces.Leaf)
+        if y is None or (self.loss is not None and of_one_array):
             return super().compute_loss(x, y, y_pred, sample_weight, training)
-        losses = self.head.loss(y_pred, y)
+        losses = self.training_head.loss(y_pred, y)
         if sample_weight is not None:
             losses *= tf.cast(sample_weight, losses.dtype)
         return tf.reduce_mean(losses) + improvement.penalties(self)

@@ -247,6 +247,80 @@ class BoxIdentity(gymnasium.Env):
         return self._target
 
 
+class Mirror(gymnasium.Env):
+    """Reward is how much of the action equals the observation; 4 steps.
+
+    Observations and actions are of one space, which may be nested.
+    """
+
+    steps = 4
+
+    def __init__(self, space):
+        self.observation_space = self.action_space = space
+
+    def reset(self, *, seed=None, options=None):
+        super().reset(seed=seed)
+        self.observation_space.seed(seed)
+        self._left = self.steps
+        return self._draw(), {}
+
+    def step(self, action):
+        if not self.action_space.contains(action):
+            raise AssertionError(f"{action!r} is not in {self.action_space}")
+        reward = agreement(self.action_space, action, self._target)
+        self._left -= 1
+        return self._draw(), reward, False, self._left == 0, {}
+
+    def _draw(self):
+        self._target = self.observation_space.sample()
+        return self._target
+
+
+def agreement(space, first, second):
+    """How alike two values are: 1 if equal, the mean over the parts."""
+    if isinstance(space, spaces.Dict):
+        steps = list(space)
+    elif isinstance(space, spaces.Tuple):
+        steps = range(len(space))
+    elif isinstance(space, spaces.Box):
+        apart = np.abs(first - second) / (space.high - space.low)
+        return 1.0 - float(np.mean(apart))
+    else:
+        return float(np.mean(np.equal(first, second)))
+    parts = [agreement(space[i], first[i], second[i]) for i in steps]
+    return float(np.mean(parts))
+
+
+class Quadrant(gymnasium.Env):
+    """Reward 1 for the action that says which quarter of an image is lit."""
+
+    steps = 4
+    action_space = spaces.Discrete(4)
+
+    def __init__(self, size=8, channels=3):
+        self.observation_space = spaces.Box(
+            0, 255, (size, size, channels), np.uint8
+        )
+
+    def reset(self, *, seed=None, options=None):
+        super().reset(seed=seed)
+        self._left = self.steps
+        return self._draw(), {}
+
+    def step(self, action):
+        reward = float(action == self._target)
+        self._left -= 1
+        return self._draw(), reward, False, self._left == 0, {}
+
+    def _draw(self):
+        self._target = self.np_random.integers(4)
+        image = np.zeros(self.observation_space.shape, np.uint8)
+        half = len(image) // 2
+        row, column = divmod(int(self._target), 2)
+        image[row * half :, column * half :][:half, :half] = 255
+        return image
+
+
 class Failing(gymnasium.Env):
     """Three steps an episode; something goes wrong in one of the episodes.
 
@@ -445,6 +519,7 @@ for _class, _steps in (
     (Gamble, 9),
     (Echo, 1),
     (Identity, 8),
+    (Quadrant, 4),
     (Tracked, 10),
     (FailingTracked, 10),
 ):

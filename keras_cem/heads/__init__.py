@@ -1,9 +1,28 @@
 """What a kind of action space needs of the policy's outputs."""
 
-from keras_cem.heads.base import Head
+from keras_cem.heads.base import Head, deserialize, serialize
 from keras_cem.heads.box import BoxHead
+from keras_cem.heads.composite import CompositeHead
 from keras_cem.heads.factory import for_space
+from keras_cem.heads.multi_binary import MultiBinaryHead
+from keras_cem.heads.multi_discrete import MultiDiscreteHead
 from keras_cem.heads.noise import NOISES
+from keras_cem.heads.outputs import check_outputs
+from keras_cem.heads.scale import leaf_scales, plain_scale
 from keras_cem.heads.softmax import SoftmaxHead
 
-__all__ = ["NOISES", "BoxHead", "Head", "SoftmaxHead", "for_space"]
+__all__ = [
+    "NOISES",
+    "BoxHead",
+    "CompositeHead",
+    "Head",
+    "MultiBinaryHead",
+    "MultiDiscreteHead",
+    "SoftmaxHead",
+    "check_outputs",
+    "deserialize",
+    "for_space",
+    "leaf_scales",
+    "plain_scale",
+    "serialize",
+]

@@ -7,6 +7,8 @@ import tensorflow as tf
 
 from keras_cem import checks, prng, spaces
 
+_KINDS: dict[str, type["Head"]] = {}
+
 
 class Head(abc.ABC):
     """What one kind of action space needs of the policy's outputs.
@@ -17,11 +19,16 @@ class Head(abc.ABC):
 
     Attributes:
         space: The action space, a `keras_cem.spaces.Space`.
-        output_shape: Shape of the policy's outputs for one observation.
+        output_shape: Shape of the policy's outputs for one observation; for a
+            nested space, a nest of shapes.
     """
 
     space: spaces.Space
-    output_shape: tuple[int, ...]
+    output_shape: Any
+
+    def __init_subclass__(cls, **kwargs: Any):
+        super().__init_subclass__(**kwargs)
+        _KINDS[cls.__name__] = cls
 
     # The largest epsilon that makes sense.
     max_epsilon: float = float("inf")
@@ -99,3 +106,24 @@ class Head(abc.ABC):
     def check_epsilon(self, epsilon: float) -> None:
         """Refuses an epsilon out of range."""
         checks.number(0, self.max_epsilon, epsilon=epsilon)
+
+
+def serialize(head: Head) -> dict[str, Any]:
+    """Returns `head` as JSON values."""
+    return {"kind": type(head).__name__, **head.get_config()}
+
+
+def deserialize(config: dict[str, Any]) -> Head:
+    """Returns the head that `serialize` made `config` of.
+
+    Raises:
+        ValueError: If `config` names an unknown kind of head.
+    """
+    arguments = dict(config)
+    kind = arguments.pop("kind", None)
+    if kind not in _KINDS:
+        raise ValueError(
+            f"`kind` of a head must be one of {', '.join(sorted(_KINDS))}. "
+            f"Received: kind={kind!r}"
+        )
+    return _KINDS[kind](**arguments)

@@ -5,12 +5,22 @@ from typing import Any
 from keras_cem import checks, spaces
 from keras_cem.heads.base import Head
 from keras_cem.heads.box import BoxHead
+from keras_cem.heads.composite import CompositeHead
+from keras_cem.heads.multi_binary import MultiBinaryHead
+from keras_cem.heads.multi_discrete import MultiDiscreteHead
 from keras_cem.heads.noise import NOISES
+from keras_cem.heads.scale import leaf_scales
 from keras_cem.heads.softmax import SoftmaxHead
 
 # Options of one kind of head, by what they are when they are not used.
 _OF_BOX = {"action_scale": None, "noise": "gaussian", "correlation": None}
 _OF_DISCRETE = {"persistence": 1, "entropy_coefficient": 0.0}
+
+_HEADS: dict[type[spaces.Leaf], Any] = {
+    spaces.Discrete: SoftmaxHead,
+    spaces.MultiDiscrete: MultiDiscreteHead,
+    spaces.MultiBinary: MultiBinaryHead,
+}
 
 
 def for_space(
@@ -26,15 +36,20 @@ def for_space(
 
     Args:
         space: A gymnasium space or a `keras_cem.spaces.Space`.
-        action_scale: Scale of a `BoxHead`.
+        action_scale: Scale of a `BoxHead`; for a nested space, see
+            `leaf_scales`.
         noise: Noise of a `BoxHead`.
         correlation: Correlation of a `BoxHead`'s noise.
-        persistence: Of a `SoftmaxHead`.
-        entropy_coefficient: Of a `SoftmaxHead`.
+        persistence: Of heads other than `BoxHead`.
+        entropy_coefficient: Of heads other than `BoxHead`.
+
+    Returns:
+        The head of a leaf; a `CompositeHead` of such for a `Dict` or `Tuple`.
 
     Raises:
         ValueError: If there is no head for this kind of space, or if an option
-            is out of range, or is used and means nothing here.
+            is out of range, or is used and means nothing here. Of a nested
+            space, the leaf is named by the path to it.
     """
     checks.one_of(NOISES, noise=noise)
     described = spaces.get(space, "action_space")
@@ -47,22 +62,32 @@ def for_space(
         "persistence": persistence,
         "entropy_coefficient": entropy_coefficient,
     }
-    if isinstance(described, spaces.Box):
-        _refuse(of_discrete, _OF_DISCRETE, "are a Box", described)
-        return BoxHead(
-            described, scale=action_scale, noise=noise, correlation=correlation
-        )
-    if isinstance(described, spaces.Discrete):
+    leaves = described.leaves
+    if not any(isinstance(leaf, spaces.Box) for leaf in leaves):
         _refuse(of_box, _OF_BOX, "are not a Box", described)
-        return SoftmaxHead(
-            described,
-            persistence=persistence,
-            entropy_coefficient=entropy_coefficient,
-        )
-    raise ValueError(
-        "`action_space` must be Discrete or Box. "
-        f"Received: action_space={described}"
-    )
+    if all(isinstance(leaf, spaces.Box) for leaf in leaves):
+        _refuse(of_discrete, _OF_DISCRETE, "are a Box", described)
+
+    def head_of(leaf: spaces.Leaf, scale: Any) -> Head:
+        if isinstance(leaf, spaces.Box):
+            return BoxHead(
+                leaf, scale=scale, noise=noise, correlation=correlation
+            )
+        return _HEADS[type(leaf)](leaf, **of_discrete)
+
+    if isinstance(described, spaces.Leaf):
+        return head_of(described, action_scale)
+    parts: list[Head] = []
+    scales = leaf_scales(described, action_scale)
+    for leaf, path, scale in zip(
+        leaves, described.leaf_paths, scales, strict=True
+    ):
+        try:
+            parts.append(head_of(leaf, scale))
+        except ValueError as error:
+            where = spaces.at("action_space", path)
+            raise ValueError(f"`{where}`: {error}") from None
+    return CompositeHead(described, described.pack(parts))
 
 
 def _refuse(

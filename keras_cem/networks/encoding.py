@@ -88,8 +88,8 @@ def _encode_category(
 ) -> Any:
     nvec = leaf.n if isinstance(leaf, spaces.Discrete) else leaf.nvec
     if embedding is None:
-        one_hot: Any = OneHot if isinstance(leaf, spaces.Discrete) else (
-            MultiOneHot
+        one_hot: Any = (
+            OneHot if isinstance(leaf, spaces.Discrete) else (MultiOneHot)
         )
         return one_hot(nvec, leaf.start, name=f"{name}_one_hot")(x)
     (size,) = as_integers("embedding", embedding, (embedding,), "an int")

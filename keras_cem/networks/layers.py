@@ -65,7 +65,10 @@ class MultiOneHot(keras.layers.Layer):
         # Entry e is 1 where element `_element[e]` is `_value[e]`.
         self._element = np.repeat(np.arange(counts.size), counts)
         self._value = np.concatenate(
-            [begin + np.arange(n) for begin, n in zip(first, counts)]
+            [
+                begin + np.arange(n)
+                for begin, n in zip(first, counts, strict=True)
+            ]
         )
 
     def call(self, inputs: Any) -> Any:

@@ -1,0 +1,124 @@
+"""Actions made of several choices, each by a softmax of its own."""
+
+import abc
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from keras_cem import checks, prng, spaces
+from keras_cem.heads.base import Head
+from keras_cem.heads.cross_entropy import cross_entropy
+from keras_cem.heads.holding import Holding
+
+
+class ChoicesHead(Head):
+    """Makes C choices at a time, choice i among m_i, independently.
+
+    With logits F_i(s) in R^(m_i) of choice i,
+
+        pi_n(a|s) = product of (1 - epsilon) softmax(F_i(s))_(a_i)
+                               + epsilon / m_i
+        loss(s, a) = -sum of ln softmax(F_i(s))_(a_i)
+
+    Args:
+        space: Space of the actions.
+        num_choices: m_1, ..., m_C.
+        persistence: As in `SoftmaxHead`; each choice is held by itself.
+        entropy_coefficient: As in `SoftmaxHead`; the entropy is the sum of
+            those of the choices.
+    """
+
+    space: spaces.Integers
+    max_epsilon = 1
+
+    def __init__(
+        self,
+        space: spaces.Integers,
+        num_choices: Sequence[int],
+        persistence: int,
+        entropy_coefficient: float,
+    ):
+        self.space = space
+        self.holding = Holding(persistence, num_choices)
+        checks.number(0, entropy_coefficient=entropy_coefficient)
+        self.entropy_coefficient = float(entropy_coefficient)
+        self._num_choices = np.array(num_choices, np.int32)
+
+    @abc.abstractmethod
+    def _logits(self, outputs: tf.Tensor) -> tf.Tensor:
+        """Returns float32 `(N, C, m)`, m the largest m_i.
+
+        What stands behind the m_i of a choice has no probability.
+        """
+
+    def initial_exploration(self, size: Any) -> Any:
+        return self.holding.initial(size) if self._holds else ()
+
+    def explore(
+        self,
+        outputs: tf.Tensor,
+        epsilon: tf.Tensor,
+        key: prng.Words,
+        counter: prng.Words,
+        state: Any,
+    ) -> tuple[tf.Tensor, Any]:
+        policy = tf.nn.softmax(self._logits(outputs))
+        if self._holds:
+            choices = self._draw(policy, key, counter)
+            choices, state = self.holding.explore(
+                choices, epsilon, key, counter, state
+            )
+            return self._to_actions(choices), state
+        mixed = (1.0 - epsilon) * policy + epsilon * self._uniform
+        return self._to_actions(self._draw(mixed, key, counter)), state
+
+    def greedy(self, outputs: tf.Tensor) -> tf.Tensor:
+        return self._to_actions(
+            tf.argmax(self._logits(outputs), axis=-1, output_type=tf.int32)
+        )
+
+    def loss(self, outputs: tf.Tensor, actions: tf.Tensor) -> tf.Tensor:
+        index = tf.cast(actions, tf.int32) - tf.cast(self.space.first, tf.int32)
+        losses = cross_entropy(
+            self._logits(outputs),
+            tf.reshape(index, (-1, len(self._num_choices))),
+            self.entropy_coefficient,
+        )
+        return tf.reduce_sum(losses, axis=-1)
+
+    def get_config(self) -> dict[str, Any]:
+        return {
+            "space": spaces.serialize(self.space),
+            "persistence": self.holding.longest,
+            "entropy_coefficient": self.entropy_coefficient,
+        }
+
+    @property
+    def _holds(self) -> bool:
+        return self.holding.longest > 1
+
+    @property
+    def _uniform(self) -> np.ndarray:
+        """Probabilities that are equal among the m_i of each choice."""
+        total = self._num_choices[:, None]
+        there = np.arange(self._num_choices.max()) < total
+        return np.where(there, np.float32(1) / total, 0).astype(np.float32)
+
+    def _draw(
+        self, policy: tf.Tensor, key: prng.Words, counter: prng.Words
+    ) -> tf.Tensor:
+        """Draws each choice, int32 `(N, C)`, from its distribution."""
+        numbers = prng.uniform(key, counter, len(self._num_choices))
+        bounds = tf.cumsum(policy, axis=-1)
+        index = tf.reduce_sum(
+            tf.cast(numbers[:, :, None] >= bounds, tf.int32), axis=-1
+        )
+        # Where the sum of the distribution is rounded to less than 1.
+        return tf.minimum(index, self._num_choices - 1)
+
+    def _to_actions(self, choices: tf.Tensor) -> tf.Tensor:
+        actions = tf.reshape(choices, (-1, *self.space.shape))
+        first = tf.cast(self.space.first, self.space.dtype)
+        return tf.cast(actions, self.space.dtype) + first

@@ -1,0 +1,113 @@
+"""Nested actions: a head for each of their leaves."""
+
+from typing import Any
+
+import tensorflow as tf
+
+from keras_cem import prng, spaces
+from keras_cem.heads.base import Head, deserialize, serialize
+
+
+class CompositeHead(Head):
+    """Acts in a `Dict` or `Tuple` by one head for each of its leaves.
+
+    The policy's outputs are a nest as the space is: a dictionary for a `Dict`,
+    a tuple or list for a `Tuple`, with the outputs that each leaf's head wants
+    at its place. The leaves act independently: each is explored with random
+    numbers of its own, and the loss is the sum of theirs.
+
+    Args:
+        space: `Dict` or `Tuple` space.
+        heads: Nest as the space is, of a `Head` (or what `serialize` made of
+            it) for each leaf.
+
+    Attributes:
+        heads: The head of each leaf, in the order of `space.leaves`.
+
+    Raises:
+        ValueError: If `heads` is not built as the space is, or a head is for
+            another space.
+    """
+
+    def __init__(self, space: Any, heads: Any):
+        self.space = spaces.get(space, "action_space")
+        self.heads = [
+            head if isinstance(head, Head) else deserialize(head)
+            for head in self.space.flatten(heads, "heads")
+        ]
+        for head, leaf, path in zip(
+            self.heads, self.space.leaves, self.space.leaf_paths, strict=True
+        ):
+            if head.space != leaf:
+                raise ValueError(
+                    f"`{spaces.at('heads', path)}` must be a head for {leaf}. "
+                    f"Received: a {type(head).__name__} for {head.space}"
+                )
+        self.output_shape = self.space.pack(
+            [head.output_shape for head in self.heads]
+        )
+        self.max_epsilon = min(head.max_epsilon for head in self.heads)
+
+    def initial_exploration(self, size: Any) -> Any:
+        return tuple(head.initial_exploration(size) for head in self.heads)
+
+    def explore(
+        self,
+        outputs: Any,
+        epsilon: tf.Tensor,
+        key: prng.Words,
+        counter: prng.Words,
+        state: Any,
+    ) -> tuple[Any, Any]:
+        explored = [
+            head.explore(part, epsilon, prng.fold_in(key, index), counter, old)
+            for index, (head, part, old) in enumerate(
+                zip(
+                    self.heads,
+                    self.space.flatten(outputs, "outputs"),
+                    state,
+                    strict=True,
+                )
+            )
+        ]
+        actions, states = zip(*explored, strict=True)
+        return self.space.pack(actions), states
+
+    def greedy(self, outputs: Any) -> Any:
+        parts = zip(
+            self.heads, self.space.flatten(outputs, "outputs"), strict=True
+        )
+        return self.space.pack([head.greedy(part) for head, part in parts])
+
+    def loss(self, outputs: Any, actions: Any) -> tf.Tensor:
+        parts = zip(
+            self.heads,
+            self.space.flatten(outputs, "outputs"),
+            self.space.flatten(actions, "actions"),
+            strict=True,
+        )
+        return tf.add_n([head.loss(part, acted) for head, part, acted in parts])
+
+    def with_loss(self, loss: Any) -> Head:
+        """Returns this head with another loss for its `Box` leaves.
+
+        Args:
+            loss: Keras loss; None keeps the heads' own.
+
+        Raises:
+            ValueError: If no leaf is a `Box`.
+        """
+        boxes = [isinstance(head.space, spaces.Box) for head in self.heads]
+        if loss is None or not any(boxes):
+            return super().with_loss(loss)
+        heads = [
+            head.with_loss(loss) if is_box else head
+            for head, is_box in zip(self.heads, boxes, strict=True)
+        ]
+        return CompositeHead(self.space, self.space.pack(heads))
+
+    def get_config(self) -> dict[str, Any]:
+        return {
+            "space": spaces.serialize(self.space),
+            "heads": self.space.pack([serialize(head) for head in self.heads]),
+        }

@@ -1,0 +1,54 @@
+"""Whether a policy's outputs are what a head wants."""
+
+from typing import Any
+
+import tensorflow as tf
+
+from keras_cem import spaces
+from keras_cem.heads.base import Head
+
+
+def check_outputs(head: Head, outputs: Any, policy: str) -> None:
+    """Refuses outputs that do not fit the action space.
+
+    Args:
+        head: The head that is to act on them.
+        outputs: What the policy returned for a batch.
+        policy: Name of the policy, for the error message.
+
+    Raises:
+        ValueError: If they are not a nest of float tensors of the head's
+            shapes. Of a nested space, the part is named by the path to it.
+    """
+    space = head.space
+    try:
+        parts = space.flatten(outputs, "outputs")
+    except ValueError as error:
+        raise ValueError(
+            "`policy` must return a nest of outputs as the action space is: "
+            f"{error}, from policy={policy!r}"
+        ) from None
+    for part, path, shape in zip(
+        parts,
+        space.leaf_paths,
+        space.flatten(head.output_shape),
+        strict=True,
+    ):
+        where = f" in {spaces.at('outputs', path)}" if path else ""
+        is_tensor = tf.is_tensor(part)
+        if not (is_tensor and part.dtype.is_floating):
+            returned = part.dtype.name if is_tensor else type(part)
+            raise ValueError(
+                f"`policy` must return one tensor of floats{where}. "
+                f"Received: policy={policy!r}, which returned {returned}"
+            )
+        if tuple(part.shape[1:]) != tuple(shape) or part.shape.rank == 0:
+            raise ValueError(
+                f"`policy` must return outputs of shape {_batch(shape)}{where} "
+                f"for action_space={space}. Received: policy={policy!r}, which "
+                f"returned shape {_batch(part.shape[1:])}"
+            )
+
+
+def _batch(shape: Any) -> str:
+    return f"(batch, {', '.join(map(str, shape))})"
