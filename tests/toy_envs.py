@@ -4,6 +4,7 @@ Worker processes import this module, so it imports neither TensorFlow nor the
 package.
 """
 
+import copy
 import functools
 import itertools
 import multiprocessing
@@ -256,7 +257,8 @@ class Mirror(gymnasium.Env):
     steps = 4
 
     def __init__(self, space):
-        self.observation_space = self.action_space = space
+        # A copy, for each environment draws numbers of its own.
+        self.observation_space = self.action_space = copy.deepcopy(space)
 
     def reset(self, *, seed=None, options=None):
         super().reset(seed=seed)

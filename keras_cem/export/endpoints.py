@@ -36,11 +36,13 @@ class Endpoints:
 
     def act(self, observations: Any) -> Any:
         """Returns the greedy actions."""
-        return self._head.greedy(self.logits(observations))
+        outputs = self._outputs(observations)
+        return self._shallow(self._head.greedy(outputs), "actions")
 
     def logits(self, observations: Any) -> Any:
         """Returns the policy's raw outputs."""
-        return self.policy(observations, training=False)
+        parts = self._head.parts(self._outputs(observations))
+        return self._shallow(self.action_space.pack(parts), "logits")
 
     def act_sample(self, observations: Any, seed: Any, epsilon: Any) -> Any:
         """Returns actions of the explored policy; equal seeds, equal actions.
@@ -52,14 +54,14 @@ class Endpoints:
             seed: int32 tensor `(2,)`.
             epsilon: float32 scalar, how much to explore.
         """
-        outputs = self.logits(observations)
+        outputs = self._outputs(observations)
         rows = tf.range(tf.shape(tf.nest.flatten(observations)[0])[0])
         words = tf.bitcast(seed, tf.uint32)
         counter = (tf.cast(rows, tf.uint32), tf.zeros_like(rows, tf.uint32))
         key = prng.threefry2x32((words[0], words[1]), (words[0], words[1]))
         state = self._head.initial_exploration(tf.shape(rows)[0])
         actions, _ = self._head.explore(outputs, epsilon, key, counter, state)
-        return actions
+        return self._shallow(actions, "actions")
 
     def serve(self, *leaves: Any) -> dict[str, Any]:
         """Returns actions and logits by name, for each format alike.
@@ -70,6 +72,26 @@ class Endpoints:
 
         Returns:
             `{"actions": greedy actions, "logits": the policy's raw outputs}`.
+            Nested actions have an entry for each of their leaves, such as
+            `actions_arm_0` and `logits_arm_0`.
         """
-        outputs = self.logits(self._space.pack(leaves))
-        return {"actions": self._head.greedy(outputs), "logits": outputs}
+        outputs = self._outputs(self._space.pack(leaves))
+        actions = self.action_space.flatten(self._head.greedy(outputs))
+        return {
+            **self._named(actions, "actions"),
+            **self._named(self._head.parts(outputs), "logits"),
+        }
+
+    def _outputs(self, observations: Any) -> Any:
+        return self.policy(observations, training=False)
+
+    def _named(self, leaves: list[Any], root: str) -> dict[str, Any]:
+        names = self.action_space.name_leaves(root, prefix=True)
+        return dict(zip(names, leaves, strict=True))
+
+    def _shallow(self, nest: Any, root: str) -> Any:
+        """The nest, or its leaves by name: signatures have but one level."""
+        space = self.action_space
+        if all(len(path) < 2 for path in space.leaf_paths):
+            return nest
+        return self._named(space.flatten(nest), root)

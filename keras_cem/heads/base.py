@@ -74,6 +74,17 @@ class Head(abc.ABC):
             pass on, a nest as `initial_exploration` returns.
         """
 
+    def parts(self, outputs: Any) -> list[tf.Tensor]:
+        """Returns the outputs for each leaf of the action space.
+
+        Args:
+            outputs: What the policy returned.
+
+        Raises:
+            ValueError: If it is not built as the action space is.
+        """
+        return [outputs]
+
     @abc.abstractmethod
     def greedy(self, outputs: tf.Tensor) -> tf.Tensor:
         """Returns the best actions `(N, *space.shape)` for the outputs."""

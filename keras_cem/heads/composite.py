@@ -51,6 +51,13 @@ class CompositeHead(Head):
     def initial_exploration(self, size: Any) -> Any:
         return tuple(head.initial_exploration(size) for head in self.heads)
 
+    def parts(self, outputs: Any) -> list[Any]:
+        alone = isinstance(self.space, spaces.Tuple) and len(self.heads) == 1
+        if alone and not isinstance(outputs, (tuple, list)):
+            # A functional model returns the only entry of a tuple bare.
+            outputs = [outputs]
+        return self.space.flatten(outputs, "outputs")
+
     def explore(
         self,
         outputs: Any,
@@ -64,7 +71,7 @@ class CompositeHead(Head):
             for index, (head, part, old) in enumerate(
                 zip(
                     self.heads,
-                    self.space.flatten(outputs, "outputs"),
+                    self.parts(outputs),
                     state,
                     strict=True,
                 )
@@ -74,15 +81,13 @@ class CompositeHead(Head):
         return self.space.pack(actions), states
 
     def greedy(self, outputs: Any) -> Any:
-        parts = zip(
-            self.heads, self.space.flatten(outputs, "outputs"), strict=True
-        )
+        parts = zip(self.heads, self.parts(outputs), strict=True)
         return self.space.pack([head.greedy(part) for head, part in parts])
 
     def loss(self, outputs: Any, actions: Any) -> tf.Tensor:
         parts = zip(
             self.heads,
-            self.space.flatten(outputs, "outputs"),
+            self.parts(outputs),
             self.space.flatten(actions, "actions"),
             strict=True,
         )

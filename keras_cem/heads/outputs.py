@@ -22,7 +22,7 @@ def check_outputs(head: Head, outputs: Any, policy: str) -> None:
     """
     space = head.space
     try:
-        parts = space.flatten(outputs, "outputs")
+        parts = head.parts(outputs)
     except ValueError as error:
         raise ValueError(
             "`policy` must return a nest of outputs as the action space is: "

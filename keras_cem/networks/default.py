@@ -1,5 +1,6 @@
 """The network that suits a pair of spaces."""
 
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -131,19 +132,26 @@ def default_policy(
             leaf,
             size,
             scale,
-            f"outputs{suffix}",
-            f"to_box{suffix}",
+            output_name,
+            to_box_name,
             {"activation": output_activation, **initial},
         )
-        for leaf, size, scale, suffix in zip(
+        for leaf, size, scale, output_name, to_box_name in zip(
             acted.leaves,
             acted.flatten(head.output_shape),
             heads.leaf_scales(acted, action_scale),
-            _suffixes(acted),
+            acted.name_leaves("outputs", prefix=True),
+            acted.name_leaves("to_box", prefix=True),
             strict=True,
         )
     ]
-    return keras.Model(observed.pack(inputs), acted.pack(outputs), name=name)
+    with warnings.catch_warnings():
+        # Inputs cannot be called after every key, such as `joint/angle`, which
+        # Keras warns of.
+        warnings.filterwarnings("ignore", "When providing `inputs` as a dict")
+        return keras.Model(
+            observed.pack(inputs), acted.pack(outputs), name=name
+        )
 
 
 def _branch(
@@ -171,13 +179,6 @@ def _branch(
         middle.tolist(),
         name=name_to_box,
     )(outputs)
-
-
-def _suffixes(space: spaces.Space) -> list[str]:
-    """What is put behind the name of a layer, for each leaf of an action."""
-    if isinstance(space, spaces.Leaf):
-        return [""]
-    return [f"_{name}" for name in space.name_leaves("actions")]
 
 
 def _check_use(space: spaces.Space, *, embedding: Any, filters: Any) -> None:

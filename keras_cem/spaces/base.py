@@ -72,7 +72,7 @@ class Space(abc.ABC):
         """What the inputs of a network for these leaves are called."""
         return self.name_leaves("observations")
 
-    def name_leaves(self, root: str) -> list[str]:
+    def name_leaves(self, root: str, *, prefix: bool = False) -> list[str]:
         """Returns a name for each leaf: unique, and valid in Python and Keras.
 
         They are the keys and indices of the path, joined by underscores, as in
@@ -81,11 +81,13 @@ class Space(abc.ABC):
 
         Args:
             root: Name of the whole; that of the leaf if it is the only one.
+            prefix: Whether all names start with `root`. Defaults to `False`.
         """
         names: list[str] = []
         for path in self.leaf_paths:
             name = re.sub(r"\W", "_", "_".join(map(str, path)), flags=re.ASCII)
-            if not name[:1].isalpha() or keyword.iskeyword(name):
+            valid = name[:1].isalpha() and not keyword.iskeyword(name)
+            if prefix or not valid:
                 name = f"{root}_{name}" if name else root
             names.append(name)
         # A name that others have as well is told apart by a number.

@@ -87,3 +87,55 @@ def test_entropy_coefficient_out_of_range_is_refused(value):
     with pytest.raises(ValueError, match="`entropy_coefficient` must be") as e:
         heads.for_space(DISCRETE, entropy_coefficient=value)
     assert f"Received: entropy_coefficient={value}" in str(e.value)
+
+
+def test_arrays_of_choices_get_their_heads():
+    multi = heads.for_space(gymnasium.spaces.MultiDiscrete([2, 3]))
+    assert isinstance(multi, heads.MultiDiscreteHead)
+    binary = heads.for_space(gymnasium.spaces.MultiBinary(3), persistence=4)
+    assert isinstance(binary, heads.MultiBinaryHead)
+    assert binary.holding.longest == 4
+
+
+def test_nested_space_gets_a_head_for_each_leaf():
+    head = heads.for_space(
+        gymnasium.spaces.Dict(a=BOX, b=gymnasium.spaces.Tuple((DISCRETE,))),
+        noise="uniform",
+        persistence=3,
+        action_scale=0.5,
+    )
+    box, softmax = head.heads
+    assert (box.noise, box.scale.tolist()) == ("uniform", [0.5] * 3)
+    assert softmax.holding.longest == 3
+
+
+@pytest.mark.parametrize(
+    ("part", "option", "value"),
+    [
+        (DISCRETE, "noise", "uniform"),
+        (DISCRETE, "action_scale", 2.0),
+        (gymnasium.spaces.MultiBinary(2), "correlation", 0.5),
+        (BOX, "persistence", 10),
+    ],
+)
+def test_option_that_no_leaf_has_is_refused(part, option, value):
+    space = gymnasium.spaces.Tuple((part, part))
+    with pytest.raises(ValueError, match=f"`{option}` must be") as error:
+        heads.for_space(space, **{option: value})
+    assert f"{option}={value!r}, action_space=Tuple(" in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        gymnasium.spaces.Box(-1, 1, (2,), np.int32),
+        gymnasium.spaces.Box(-np.inf, np.inf, (2,)),
+    ],
+    ids=["integers", "infinite"],
+)
+def test_leaf_without_a_head_is_named_by_the_path_to_it(part):
+    space = gymnasium.spaces.Dict(arm=gymnasium.spaces.Tuple((DISCRETE, part)))
+    with pytest.raises(ValueError, match="must") as error:
+        heads.for_space(space)
+    assert str(error.value).startswith("`action_space['arm'][1]`: ")
+    assert "Received: action_space=Box(" in str(error.value)

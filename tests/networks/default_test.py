@@ -12,8 +12,9 @@ OBSERVATION = gymnasium.spaces.Box(-1.0, 1.0, (4,))
 
 def _observations(space, rows):
     rng = np.random.default_rng(0)
-    if isinstance(space, spaces.Discrete):
-        return rng.integers(space.start, space.start + space.n, rows)
+    if isinstance(space, spaces.Integers):
+        shape = (rows, *space.shape)
+        return rng.integers(space.first, np.add(space.last, 1), shape)
     return rng.normal(size=(rows, *space.shape)).astype(space.dtype)
 
 
@@ -28,6 +29,8 @@ def _observations(space, rows):
         spaces.Discrete(5),
         spaces.Discrete(5, start=-2),
         spaces.Discrete(5, start=3, dtype="uint8"),
+        spaces.MultiDiscrete([[2, 3]], start=[[0, -1]]),
+        spaces.MultiBinary((2, 2)),
     ],
     ids=repr,
 )
@@ -38,6 +41,8 @@ def _observations(space, rows):
         (spaces.Box(-1, 1, ()), ()),
         (spaces.Box(-1, 1, (2,)), (2,)),
         (spaces.Box(-1, 7, (2, 3), "float64"), (2, 3)),
+        (spaces.MultiDiscrete([[2, 3]]), (5,)),
+        (spaces.MultiBinary((2, 2)), (2, 2)),
     ],
     ids=repr,
 )
@@ -188,3 +193,115 @@ def test_unsupported_space_is_named(argument, place):
     with pytest.raises(ValueError, match=f"`{argument}` must be") as error:
         default_policy(*arguments)
     assert f"Received: {argument}=Text(" in str(error.value)
+
+
+# Nested spaces
+
+SEEN = spaces.Dict(
+    {
+        "camera": spaces.Dict(
+            {
+                "left": spaces.Box(0, 255, (8, 8, 3), "uint8"),
+                "right": spaces.Box(0, 255, (8, 8), "uint8"),
+            }
+        ),
+        "position": spaces.Box(-1, 1, (2,), "float64"),
+        "place": spaces.Tuple(
+            [spaces.Discrete(5, start=1), spaces.MultiBinary(3)]
+        ),
+    }
+)
+ACTED = spaces.Tuple(
+    [
+        spaces.Dict({"grip": spaces.MultiBinary(2), "turn": spaces.Box(0, 8)}),
+        spaces.MultiDiscrete([2, 3]),
+    ]
+)
+
+
+def _nest(space, rows):
+    return space.pack([_observations(leaf, rows) for leaf in space.leaves])
+
+
+def _cast(space, nest):
+    leaves = zip(space.flatten(nest), space.leaves, strict=True)
+    return space.pack([value.astype(leaf.dtype) for value, leaf in leaves])
+
+
+def test_inputs_are_named_after_the_keys_and_outputs_built_as_the_space():
+    policy = default_policy(SEEN, ACTED, hidden_units=(5,), seed=0)
+    assert [x.name for x in policy.inputs] == SEEN.leaf_names
+    assert SEEN.leaf_names[:2] == ["camera_left", "camera_right"]
+    outputs = policy(_cast(SEEN, _nest(SEEN, 3)))
+    assert outputs[0]["grip"].shape == (3, 2)
+    assert outputs[0]["turn"].shape == (3,)
+    assert outputs[1].shape == (3, 5)
+
+
+def test_every_part_of_an_observation_reaches_every_output():
+    policy = default_policy(SEEN, ACTED, activation="tanh", seed=0)
+    observations = _cast(SEEN, _nest(SEEN, 1))
+    before = tf.nest.flatten(policy(observations))
+    leaves = SEEN.flatten(observations)
+    for index, leaf in enumerate(SEEN.leaves):
+        changed = list(leaves)
+        other = _observations(leaf, 2)[1:].astype(leaf.dtype)
+        changed[index] = np.where(other == leaves[index], 1 - other, other)
+        after = tf.nest.flatten(policy(SEEN.pack(changed)))
+        for one, two in zip(before, after, strict=True):
+            assert np.any(one.numpy() != two.numpy()), SEEN.leaf_names[index]
+
+
+def test_box_outputs_of_a_nest_are_moved_to_their_box():
+    acted = spaces.Dict({"a": spaces.Box(0, 8, (2,)), "b": spaces.Box(2, 4)})
+    policy = default_policy(OBSERVATION, acted, kernel_initializer="zeros")
+    outputs = policy(np.zeros((1, 4), np.float32))
+    np.testing.assert_allclose(outputs["a"], [[4, 4]])
+    np.testing.assert_allclose(outputs["b"], [3])
+
+
+def test_nested_policy_can_be_saved(tmp_path):
+    policy = default_policy(SEEN, ACTED, hidden_units=(5,), embedding=3)
+    policy.save(tmp_path / "policy.keras")
+    again = keras.saving.load_model(tmp_path / "policy.keras")
+    observations = _cast(SEEN, _nest(SEEN, 3))
+    pairs = zip(
+        tf.nest.flatten(again(observations)),
+        tf.nest.flatten(policy(observations)),
+        strict=True,
+    )
+    for one, two in pairs:
+        np.testing.assert_array_equal(one, two)
+
+
+def test_nested_policy_compiles_with_xla():
+    policy = default_policy(SEEN, ACTED, hidden_units=(5,), embedding=3, seed=0)
+    observations = tf.nest.map_structure(
+        tf.constant, _cast(SEEN, _nest(SEEN, 3))
+    )
+    compiled = tf.function(
+        lambda nest: policy(nest, training=False), jit_compile=True
+    )
+    pairs = zip(
+        tf.nest.flatten(compiled(observations)),
+        tf.nest.flatten(policy(observations)),
+        strict=True,
+    )
+    for one, two in pairs:
+        np.testing.assert_allclose(one, two, rtol=1e-4, atol=1e-5)
+
+
+def test_key_that_no_layer_may_be_called_can_be_observed():
+    space = spaces.Dict({"joint/angle": spaces.Discrete(2)})
+    policy = default_policy(space, spaces.Discrete(2))
+    assert [x.name for x in policy.inputs] == ["joint_angle"]
+    assert policy({"joint/angle": tf.constant([1, 0])}).shape == (2, 2)
+
+
+@pytest.mark.parametrize(
+    ("option", "value"), [("embedding", 8), ("filters", (4,))]
+)
+def test_option_without_meaning_is_refused(option, value):
+    with pytest.raises(ValueError, match=f"`{option}` is for") as error:
+        default_policy(OBSERVATION, spaces.Discrete(2), **{option: value})
+    assert f"Received: {option}={value!r}" in str(error.value)
