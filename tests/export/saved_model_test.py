@@ -1,6 +1,3 @@
-import subprocess
-import sys
-
 import keras
 import numpy as np
 import pytest
@@ -8,35 +5,12 @@ import tensorflow as tf
 
 from keras_cem import prng
 from tests.export import agents
+from tests.export.hiding import run_without_keras
 from tests.helpers import DISCRETE, make_agent
 
-# Runs as if keras, tf_keras and keras_cem were not installed. `import
-# tensorflow` imports keras if it finds it, and goes on if not.
 LOADER = """
-import sys
-
-class Hiding:
-    def __init__(self, finder):
-        self._finder = finder
-
-    def find_spec(self, name, *args):
-        if name.partition(".")[0] in ("keras", "tf_keras", "keras_cem"):
-            return None
-        return self._finder.find_spec(name, *args)
-
-    def __getattr__(self, name):
-        return getattr(self._finder, name)
-
-sys.meta_path[:] = map(Hiding, sys.meta_path)
 import numpy as np
 import tensorflow as tf
-
-for name in ("keras", "keras.src", "tf_keras", "keras_cem"):
-    try:
-        __import__(name)
-    except ImportError:
-        continue
-    raise SystemExit(f"{name} can be imported")
 
 folder, inputs, results = sys.argv[1:]
 policy = tf.saved_model.load(folder)
@@ -146,22 +120,8 @@ def test_policy_acts_the_same_where_keras_cannot_be_imported(
     _, observations, here, folder = exported
     seed = np.array([5, -6], np.int32)
     np.savez(tmp_path / "given.npz", observations=observations, seed=seed)
-    done = subprocess.run(
-        [
-            sys.executable,
-            "-c",
-            LOADER,
-            folder,
-            tmp_path / "given.npz",
-            tmp_path / "found.npz",
-        ],
-        cwd=tmp_path,
-        env={"CUDA_VISIBLE_DEVICES": "", "TF_CPP_MIN_LOG_LEVEL": "3"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
+    given, found = tmp_path / "given.npz", tmp_path / "found.npz"
+    run_without_keras(LOADER, folder, given, found, cwd=tmp_path)
     with np.load(tmp_path / "found.npz") as found:
         for rows in (7, 2):
             batch = tf.constant(observations[:rows])
