@@ -70,6 +70,11 @@ class EnvironmentPlay(keras.Model):
             `Trajectories` of NumPy arrays.
         """
         checks.at_least(1, batch_size=batch_size)
+        checks.at_least(0, seed=seed)
+        if seed is not None:
+            checks.number(0, prng.MAX_SEED, seed=seed)
+        if epsilon is not None:
+            self.head.check_epsilon(epsilon)
         env_options = {
             "num_envs": num_envs,
             "vectorization_mode": vectorization_mode,

@@ -8,13 +8,16 @@ from typing import Any
 
 import keras
 
+from keras_cem import checks
+
 
 @keras.saving.register_keras_serializable("keras_cem")
 class HarmonicDecay(keras.optimizers.schedules.LearningRateSchedule):
     """The lecture's schedule: `initial_value / n` in iteration n = 1, 2, ...
 
     Args:
-        initial_value: Value in the first iteration. Defaults to `1.0`.
+        initial_value: Value in the first iteration, at least 0. Defaults to
+            `1.0`.
 
     Example:
 
@@ -24,6 +27,7 @@ class HarmonicDecay(keras.optimizers.schedules.LearningRateSchedule):
     """
 
     def __init__(self, initial_value: float = 1.0, name: str = "HarmonicDecay"):
+        checks.number(0, initial_value=initial_value)
         super().__init__()
         self.initial_value = initial_value
         self.name = name

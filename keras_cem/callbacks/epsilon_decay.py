@@ -5,6 +5,7 @@ from typing import Any
 
 import keras
 
+from keras_cem import checks
 from keras_cem.schedules import HarmonicDecay
 
 
@@ -23,8 +24,8 @@ class EpsilonDecay(keras.callbacks.Callback):
         minimum: What epsilon never falls below. Defaults to `0.0`.
 
     Raises:
-        ValueError: If `minimum` is negative.
-        TypeError: If `schedule` cannot be called.
+        ValueError: If `minimum` is negative or not finite.
+        TypeError: If `schedule` cannot be called, or `minimum` is no number.
     """
 
     def __init__(
@@ -41,10 +42,7 @@ class EpsilonDecay(keras.callbacks.Callback):
                 f"done. Received: schedule={schedule!r} of type "
                 f"{type(schedule).__name__}"
             )
-        if not minimum >= 0:
-            raise ValueError(
-                f"`minimum` must be at least 0. Received: minimum={minimum}"
-            )
+        checks.number(0, minimum=minimum)
 
     def on_train_begin(self, logs: Any = None) -> None:
         """Makes the agent follow this schedule until `fit` ends."""

@@ -4,6 +4,8 @@ from typing import Any
 
 import keras
 
+from keras_cem import checks
+
 
 class StopOnEpisodeReturn(keras.callbacks.Callback):
     """Stops `fit` once a mean return reaches a threshold.
@@ -15,12 +17,13 @@ class StopOnEpisodeReturn(keras.callbacks.Callback):
             `fit` needs `validation_data`.
 
     Raises:
-        ValueError: At the start of `fit` if it does not validate though
-            `monitor` is of the validation; after the first epoch if the logs
-            do not have `monitor`.
+        ValueError: If `threshold` is not finite; at the start of `fit` if it
+            does not validate though `monitor` is of the validation; after the
+            first epoch if the logs do not have `monitor`.
     """
 
     def __init__(self, threshold: float, monitor: str = "val_episode_return"):
+        checks.number(threshold=threshold)
         super().__init__()
         self.threshold = threshold
         self.monitor = monitor

@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Sequence
 
+import gymnasium
 from absl import flags
 
 from keras_cem.callbacks import TrainingInterrupted
@@ -55,7 +56,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         )
     try:
         command.run(values)
-    except (CommandError, ValueError, TypeError) as error:
+    except (
+        CommandError,
+        ValueError,
+        TypeError,
+        # An environment in a module, or one that needs a package.
+        ImportError,
+        gymnasium.error.DependencyNotInstalled,
+    ) as error:
         return _usage(program, str(error))
     except (RuntimeError, OSError) as error:
         print(f"{program}: {error}", file=sys.stderr)

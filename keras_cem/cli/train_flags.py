@@ -1,5 +1,6 @@
 """Flags of `keras-cem train`."""
 
+import math
 from typing import Any
 
 from absl import flags
@@ -32,6 +33,12 @@ def define_flags(values: flags.FlagValues) -> None:
         name: str, default: float | None, about: str, **bounds: float
     ) -> None:
         flags.DEFINE_float(name, default, about, **{**bounds, **common})
+        flags.register_validator(
+            name,
+            lambda value: value is None or math.isfinite(value),
+            message="must be finite",
+            **common,
+        )
 
     def choice(name: str, default: str, choices: Any, about: str) -> None:
         flags.DEFINE_enum(name, default, list(choices), about, **common)

@@ -6,6 +6,7 @@ import math
 import subprocess
 import sys
 
+import gymnasium
 import keras
 import numpy as np
 import onnx
@@ -307,6 +308,20 @@ def test_bad_values_are_refused_before_a_folder_is_made(
     assert main(["train", *small, f"--output={folder}", flag]) == 2
     assert message in capsys.readouterr().err
     assert not folder.exists()
+
+
+def test_environment_that_needs_a_package_is_refused(tmp_path, capsys):
+    def make(**kwargs):
+        raise gymnasium.error.DependencyNotInstalled("install the wheels")
+
+    gymnasium.register("Needy-v0", make)
+    train = ["train", "--env=Needy-v0", f"--output={tmp_path / 'run'}"]
+    try:
+        assert main(train) == 2
+    finally:
+        del gymnasium.registry["Needy-v0"]
+    assert "install the wheels" in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()
 
 
 def test_output_that_cannot_be_written_is_refused_before_training(
