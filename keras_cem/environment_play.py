@@ -1,6 +1,6 @@
 """Playing environments with an agent: nothing is learned here."""
 
-from typing import Any
+from typing import Any, cast
 
 import keras
 import numpy as np
@@ -174,9 +174,9 @@ class EnvironmentPlay(keras.Model):
         self, recorded: Any, batch_size: int | None
     ) -> RecordedSource:
         """Reads recorded episodes; the source knows K."""
-        source = sources.open_source(recorded, sources.Options(1))
-        if not isinstance(source, RecordedSource):
-            raise TypeError(f"not recorded: {source.name}")
+        source = cast(
+            RecordedSource, sources.open_source(recorded, sources.Options(1))
+        )
         size = source.choose_batch_size(batch_size, DEFAULT_BATCH_SIZE)
         action_space = source.action_space or self.action_space
         if action_space != self.action_space:

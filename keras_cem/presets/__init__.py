@@ -74,7 +74,7 @@ def parse(text: str, source: str) -> dict[str, Value]:
                 f"batch_size. Received: {name!r}"
             )
         items = value if isinstance(value, list) else [value]
-        if not items or not all(
+        if not all(
             isinstance(item, bool | int | float | str) for item in items
         ):
             raise ValueError(
