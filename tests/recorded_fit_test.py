@@ -190,3 +190,18 @@ def test_observations_of_another_shape_are_refused():
     with pytest.raises(ValueError, match=r"`x\[0\].observations` must have"):
         fit(agent)
     assert agent.observation_space == spaces.Box(-1.0, 1.0, (3,))
+
+
+def test_elites_of_earlier_batches_are_remembered():
+    agent = make_agent(elite_memory=4)
+    fit(agent, batch_size=11, epochs=2)
+    # All six of the best tie; only four are kept.
+    assert agent.memory.num_held == 4
+    np.testing.assert_array_equal(agent.memory.lengths, [4] * 4)
+
+
+@pytest.mark.parametrize("name", ["episodes_per_start", "episodes_per_policy"])
+def test_what_is_recorded_has_no_groups(name):
+    agent = make_agent(**{name: 2})
+    with pytest.raises(ValueError, match=f"`{name}` is for an environment"):
+        fit(agent, batch_size=4)

@@ -19,6 +19,7 @@ class RunningNormalization(keras.layers.Layer):
 
     What is seen is told by `update`, never by calling the layer: it does the
     same with `training=True`. Before the first `update` it changes nothing.
+    It computes in float32, as networks do.
 
     Args:
         clip: Largest absolute value of what it returns, so that what was
@@ -39,11 +40,13 @@ class RunningNormalization(keras.layers.Layer):
         """Makes the statistics, of none so far."""
         shape = tuple(input_shape[1:])
 
-        def weight(name: str, shape: tuple[int, ...], dtype: str) -> Any:
+        def weight(
+            name: str, shape: tuple[int, ...], dtype: str, initial: float = 0.0
+        ) -> Any:
             return self.add_weight(
                 shape=shape,
                 dtype=dtype,
-                initializer="ones" if name == "scale" else "zeros",
+                initializer=keras.initializers.Constant(initial),
                 trainable=False,
                 autocast=False,
                 name=name,
@@ -55,16 +58,15 @@ class RunningNormalization(keras.layers.Layer):
         self.squares = weight("squares", shape, "float64")
         # ... and what a call needs of it, in what networks compute with.
         self.shift = weight("shift", shape, "float32")
-        self.scale = weight("scale", shape, "float32")
+        self.scale = weight("scale", shape, "float32", 1.0)
+        self.limit = weight("limit", (), "float32", float("inf"))
 
     def call(self, inputs: Any) -> Any:
         """Normalises `inputs`."""
         centred = keras.ops.cast(inputs, "float32") - self.shift
-        scaled = keras.ops.clip(centred * self.scale, -self.clip, self.clip)
-        seen = self.count > 0.0
-        return keras.ops.where(
-            seen, keras.ops.cast(scaled, inputs.dtype), inputs
-        )
+        limit = keras.ops.convert_to_tensor(self.limit)
+        scaled = keras.ops.clip(centred * self.scale, -limit, limit)
+        return keras.ops.cast(scaled, inputs.dtype)
 
     def update(self, seen: Moments) -> None:
         """Takes more numbers into account.
@@ -83,6 +85,7 @@ class RunningNormalization(keras.layers.Layer):
         self.scale.assign(
             tf.cast(tf.math.rsqrt(variance + EPSILON), tf.float32)
         )
+        self.limit.assign(self.clip)
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         return input_shape

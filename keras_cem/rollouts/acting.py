@@ -79,8 +79,7 @@ class Actor:
         num_envs: Batch size.
         explore: Whether actions are drawn from the explored policy, else they
             are greedy.
-        groups: Which trajectories belong together. Defaults to `NO_GROUPS`:
-            none.
+        groups: Which trajectories belong together; none if not given.
         compiled: Whether to compile. False runs each operation by itself.
     """
 

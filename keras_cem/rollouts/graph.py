@@ -212,8 +212,7 @@ class GraphSource:
             first: Number of the first trajectory. Defaults to `0`.
             store: Whether states and actions are kept. Defaults to `True`.
             store_rewards: Whether rewards are. Defaults to `False`.
-            groups: Which trajectories belong together. Defaults to
-                `NO_GROUPS`: none.
+            groups: Which trajectories belong together; none if not given.
             discount: Of `discounted`. Defaults to `1.0`.
         """
         return _Loop(

@@ -1,0 +1,35 @@
+import pytest
+
+from benchmarks import options
+
+
+@pytest.mark.parametrize("row", options.ROWS, ids=lambda row: row.name)
+def test_each_row_is_about_an_option_that_goes_with_the_others(row):
+    plain = options.agent_of(row, 0, {}).get_config()
+    tried = options.agent_of(row, 0, row.option).get_config()
+    changed = {name for name in row.option if plain[name] != tried[name]}
+    assert changed == set(row.option)
+    assert row.name in row.option
+
+
+def test_a_run_stops_after_its_steps_and_says_what_it_reached():
+    row = options.Row("ties", "CartPole-v1", {"ties": "strict"}, 60, 4)
+    reached = options.run(row, 0, {**row.option, "elite_quantile": 0.5})
+    # A random policy falls after 20 steps, no policy before 8.
+    assert 8 <= reached <= 500
+
+
+def test_line_of_the_table():
+    row = options.Row("discount", "Some-v0", {"discount": 0.9}, 10_000, 4)
+    assert options.write(row, [1.0, 2.0], [3.0, 5.0]) == (
+        "| `discount=0.9` | Some-v0 | 10,000 | 1.00 2.00 | 1.50 "
+        "| 3.00 5.00 | 4.00 |"
+    )
+
+
+def test_rows_are_chosen_by_name():
+    assert options.chosen([]) == options.ROWS
+    (row,) = options.chosen(["discount"])
+    assert row.name == "discount"
+    with pytest.raises(ValueError, match="--rows=wobbly"):
+        options.chosen(["discount", "wobbly"])
