@@ -129,8 +129,8 @@ class CEMAgent(EnvironmentFit):
     >>> agent = CEMAgent.from_env("CartPole-v1", hidden_units=(8,), seed=0)
     >>> agent.compile(optimizer=keras.optimizers.Adam(1e-2))
     >>> history = agent.fit("CartPole-v1", batch_size=8, epochs=2, verbose=0)
-    >>> sorted(history.history)[:3]
-    ['elite_threshold', 'env_steps', 'episode_length']
+    >>> "episode_return" in history.history
+    True
 
     References:
         Rubinstein (1999), The cross-entropy method for combinatorial and
