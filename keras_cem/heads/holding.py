@@ -37,6 +37,7 @@ class Holding:
     """
 
     def __init__(self, longest: int, num_choices: Sequence[int]):
+        checks.number(persistence=longest)
         checks.at_least(1, persistence=longest)
         self.longest = int(longest)
         self._num_choices = list(num_choices)

@@ -136,3 +136,8 @@ def test_eager_traced_and_compiled_agree():
 def test_longest_that_is_no_count_is_refused(longest):
     with pytest.raises(ValueError, match=f"Received: persistence={longest}"):
         Holding(longest, [3])
+
+
+def test_longest_that_is_no_number_is_refused():
+    with pytest.raises(TypeError, match="Received: persistence=None of type"):
+        Holding(None, [3])
