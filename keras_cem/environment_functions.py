@@ -192,8 +192,7 @@ class EnvironmentFunctions(EnvironmentPlay):
         """What Keras' functions are told apart by."""
         source = self._source_of(name)
         if isinstance(source, GraphSource):
-            # The stream of an evaluation is compiled in.
-            return (*source.key, self._session.stream)
+            return source.key
         return type(source)
 
     def _playing(
@@ -203,9 +202,7 @@ class EnvironmentFunctions(EnvironmentPlay):
         if isinstance(source, GraphSource):
             return feed.InGraph(
                 function,
-                lambda: self.graph_steps.begin(
-                    self._session.schedule, self.steps_per_execution
-                ),
+                self._begin_training if training else self._begin_testing,
                 lambda: self.graph_steps.end(source.name),
             )
         return feed.OnDemand(
@@ -214,6 +211,14 @@ class EnvironmentFunctions(EnvironmentPlay):
             self.steps_per_execution,
             check=self._check_loss if training else None,
         )
+
+    def _begin_training(self) -> None:
+        self.graph_steps.begin_training(
+            self._session.schedule, self.steps_per_execution
+        )
+
+    def _begin_testing(self) -> None:
+        self.graph_steps.begin_testing(self._session.stream)
 
     @contextlib.contextmanager
     def _jit_for(self, source: Source | None) -> Iterator[None]:
@@ -243,8 +248,7 @@ class EnvironmentFunctions(EnvironmentPlay):
             return data
         source = self._source_of("test_function")
         if isinstance(source, GraphSource):
-            stream = self._session.stream
-            return self.graph_steps.play_for_testing(source, stream, data)
+            return self.graph_steps.play_for_testing(source, data)
         return None
 
     @contextlib.contextmanager

@@ -6,15 +6,18 @@ from typing import Any
 import tensorflow as tf
 
 from keras_cem import prng
-from keras_cem.rollouts.graph import GraphSource, GraphTrajectories
+from keras_cem.rollouts.graph import FAULTS, GraphSource, GraphTrajectories
+
+_LOSS_FAULT = len(FAULTS) + 1
 
 
 class GraphSteps:
     """Lets compiled steps follow schedules, and stop learning when they must.
 
     Nothing returns to Python between the iterations of one execution. So the
-    epsilon of each of them is laid out before, and what went wrong is noted,
-    nothing is learned any more, and it is raised after.
+    epsilon of each of them is laid out before. What is not finite is noted;
+    nothing is learned any more; after the execution everything is put back to
+    what it was before, and it is raised.
 
     Args:
         agent: A `CEMAgent`.
@@ -22,20 +25,28 @@ class GraphSteps:
 
     def __init__(self, agent: Any):
         self._agent = agent
-        self._healthy = tf.Variable(True, trainable=False)
+        self._stream = tf.Variable(0, trainable=False, dtype=tf.int64)
+        # What the first fault is, 0 for none; iteration, trajectory and step.
+        self._fault = tf.Variable([0, 0, 0, 0], trainable=False, dtype=tf.int64)
         self._plans: dict[int, tf.Variable] = {}
+        self._before: list[tuple[Any, tf.Tensor]] = []
 
-    def begin(
+    def begin_training(
         self, schedule: Callable[[Any], Any] | None, num_steps: int
     ) -> None:
-        """Lays out what an execution needs; called before each.
+        """Lays out what an execution of training needs; called before each.
 
         Args:
             schedule: Of epsilon over iterations; None leaves it as it is.
             num_steps: Iterations an execution.
         """
         agent = self._agent
-        self._healthy.assign(True)
+        self._fault.assign(tf.zeros_like(self._fault))
+        # Reading copies nothing: who writes later does, to another buffer.
+        self._before = [
+            (variable, tf.convert_to_tensor(variable.value))
+            for variable in [*agent.variables, *agent.optimizer.variables]
+        ]
         if num_steps not in self._plans:
             self._plans[num_steps] = tf.Variable(
                 tf.zeros(num_steps), trainable=False
@@ -52,8 +63,18 @@ class GraphSteps:
             agent.head.check_epsilon(epsilon)
         self._plans[num_steps].assign(planned)
 
+    def begin_testing(self, stream: int) -> None:
+        """Lays out what an execution of an evaluation needs.
+
+        Args:
+            stream: What its episodes are for, a constant of `prng`.
+        """
+        self._fault.assign(tf.zeros_like(self._fault))
+        self._before = []
+        self._stream.assign(stream)
+
     def end(self, name: str) -> None:
-        """Raises what went wrong; called after each execution.
+        """Undoes the execution and raises, if something was not finite.
 
         Args:
             name: What to call the environment.
@@ -61,14 +82,29 @@ class GraphSteps:
         Raises:
             RuntimeError: If something was not finite.
         """
-        if bool(self._healthy):
+        before, self._before = self._before, []
+        fault, iteration, trajectory, step = self._fault.numpy().tolist()
+        if not fault:
             return
+        for variable, value in before:
+            variable.assign(value)
+        where = f"iteration {iteration + 1}" if before else "an evaluation"
+        where += f" is not finite. Environment {name}."
+        undone = (
+            " Weights, optimizer and counters are what they were before the "
+            "execution (of `steps_per_execution` iterations)."
+            if before
+            else ""
+        )
+        if fault == _LOSS_FAULT:
+            raise RuntimeError(
+                f"The loss or its gradient in {where}{undone} A smaller "
+                "learning rate or `clipnorm` of the optimizer is the usual "
+                "cure."
+            )
         raise RuntimeError(
-            "An observation, a reward, the policy's outputs, the loss or its "
-            f"gradient is not finite. Environment {name}, at the latest in "
-            f"iteration {int(self._agent.iteration)}. The weights are those of "
-            "before that iteration. On the host, engine='host' tells which "
-            "trajectory and step."
+            f"The {FAULTS[fault - 1]} of trajectory {trajectory} in step "
+            f"{step} of {where}{undone}"
         )
 
     def play_for_training(self, source: GraphSource) -> GraphTrajectories:
@@ -89,19 +125,20 @@ class GraphSteps:
         )
 
     def play_for_testing(
-        self, source: GraphSource, stream: int, tick: tf.Tensor
+        self, source: GraphSource, tick: tf.Tensor
     ) -> GraphTrajectories:
         """Plays one batch greedily; called inside of the step."""
-        agent = self._agent
+        agent, first = self._agent, tick * source.batch_size
+        stream = self._stream.value()
         played = source.play(
             agent.policy,
             agent.head,
             numbers=(agent.seed, stream, agent.iteration.value),
             epsilon=None,
-            first=tick * source.batch_size,
+            first=first,
             store=False,
         )
-        self._note(played.finite)
+        self._note_faults(played, first)
         return played
 
     def may_learn(self, played: Any) -> Any:
@@ -109,12 +146,29 @@ class GraphSteps:
         if not isinstance(played, GraphTrajectories):
             # The host engine has checked it, and raised.
             return tf.constant(True)
-        self._note(played.finite)
-        return self._healthy.value()
+        self._note_faults(played)
+        return tf.equal(self._fault[0], 0)
 
     def learned(self, loss: tf.Tensor) -> None:
         """Takes note of a loss that is not finite; inside of the step."""
-        self._note(tf.math.is_finite(loss))
+        fault = tf.where(tf.math.is_finite(loss), 0, _LOSS_FAULT)
+        self._note(fault, 0, 0)
 
-    def _note(self, fine: tf.Tensor) -> None:
-        self._healthy.assign(self._healthy & fine)
+    def _note_faults(self, played: GraphTrajectories, first: Any = 0) -> None:
+        row = tf.argmax(tf.cast(played.faults > 0, tf.int32))
+        self._note(
+            tf.gather(played.faults, row),
+            row + tf.cast(first, tf.int64),
+            tf.gather(played.lengths, row) - 1,
+        )
+
+    def _note(self, *fault: Any) -> None:
+        what, *where = (tf.cast(number, tf.int64) for number in fault)
+        iteration = tf.cast(self._agent.iteration.value, tf.int64)
+        self._fault.assign(
+            tf.where(
+                tf.equal(self._fault[0], 0),
+                tf.stack([what, iteration, *where]),
+                self._fault,
+            )
+        )

@@ -51,7 +51,7 @@ class ElitePairs:
         Returns:
             Two int32 tensors `(B,)`.
         """
-        row = tf.searchsorted(self._ends, numbers, side="right")
+        row = count_at_most(self._ends, numbers)
         begin = tf.gather(self._ends - self._counts, row)
         return tf.gather(self._order, row), numbers - begin
 
@@ -75,6 +75,37 @@ class ElitePairs:
         )
         count = tf.cast(self.total, tf.float64)
         return tf.minimum(tf.cast(fraction * count, tf.int32), self.total - 1)
+
+
+def count_at_most(ordered: tf.Tensor, values: tf.Tensor) -> tf.Tensor:
+    """Counts the entries that are at most as large as each of some values.
+
+    As `tf.searchsorted(ordered, values, side="right")` does, which XLA makes a
+    comparison of all with all: of time and memory K times B. This is a search
+    by halves.
+
+    Args:
+        ordered: int32 tensor `(K,)`, ascending, K >= 1.
+        values: int32 tensor `(B,)`.
+
+    Returns:
+        int32 tensor `(B,)`.
+    """
+    size = tf.size(ordered)
+    static = ordered.shape[0]
+    # The largest power of two that is not above K, or above every K.
+    top = 2 ** (30 if static is None else static.bit_length() - 1)
+
+    def body(step: tf.Tensor, found: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        further = found + step
+        last = tf.gather(ordered, tf.minimum(further, size) - 1)
+        taken = (further <= size) & (last <= values)
+        return step // 2, tf.where(taken, further, found)
+
+    _, found = tf.while_loop(
+        lambda step, _: step > 0, body, (tf.constant(top), 0 * values)
+    )
+    return found
 
 
 def accumulate(

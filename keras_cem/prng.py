@@ -35,34 +35,52 @@ _PARITY = 0x1BD11BDA
 Words = tuple[Any, Any]
 
 
-def threefry2x32(key: Words, counter: Words) -> Words:
+def threefry2x32(key: Words, counter: Words, *, rolled: bool = False) -> Words:
     """Hashes 64 bits of counter with 64 bits of key.
 
     Args:
         key: Two uint32 tensors.
         counter: Two uint32 tensors; all four broadcast.
+        rolled: Whether the rounds are a loop in the graph. The numbers are the
+            same. XLA copies what is not a loop into everything that uses it,
+            which takes seconds to compile where hashes are hashed again; so
+            this is for what is hashed once an iteration. Defaults to `False`.
 
     Returns:
         Two uint32 tensors.
     """
     keys = (key[0], key[1], key[0] ^ key[1] ^ _uint32(_PARITY))
     x0, x1 = counter[0] + keys[0], counter[1] + keys[1]
-    for group in range(5):
-        for rotation in _ROTATIONS[group % 2]:
-            x0 = x0 + x1
-            x1 = _rotate_left(x1, rotation) ^ x0
-        x0 = x0 + keys[(group + 1) % 3]
-        x1 = x1 + keys[(group + 2) % 3] + _uint32(group + 1)
+    if not rolled:
+        for group in range(5):
+            x0, x1 = _mix(x0, x1, _ROTATIONS[group % 2])
+            x0 = x0 + keys[(group + 1) % 3]
+            x1 = x1 + keys[(group + 2) % 3] + _uint32(group + 1)
+        return x0, x1
+    rotations = tf.constant(_ROTATIONS, tf.uint32)
+
+    def body(group: tf.Tensor, x0: tf.Tensor, x1: tf.Tensor) -> Any:
+        x0, x1 = _mix(x0, x1, tf.unstack(rotations[group % 2]))
+        x0 = x0 + tf.gather(keys, (group + 1) % 3)
+        x1 = x1 + tf.gather(keys, (group + 2) % 3) + _uint32(group + 1)
+        return group + 1, x0, x1
+
+    _, x0, x1 = tf.while_loop(
+        lambda group, x0, x1: group < 5, body, (tf.constant(0), x0, x1)
+    )
     return x0, x1
 
 
-def make_key(seed: Any, stream: Any, iteration: Any = 0) -> Words:
+def make_key(
+    seed: Any, stream: Any, iteration: Any = 0, *, rolled: bool = False
+) -> Words:
     """Returns the key of one iteration's numbers.
 
     Args:
         seed: Integer tensor or int in [0, 2**32).
         stream: What the numbers are for, a constant of this module.
         iteration: int64 tensor or int, at least 0.
+        rolled: As for `threefry2x32`. Defaults to `False`.
 
     Returns:
         Two uint32 scalars.
@@ -70,7 +88,8 @@ def make_key(seed: Any, stream: Any, iteration: Any = 0) -> Words:
     iteration = tf.cast(iteration, tf.int64)
     low = tf.cast(tf.bitwise.bitwise_and(iteration, 0xFFFFFFFF), tf.uint32)
     high = tf.cast(tf.bitwise.right_shift(iteration, 32), tf.uint32)
-    return threefry2x32((_uint32(seed), _uint32(stream)), (low, high))
+    key = (_uint32(seed), _uint32(stream))
+    return threefry2x32(key, (low, high), rolled=rolled)
 
 
 def fold_in(key: Words, number: int) -> Words:
@@ -138,7 +157,15 @@ def _uint32(value: Any) -> tf.Tensor:
     return tf.cast(value, tf.uint32)
 
 
-def _rotate_left(word: tf.Tensor, bits: int) -> tf.Tensor:
+def _mix(x0: tf.Tensor, x1: tf.Tensor, rotations: Any) -> Words:
+    """Four rounds of the hash."""
+    for rotation in rotations:
+        x0 = x0 + x1
+        x1 = _rotate_left(x1, rotation) ^ x0
+    return x0, x1
+
+
+def _rotate_left(word: tf.Tensor, bits: Any) -> tf.Tensor:
     return tf.bitwise.left_shift(word, _uint32(bits)) | tf.bitwise.right_shift(
         word, _uint32(32 - bits)
     )

@@ -43,15 +43,55 @@ class Guess(envs.Environment):
         return tf.one_hot(state.goal, 3)
 
 
-class Poisoned(Guess):
-    """Its rewards are NaN once a trajectory with an odd seed plays on."""
+class CursedState(NamedTuple):
+    goal: tf.Tensor
+    cursed: tf.Tensor
+    step: tf.Tensor
 
-    id = "Poisoned-v0"
+
+class Cursed(Guess):
+    """Something is not finite in one step of one trajectory.
+
+    Args:
+        broken: What.
+        iteration: In which iteration of an agent with seed 3, from 0.
+    """
+
+    id = "Cursed-v0"
+    trajectory, step = 5, 1
+
+    def __init__(self, broken, iteration):
+        super().__init__()
+        self.broken = broken
+        key = prng.make_key(3, prng.TRAINING_RESETS, iteration)
+        counter = (
+            tf.constant(self.trajectory, tf.uint32),
+            tf.constant(0, tf.uint32),
+        )
+        self.word = int(prng.threefry2x32(key, counter)[0])
+
+    def initial(self, seeds):
+        cursed = tf.equal(seeds[0], tf.constant(self.word, tf.uint32))
+        goal = super().initial(seeds).goal
+        return CursedState(goal, cursed, tf.zeros_like(goal))
 
     def transition(self, state, actions, seeds):
-        state, rewards, over = super().transition(state, actions, seeds)
-        rare = seeds[1] % tf.constant(500, tf.uint32) == 0
-        return state, tf.where(rare, float("nan"), rewards), over
+        following, rewards, over = super().transition(state, actions, seeds)
+        bad = state.cursed & tf.equal(state.step, self.step)
+        if self.broken == "reward":
+            rewards = tf.where(bad, float("nan"), rewards)
+        return (
+            CursedState(following.goal, state.cursed, state.step + 1),
+            rewards,
+            over,
+        )
+
+    def observe(self, state):
+        bad = state.cursed & tf.equal(state.step, self.step)
+        seen = super().observe(state)
+        if self.broken == "observation":
+            return tf.where(bad[:, None], float("inf"), seen)
+        return seen
 
 
 @keras.saving.register_keras_serializable("tests")
@@ -224,6 +264,22 @@ def _traces_of_check(env_class, traces):
     return found
 
 
+def test_validation_and_evaluation_share_what_is_compiled():
+    class Counting(Guess):
+        observed = 0
+
+        def observe(self, state):
+            type(self).observed += 1
+            return super().observe(state)
+
+    agent = make_agent(Guess())
+    fit(agent, Counting(), validation_data=Counting())
+    before, _ = Counting.observed, envs.check(Counting())
+    of_check = Counting.observed - before
+    agent.evaluate(Counting(), batch_size=32, verbose=0)
+    assert Counting.observed == before + 2 * of_check
+
+
 def test_other_batch_size_and_other_environment_are_compiled_anew():
     env = Guess()
     agent = make_agent(env)
@@ -265,18 +321,65 @@ def test_policy_that_xla_cannot_compile_is_told_and_trained():
     assert int(agent.iteration) == 2
 
 
-@pytest.mark.parametrize("steps", [1, 4])
-def test_what_is_not_finite_is_raised_and_never_learned(steps):
-    env = Poisoned()
+@pytest.mark.parametrize(
+    ("broken", "steps", "done"), [("reward", 4, 4), ("observation", 1, 6)]
+)
+def test_execution_with_what_is_not_finite_is_undone(broken, steps, done):
+    """It is in iteration 7: with four an execution, the third of the second."""
+    env = Cursed(broken, iteration=6)
     agent = make_agent(env, steps_per_execution=steps)
+    seen = []
+    record = keras.callbacks.LambdaCallback(
+        on_train_batch_end=lambda batch, logs: seen.append(weights(agent))
+    )
+    message = (
+        rf"The {broken} of trajectory 5 in step 1 of iteration 7 is not "
+        r"finite\. Environment Cursed-v0\. Weights, optimizer and counters"
+    )
+    with pytest.raises(RuntimeError, match=message):
+        fit(
+            agent,
+            env,
+            epochs=8 // steps,
+            steps_per_epoch=steps,
+            callbacks=[cem.callbacks.EpsilonDecay(), record],
+        )
+    assert len(seen) == done // steps
+    assert int(agent.iteration) == done
+    assert_same(seen[-1], weights(agent))
+    # And trains on where nothing is wrong.
+    env.word = 0
+    fit(agent, env, epochs=1, steps_per_epoch=steps)
+    assert int(agent.iteration) == done + steps
+
+
+def test_execution_with_a_gradient_that_is_not_finite_is_undone():
+    env = Guess()
+    agent = make_agent(env, steps_per_execution=2)
+    agent.build_for(env.observation_space)
+    fit(agent, env, epochs=1, steps_per_epoch=2)
+    # The weights become so large within one step that the next overflows.
+    agent.optimizer.learning_rate = 1e38
+    before = weights(agent)
+    with pytest.raises(RuntimeError, match=r"(?s)iteration 4 .*Environment"):
+        fit(agent, env, epochs=1, steps_per_epoch=2)
+    assert_same(before, weights(agent))
+
+
+def test_what_is_not_finite_in_an_evaluation_is_raised():
+    env = Cursed("reward", iteration=0)
+    agent = make_agent(env)
+    agent.build_for(env.observation_space)
+    key = prng.make_key(3, prng.EVALUATION_RESETS, 0)
+    counter = tf.constant(9, tf.uint32), tf.constant(0, tf.uint32)
+    env.word = int(prng.threefry2x32(key, counter)[0])
+    before = weights(agent)
     with pytest.raises(
-        RuntimeError, match=r"not finite\. Environment Poisoned"
+        RuntimeError,
+        match="reward of trajectory 9 in step 1 of an evaluation is not finite",
     ):
-        fit(agent, env, epochs=100, steps_per_epoch=4)
-    assert all(np.all(np.isfinite(value)) for value in weights(agent))
-    assert int(agent.optimizer.iterations) < int(agent.iteration)
-    # And goes on elsewhere.
-    fit(agent, Guess(), epochs=1)
+        agent.evaluate(env, batch_size=4, steps=3, verbose=0)
+    assert_same(before, weights(agent))
 
 
 def test_ids_with_an_in_graph_version_are_played_in_the_graph():

@@ -28,6 +28,24 @@ def test_every_pair_is_located_in_order(seed):
     assert list(located) == expected
 
 
+@pytest.mark.parametrize("size", [1, 2, 3, 4, 7, 8, 9, 100])
+def test_count_at_most_is_numpys_search(size):
+    numbers = np.random.default_rng(size)
+    ordered = np.sort(numbers.integers(0, 20, size)).astype(np.int32)
+    values = np.arange(-1, 22, dtype=np.int32)
+    expected = np.searchsorted(ordered, values, side="right")
+    for signature in ((size,), (None,)):
+        count = tf.function(
+            pairs.count_at_most,
+            input_signature=[
+                tf.TensorSpec(signature, tf.int32),
+                tf.TensorSpec((None,), tf.int32),
+            ],
+        )
+        found = count(tf.constant(ordered), tf.constant(values))
+        np.testing.assert_array_equal(found, expected)
+
+
 def test_no_elites_are_no_pairs():
     found = pairs.ElitePairs(tf.constant([3, 2]), tf.constant([False, False]))
     assert int(found.total) == 0

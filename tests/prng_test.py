@@ -41,17 +41,19 @@ def _correlation(first, second):
 # The hash
 
 
+@pytest.mark.parametrize("rolled", [False, True])
 @pytest.mark.parametrize(("key", "counter", "expected"), KNOWN_ANSWERS)
-def test_threefry_gives_the_known_answers(key, counter, expected):
-    words = prng.threefry2x32(_words(*key), _words(*counter))
+def test_threefry_gives_the_known_answers(key, counter, expected, rolled):
+    words = prng.threefry2x32(_words(*key), _words(*counter), rolled=rolled)
     assert " ".join(f"{int(word):08x}" for word in words) == expected
 
 
-def test_threefry_is_the_same_under_xla():
+@pytest.mark.parametrize("rolled", [False, True])
+def test_threefry_is_the_same_under_xla(rolled):
     counter = _grid()
     compiled = tf.function(prng.threefry2x32, jit_compile=True)
     for word, expected in zip(
-        compiled(_words(1, 2), counter),
+        compiled(_words(1, 2), counter, rolled=rolled),
         prng.threefry2x32(_words(1, 2), counter),
         strict=True,
     ):

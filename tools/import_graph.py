@@ -42,7 +42,9 @@ DISTRIBUTIONS = {
 }
 # Not in requirements_lock.txt, for their size, or because they hold down what
 # is in it; `bazel build //...` leaves out what needs it.
-NOT_LOCKED = frozenset({"gymnax", "jax", "tf-agents", "torch"})
+NOT_LOCKED = frozenset(
+    {"envpool", "gymnax", "jax", "stable-baselines3", "tf-agents", "torch"}
+)
 NOT_SOURCE = frozenset({"__pycache__", "dist", "node_modules", "runs"})
 
 

@@ -19,6 +19,10 @@ from keras_cem.rollouts.finite import finite_rows
 from keras_cem.rollouts.groups import NO_GROUPS, Groups
 from keras_cem.trajectories import Trajectories
 
+# What may fail to be finite, in the order in which a step makes it. An episode
+# ends where something is not.
+FAULTS = ("observation", "policy's output", "reward")
+
 
 class GraphTrajectories(NamedTuple):
     """K episodes as the compiled loop leaves them.
@@ -37,7 +41,8 @@ class GraphTrajectories(NamedTuple):
         discounted: float32 `(K,)`, sums of discount^t r_t.
         lengths: int32 `(K,)`.
         terminated: bool `(K,)`.
-        finite: bool scalar, whether all observations, outputs and rewards were.
+        faults: int32 `(K,)`, what was not finite in the last step of an
+            episode: 0, nothing; else one of `FAULTS`, counted from 1.
     """
 
     env: Environment
@@ -48,7 +53,7 @@ class GraphTrajectories(NamedTuple):
     discounted: tf.Tensor
     lengths: tf.Tensor
     terminated: tf.Tensor
-    finite: tf.Tensor
+    faults: tf.Tensor
 
     @property
     def num_steps(self) -> int:
@@ -244,9 +249,11 @@ class _Loop:
         self._epsilon = epsilon
         self._groups = groups
         self._discount = discount
-        self._reset_key = prng.make_key(seed, stream, iteration)
+        self._reset_key = prng.make_key(seed, stream, iteration, rolled=True)
         self._step_key = prng.fold_in(self._reset_key, 1)
-        self._exploration = prng.make_key(seed, prng.EXPLORATION, iteration)
+        self._exploration = prng.make_key(
+            seed, prng.EXPLORATION, iteration, rolled=True
+        )
         self._action_dtypes = [
             storage_dtype(leaf) for leaf in source.action_space.leaves
         ]
@@ -258,7 +265,9 @@ class _Loop:
         rows = tf.cast(first, tf.uint32) + tf.cast(tf.range(size), tf.uint32)
         starts = rows // self._groups.per_start
         start = (starts, tf.zeros_like(rows))
-        state = self._env.initial(prng.threefry2x32(self._reset_key, start))
+        state = self._env.initial(
+            prng.threefry2x32(self._reset_key, start, rolled=True)
+        )
         kept = {
             "states": state if store else (),
             "actions": self._no_actions(size) if store else (),
@@ -301,14 +310,14 @@ class _Loop:
             following, rewards, terminated = self._env.transition(
                 state, actions, prng.threefry2x32(self._step_key, counter)
             )
-            returns, discounted, lengths, over, finite = totals
-            fine = finite_rows((rewards, outputs, observations))
+            returns, discounted, lengths, over, faults = totals
+            fault = tf.where(live, _fault(observations, outputs, rewards), 0)
             totals = (
                 returns + tf.where(live, rewards, 0.0),
                 self._add_discounted(discounted, step, live, rewards),
                 lengths + tf.cast(live, tf.int32),
                 over | (live & terminated),
-                finite & tf.reduce_all(fine | ~live),
+                faults + fault,
             )
             written = {
                 "states": state if store else (),
@@ -318,7 +327,8 @@ class _Loop:
             arrays = tf.nest.map_structure(
                 lambda array, value: array.write(step, value), arrays, written
             )
-            live &= ~(terminated | self._env.truncated(following))
+            over = terminated | self._env.truncated(following)
+            live &= ~over & tf.equal(fault, 0)
             return step + 1, following, explored, live, totals, arrays
 
         _, _, _, _, totals, arrays = tf.while_loop(
@@ -338,14 +348,14 @@ class _Loop:
                     () if self._discount == 1.0 else tf.zeros(size),
                     tf.zeros(size, tf.int32),
                     tf.zeros(size, tf.bool),
-                    tf.constant(True),
+                    tf.zeros(size, tf.int32),
                 ),
                 arrays,
             ),
             # One step after the other, where the environment has variables.
             parallel_iterations=1 if self._env.stateful else 10,
         )
-        returns, discounted, lengths, terminated, finite = totals
+        returns, discounted, lengths, terminated, faults = totals
         stacked = tf.nest.map_structure(lambda array: array.stack(), arrays)
         return GraphTrajectories(
             self._env,
@@ -356,7 +366,7 @@ class _Loop:
             returns if self._discount == 1.0 else discounted,
             lengths,
             terminated,
-            finite,
+            faults,
         )
 
     def _no_actions(self, size: int) -> Any:
@@ -395,3 +405,13 @@ def _cast_leaves(
 ) -> Any:
     leaves = zip(space.flatten(actions), dtypes, strict=True)
     return space.pack([tf.cast(leaf, dtype) for leaf, dtype in leaves])
+
+
+def _fault(*made: Any) -> tf.Tensor:
+    """Number of the first of what a step made that is not finite, per row."""
+    fault = tf.constant(0)
+    for number, batch in reversed(list(enumerate(made, 1))):
+        # Integers are finite.
+        if any(leaf.dtype.is_floating for leaf in tf.nest.flatten(batch)):
+            fault = tf.where(finite_rows(batch), fault, number)
+    return fault

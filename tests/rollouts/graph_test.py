@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 
 from keras_cem import envs, heads, prng, spaces
-from keras_cem.rollouts.graph import GraphSource, storage_dtype
+from keras_cem.rollouts.graph import FAULTS, GraphSource, storage_dtype
 
 SIZE, STEPS = 6, 9
 
@@ -165,31 +165,45 @@ def test_gather_finds_pairs_by_trajectory_and_step():
     np.testing.assert_array_equal(actions, expected_actions)
 
 
-@pytest.mark.parametrize("broken", ["reward", "observation"])
-def test_what_is_not_finite_is_noted_where_an_episode_goes_on(broken):
+@pytest.mark.parametrize("broken", ["observation", "policy's output", "reward"])
+@pytest.mark.parametrize("after_the_end", [False, True])
+def test_what_is_not_finite_is_noted_where_an_episode_goes_on(
+    broken, after_the_end
+):
     class Broken(Countdown):
-        after_the_end = False
-
         def transition(self, state, actions, seeds):
+            bad = state.left < 1 if after_the_end else state.left == 2
             state, rewards, over = super().transition(state, actions, seeds)
-            bad = state.left < 0 if self.after_the_end else state.left == 1
             if broken == "reward":
                 rewards = tf.where(bad, float("nan"), rewards)
             else:
-                total = tf.where(bad, float("inf"), state.total)
+                # Finite, but not twice as much.
+                huge = float("inf") if broken == "observation" else 3e38
+                total = tf.where(bad, huge, state.total)
                 state = state._replace(total=total)
             return state, rewards, over
 
-    for after_the_end in (False, True):
-        env = Broken()
-        env.after_the_end = after_the_end
-        played = GraphSource(env, 20, STEPS).play(
-            lambda x, training: tf.zeros((20, 3)),
-            heads.for_space(env.action_space),
-            numbers=(7, prng.TRAINING_RESETS, 0),
-            epsilon=None,
-        )
-        assert bool(played.finite) == after_the_end
+    def twice(observations, training):
+        return tf.tile(2.0 * observations[:, 1:], [1, 3])
+
+    env = Broken()
+    played = GraphSource(env, 20, STEPS).play(
+        twice,
+        heads.for_space(env.action_space),
+        numbers=(7, prng.TRAINING_RESETS, 0),
+        epsilon=None,
+    )
+    assert bool(tf.reduce_any(played.faults > 0)) == (not after_the_end)
+    key = prng.make_key(7, prng.TRAINING_RESETS, 0)
+    rows = tf.cast(tf.range(20), tf.uint32)
+    left = env.initial(prng.threefry2x32(key, (rows, 0 * rows))).left.numpy()
+    # The reward of the last step but one; what it leaves is seen in the last.
+    last = left - 1 if broken == "reward" else left
+    faulty = (left >= 2) & (not after_the_end)
+    number = FAULTS.index(broken) + 1
+    assert played.faults.numpy().tolist() == (faulty * number).tolist()
+    expected = np.where(faulty, last, left)
+    assert played.lengths.numpy().tolist() == expected.tolist()
 
 
 @pytest.mark.parametrize(
