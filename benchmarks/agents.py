@@ -1,5 +1,7 @@
 """Agents to measure with."""
 
+from typing import Any
+
 import numpy as np
 
 from keras_cem import CEMAgent
@@ -9,9 +11,9 @@ ENV = "CartPole-v1"
 BALANCE = np.array([0.1, 0.5, 5.0, 1.0], np.float32)
 
 
-def make_agent(balancing: bool) -> CEMAgent:
+def make_agent(balancing: bool, **options: Any) -> CEMAgent:
     """Returns an agent with a 4-128-2 network, untrained or balancing."""
-    agent = CEMAgent.from_env(ENV, hidden_units=(128,), seed=0)
+    agent = CEMAgent.from_env(ENV, hidden_units=(128,), seed=0, **options)
     agent.compile("adam")
     if balancing:
         hidden, hidden_bias, out, out_bias = agent.policy.get_weights()

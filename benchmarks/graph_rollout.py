@@ -1,15 +1,20 @@
 r"""Environment steps per second of rollouts inside the compiled step.
 
-Side by side, in turn, in one process; CartPole with a 4-128-2 policy that
-balances the pole, so that all 500 steps are real; trajectories stored:
+Side by side, in turn, in one process; CartPole, 500 steps, a 4-128-2 policy
+that balances the pole; trajectories stored:
 
-- rollout: `GraphSource.play`;
-- fit: iterations of `CEMAgent.fit`, ten an execution. All returns are equal
-  here, so nothing is elite and nothing is learned: what Keras adds, no more;
+- rollout: `GraphSource.play`, acting without exploration: all steps are real;
 - gymnax: the same policy with gymnax and JAX, `lax.scan` over 500 steps;
-- gymnasium: its own vectorised CartPole in NumPy, which runs no policy.
+- envpool, gymnasium: EnvPool and gymnasium's vectorised CartPole in NumPy,
+  which run no policy and store nothing;
+- explored: `GraphSource.play` with epsilon 0.4, so that returns differ;
+- fit: whole iterations of that, elites (q = 0.8) and gradient steps included,
+  through `CEMAgent.fit`, ten an execution.
 
-gymnax holds gymnasium below 1.4, so it takes an environment of its own:
+Before that, what an iteration of `fit` takes at least: two episodes of a single
+step, so that nearly all of it is Keras and TensorFlow around the compiled step.
+
+Nothing here is bound to CPUs: on a host with a GPU, TensorFlow and JAX take it.
 
     pip install 'keras-cem[bench]'
     python -m benchmarks.graph_rollout --batch_sizes=1024,16384
@@ -31,12 +36,15 @@ from keras_cem.rollouts.graph import GraphSource
 
 _BATCH_SIZES = flags.DEFINE_list("batch_sizes", ["1024", "16384"], "K.")
 _ROUNDS = flags.DEFINE_integer("rounds", 5, "Measurements of each.")
-_GYMNAX = flags.DEFINE_bool("gymnax", True, "Compare with gymnax.")
+_PEERS = flags.DEFINE_list(
+    "peers", ["gymnax", "envpool", "gymnasium"], "Whom to compare with."
+)
+_GRADIENT_STEPS = flags.DEFINE_integer("gradient_steps", 1, "Of fit.")
 
-STEPS, EXECUTION = 500, 10
+STEPS, EXECUTION, EPSILON = 500, 10, 0.4
 
 
-def rollout(size: int) -> Callable[[], int]:
+def rollout(size: int, epsilon: float = 0.0) -> Callable[[], int]:
     """Bare rollouts."""
     agent = make_agent(balancing=True)
     source = GraphSource(envs.make(ENV), size, STEPS)
@@ -47,10 +55,9 @@ def rollout(size: int) -> Callable[[], int]:
             agent.policy,
             agent.head,
             numbers=(0, prng.TRAINING_RESETS, iteration),
-            epsilon=tf.constant(0.0),
-            store_rewards=True,
+            epsilon=tf.constant(epsilon),
         )
-        stored = (played.states, played.actions, played.rewards)
+        stored = (played.states, played.actions, played.returns)
         return stored, played.lengths
 
     count = iter(range(10**9))
@@ -63,19 +70,54 @@ def rollout(size: int) -> Callable[[], int]:
     return work
 
 
+def explored(size: int) -> Callable[[], int]:
+    """Bare rollouts whose returns differ."""
+    return rollout(size, EPSILON)
+
+
 def fit(size: int) -> Callable[[], int]:
-    """Iterations without elites, ten an execution."""
-    agent = make_agent(balancing=True)
+    """Whole iterations, ten an execution, of an agent that stays as it is."""
+    agent = make_agent(
+        balancing=True, gradient_steps=_GRADIENT_STEPS.value, epsilon=EPSILON
+    )
+    # All of the update is computed, and moves nothing.
     agent.compile(keras.optimizers.Adam(0.0), steps_per_execution=EXECUTION)
-    agent.epsilon.assign(0.0)
 
     def work() -> int:
         before = int(agent.env_steps)
-        agent.fit(ENV, batch_size=size, steps_per_epoch=EXECUTION, verbose=0)
+        history = agent.fit(
+            ENV, batch_size=size, steps_per_epoch=EXECUTION, verbose=0
+        ).history
+        work.elites = history["num_elites"][0] / size
         return int(agent.env_steps) - before
 
     work()
     return work
+
+
+def seconds_around_the_step() -> float:
+    """Least time of an iteration of `fit`."""
+    agent = make_agent(balancing=True)
+    agent.compile(keras.optimizers.Adam(0.0), steps_per_execution=EXECUTION)
+    epochs = 20
+
+    def work() -> None:
+        agent.fit(
+            ENV,
+            batch_size=2,
+            steps_per_epoch=EXECUTION,
+            epochs=epochs,
+            max_episode_steps=1,
+            verbose=0,
+        )
+
+    work()
+    seconds = []
+    for _ in range(_ROUNDS.value):
+        start = time.perf_counter()
+        work()
+        seconds.append(time.perf_counter() - start)
+    return float(np.median(seconds)) / (epochs * EXECUTION)
 
 
 def gymnax_rollout(size: int) -> Callable[[], int]:
@@ -119,6 +161,23 @@ def gymnax_rollout(size: int) -> Callable[[], int]:
     return work
 
 
+def envpool_steps(size: int) -> Callable[[], int]:
+    """EnvPool's CartPole, without a policy."""
+    import envpool
+
+    env = envpool.make(ENV, env_type="gymnasium", num_envs=size, seed=0)
+    env.reset()
+    actions = np.zeros(size, np.int32)
+
+    def work() -> int:
+        for _ in range(20):
+            env.step(actions)
+        return 20 * size
+
+    work()
+    return work
+
+
 def gymnasium_steps(size: int) -> Callable[[], int]:
     """Gymnasium's own vectorised CartPole, without a policy."""
     env = gymnasium.make_vec(
@@ -135,12 +194,23 @@ def gymnasium_steps(size: int) -> Callable[[], int]:
     return work
 
 
+PEERS = {
+    "gymnax": gymnax_rollout,
+    "envpool": envpool_steps,
+    "gymnasium": gymnasium_steps,
+}
+
+
 def main(argv: list[str]) -> None:
     """Measures in turn, prints medians and ratios."""
     del argv
-    names = {"rollout": rollout, "fit": fit, "gymnasium": gymnasium_steps}
-    if _GYMNAX.value:
-        names["gymnax"] = gymnax_rollout
+    devices = tf.config.list_physical_devices("GPU") or ["CPU"]
+    print(f"TensorFlow on {devices}")
+    least = 1e3 * seconds_around_the_step()
+    print(f"an iteration of fit takes at least {least:.2f} ms")
+    names = {"rollout": rollout}
+    names |= {name: PEERS[name] for name in _PEERS.value}
+    names |= {"explored": explored, "fit": fit}
     for size in map(int, _BATCH_SIZES.value):
         workers = {name: make(size) for name, make in names.items()}
         rates: dict[str, list[float]] = {name: [] for name in names}
@@ -157,6 +227,13 @@ def main(argv: list[str]) -> None:
                 f"rollout is {ratio:5.2f} times as fast",
                 flush=True,
             )
+        share = np.median(np.array(rates["fit"]) / np.array(rates["explored"]))
+        print(
+            f"  fit reaches {share:.2f} of explored, with "
+            f"{_GRADIENT_STEPS.value} gradient steps and "
+            f"{workers['fit'].elites:.2f} of the episodes elite",
+            flush=True,
+        )
 
 
 if __name__ == "__main__":

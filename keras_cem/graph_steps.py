@@ -42,10 +42,12 @@ class GraphSteps:
         """
         agent = self._agent
         self._fault.assign(tf.zeros_like(self._fault))
+        changed = [*agent.variables, *agent.optimizer.variables]
+        if agent.memory is not None:
+            changed += agent.memory.buffers
         # Reading copies nothing: who writes later does, to another buffer.
         self._before = [
-            (variable, tf.convert_to_tensor(variable.value))
-            for variable in [*agent.variables, *agent.optimizer.variables]
+            (variable, tf.convert_to_tensor(variable)) for variable in changed
         ]
         if num_steps not in self._plans:
             self._plans[num_steps] = tf.Variable(

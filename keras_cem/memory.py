@@ -49,6 +49,11 @@ class EliteMemory(keras.Layer):
         return int(np.sum(self._lengths.numpy() > 0))
 
     @property
+    def buffers(self) -> list[tf.Variable]:
+        """The variables that hold it."""
+        return [*self._leaves, self._lengths, self._returns, self._born]
+
+    @property
     def num_steps(self) -> int:
         """M times T, padding included."""
         return self.size * self._most_steps

@@ -327,8 +327,8 @@ class _Loop:
             arrays = tf.nest.map_structure(
                 lambda array, value: array.write(step, value), arrays, written
             )
-            over = terminated | self._env.truncated(following)
-            live &= ~over & tf.equal(fault, 0)
+            ended = terminated | self._env.truncated(following)
+            live &= ~ended & tf.equal(fault, 0)
             return step + 1, following, explored, live, totals, arrays
 
         _, _, _, _, totals, arrays = tf.while_loop(

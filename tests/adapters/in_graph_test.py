@@ -1,0 +1,68 @@
+"""In-graph environments: what they take of memory."""
+
+import os
+import pathlib
+import subprocess
+import sys
+
+import pytest
+
+from keras_cem import envs
+from keras_cem.adapters import in_graph
+from keras_cem.rollouts.sources import Options
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+
+
+def open_with(monkeypatch, present, size, steps):
+    pages = {"SC_PAGE_SIZE": 1, "SC_PHYS_PAGES": present}
+    monkeypatch.setattr(os, "sysconf", pages.__getitem__)
+    return in_graph.open_source(
+        envs.make("CartPole-v1"), Options(size, max_episode_steps=steps)
+    )
+
+
+def test_memory_is_estimated_from_states_actions_and_the_peak(monkeypatch):
+    size, steps = 1000, 50
+    # Four float32 and an int8.
+    stored = 17 * size * steps
+    source = open_with(monkeypatch, 2 * stored, size, steps)
+    assert in_graph.stored_bytes(source, 16) == stored
+    with pytest.raises(
+        ValueError,
+        match=r"batch_size=1000, max_episode_steps=50, which take about 0\.0 "
+        r"GiB",
+    ):
+        open_with(monkeypatch, int(1.5 * stored), size, steps)
+
+
+def test_refusal_names_what_is_needed_and_what_is_there(monkeypatch):
+    with pytest.raises(
+        ValueError,
+        # 1.6 * 17 * 10**6 * 500 / 2**30
+        match=r"batch_size=1000000, .* which take about 12\.7 GiB, of 8\.0 GiB",
+    ):
+        open_with(monkeypatch, 8 * 2**30, 10**6, 500)
+
+
+@pytest.mark.slow
+def test_training_takes_little_more_than_what_is_stored():
+    """0.13 GiB are stored; a comparison of all with all took 4.6 GiB."""
+    ended = subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "benchmarks.memory",
+            "--alone",
+            "--batch_sizes=16384",
+        ],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    size, stored, added, *_ = ended.stdout.split()
+    assert int(size) == 16384
+    assert float(stored) == pytest.approx(17 * 16384 * 500 / 2**30, abs=1e-3)
+    assert float(added) < 1.0
