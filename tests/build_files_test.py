@@ -78,6 +78,7 @@ LAYERS = (
 DISTRIBUTIONS = {
     "absl": "absl-py",
     "ai_edge_litert": "ai-edge-litert",
+    "stable_baselines3": "stable-baselines3",
     "tf_agents": "tf-agents",
 }
 

@@ -235,7 +235,6 @@ class TFEnvironmentSource(GraphSource):
     def _join(
         self,
         *,
-        finite: tf.Tensor,
         states: Any,
         actions: Any,
         rewards: Any = None,
@@ -259,7 +258,6 @@ class TFEnvironmentSource(GraphSource):
             states=tf.nest.map_structure(of_steps, states),
             actions=tf.nest.map_structure(of_steps, actions),
             rewards=None if rewards is None else of_steps(rewards),
-            finite=tf.reduce_all(finite),
             **tf.nest.map_structure(of_rows, of_trajectories),
         )
 
