@@ -209,20 +209,22 @@ class CEMAgent(EnvironmentFit):
         self.ties = ties
         self.loss_normalization = loss_normalization
         self.gradient_steps = int(gradient_steps)
-        self.minibatch_size = (
-            None if minibatch_size is None else int(minibatch_size)
-        )
+        self.minibatch_size = _integer(minibatch_size)
         self.discount = float(discount)
-        self.elite_memory = elite_memory
-        self.elite_memory_age = elite_memory_age
-        self.episodes_per_start = episodes_per_start
-        self.episodes_per_policy = episodes_per_policy
-        self.groups = Groups(episodes_per_start or 1, episodes_per_policy)
+        self.elite_memory = _integer(elite_memory)
+        self.elite_memory_age = _integer(elite_memory_age)
+        self.episodes_per_start = _integer(episodes_per_start)
+        self.episodes_per_policy = _integer(episodes_per_policy)
+        self.groups = Groups(
+            self.episodes_per_start or 1, self.episodes_per_policy
+        )
         self.normalize_observations = normalize_observations
         self.memory = (
             None
-            if elite_memory is None
-            else EliteMemory(elite_memory, elite_memory_age, name="memory")
+            if self.elite_memory is None
+            else EliteMemory(
+                self.elite_memory, self.elite_memory_age, name="memory"
+            )
         )
         self.seed = seed
         self._config = {
@@ -507,6 +509,11 @@ def _check_policy(policy: Any) -> None:
         f"`policy` must be a `keras.Layer`. Received: policy={policy!r} of "
         f"type {kind.__module__}.{kind.__qualname__}.{cure}"
     )
+
+
+def _integer(value: int | None) -> int | None:
+    """Returns a number of Python's, for what is saved as JSON."""
+    return None if value is None else int(value)
 
 
 def _seed(seed: int | None) -> int:

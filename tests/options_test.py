@@ -1,3 +1,6 @@
+import json
+
+import numpy as np
 import pytest
 
 import keras_cem as cem
@@ -96,6 +99,11 @@ def test_batch_size_is_refused_by_fit():
     agent.compile("sgd")
     with pytest.raises(ValueError, match="batch_size=6, episodes_per_start=4"):
         agent.fit("ToySeeded-v0", batch_size=6)
+
+
+def test_integers_of_numpy_are_saved_as_numbers():
+    agent = _agent(elite_memory=np.int64(3), elite_memory_age=np.int32(2))
+    assert json.loads(json.dumps(agent.get_config()))["elite_memory"] == 3
 
 
 def test_options_survive_get_config():

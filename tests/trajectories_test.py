@@ -46,3 +46,22 @@ def test_trajectories_pass_through_a_compiled_function():
     np.testing.assert_array_equal(
         returns(_trajectories(tf.constant)), [3, 4, 6]
     )
+
+
+@pytest.mark.parametrize("discount", [1.0, 0.5, 0.9])
+def test_discounted_returns_weigh_step_t_by_discount_to_the_t(discount):
+    returns = _trajectories(tf.constant).discounted_returns(discount)
+    assert returns.dtype == tf.float32
+    expected = [
+        1 + 2 * discount,
+        3 - 4 * discount + 5 * discount**2,
+        6,
+    ]
+    np.testing.assert_allclose(returns, expected, rtol=1e-6)
+
+
+def test_some_of_the_trajectories_are_taken_in_the_order_asked_for():
+    taken = _trajectories(tf.constant).take(tf.constant([2, 0, 2]))
+    np.testing.assert_array_equal(taken.lengths, [1, 2, 1])
+    np.testing.assert_array_equal(taken.returns, [6, 3, 6])
+    assert taken.observations.shape == (3, 3, 4)

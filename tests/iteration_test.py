@@ -1,0 +1,64 @@
+"""What an iteration ranks by."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import keras_cem as cem
+from keras_cem import prng
+from keras_cem.rollouts.graph import GraphSource
+from tests.helpers import DISCRETE, MODES, improve, make_agent
+
+DISCOUNT = 0.5
+
+
+def _batch():
+    """Returns 4, 5, 3, 2 and 1; discounted by half 0.5, 1.25, 3, 2 and 1."""
+    rewards = [[0, 0, 0, 4], [0, 0, 5, 0], [3, 0], [2], [1]]
+    mask = np.array([[t < len(row) for t in range(4)] for row in rewards])
+    padded = np.full((5, 4), np.nan, np.float32)
+    padded[mask] = np.concatenate(rewards)
+    return cem.Trajectories(
+        observations=np.ones((5, 4, 3), np.float32),
+        # Each trajectory has an action of its own, of 2 to 5.
+        actions=np.repeat([[2], [3], [4], [5], [2]], 4, axis=1),
+        rewards=padded,
+        mask=mask,
+        terminated=np.ones(5, bool),
+    )
+
+
+@pytest.mark.parametrize("mode", MODES, ids=["eager", "traced", "compiled"])
+def test_discounted_returns_are_what_is_ranked(mode):
+    agent = make_agent(
+        DISCRETE, mode=mode, elite_quantile=0.75, discount=DISCOUNT
+    )
+    batch = _batch()
+    logs = improve(agent, batch)
+    ranked = [0.5, 1.25, 3.0, 2.0, 1.0]
+    assert logs["elite_threshold"] == np.quantile(ranked, 0.75)
+    assert logs["num_elites"] == 1
+    # Undiscounted, of the plain sums.
+    assert logs["episode_return"] == np.mean([4, 5, 3, 2, 1])
+    assert logs["episode_return_max"] == 5
+    # The third trajectory is imitated, whose action is 4.
+    assert agent.act(np.ones(3, np.float32)) == 4
+
+
+@pytest.mark.parametrize("discount", [1.0, 0.9])
+def test_loop_of_the_graph_adds_up_discounted_rewards(discount):
+    agent = cem.CEMAgent.from_env("Pendulum-v1", hidden_units=(4,), seed=0)
+    agent.compile(keras.optimizers.SGD(0.1))
+    played = GraphSource(cem.envs.make("Pendulum-v1"), 5, 7).play(
+        agent.policy,
+        agent.head,
+        numbers=(0, prng.TRAINING_RESETS, 0),
+        epsilon=tf.constant(0.5),
+        discount=discount,
+        store_rewards=True,
+    )
+    rewards = played.rewards.numpy().astype(np.float64)
+    weights = discount ** np.arange(7)
+    np.testing.assert_allclose(played.discounted, weights @ rewards, rtol=1e-5)
+    np.testing.assert_allclose(played.returns, rewards.sum(axis=0), rtol=1e-5)
