@@ -16,19 +16,40 @@ OBSERVATION_SPACES = {
     "uint8": spaces.Box(0, 255, (4,), "uint8"),
     "int32": spaces.Box(-9, 9, (2, 2), "int32"),
     "discrete": spaces.Discrete(5, start=-1),
+    "multi_discrete": spaces.MultiDiscrete([3, 2, 4], start=1),
+    "multi_binary": spaces.MultiBinary((2, 3)),
+    "dict": spaces.Dict(
+        {
+            "lidar": spaces.Box(0.0, 9.0, (4,)),
+            "state": spaces.Tuple(
+                [spaces.Discrete(3), spaces.Box(-1.0, 1.0, (2,), "float64")]
+            ),
+        }
+    ),
 }
 ACTION_SPACES = {
     "discrete": DISCRETE,
     "box": BOX,
     "float64_box": spaces.Box([-0.1, 0.0], [0.1, 6.0], dtype="float64"),
+    "multi_discrete": spaces.MultiDiscrete([3, 2], start=[-1, 5]),
+    "multi_binary": spaces.MultiBinary(3),
+    "dict": spaces.Dict(
+        {
+            "arm": spaces.Tuple([BOX, spaces.Discrete(3)]),
+            "gripper": spaces.MultiBinary(2),
+        }
+    ),
 }
 # Each space once at least.
 PAIRS = [
     ("float32", "discrete"),
     ("float64", "float64_box"),
     ("uint8", "box"),
-    ("int32", "discrete"),
+    ("int32", "multi_discrete"),
     ("discrete", "discrete"),
+    ("multi_discrete", "multi_binary"),
+    ("multi_binary", "box"),
+    ("dict", "dict"),
 ]
 
 
@@ -52,16 +73,11 @@ def make_agent(observed, acted):
 
 def draw_leaves(observed, rows):
     """A batch of observations, array by array."""
-    generator = np.random.default_rng(0)
-    drawn = []
-    for leaf in OBSERVATION_SPACES[observed].leaves:
-        if isinstance(leaf, spaces.Discrete):
-            values = generator.integers(leaf.start, leaf.start + leaf.n, rows)
-        else:
-            least = 0 if leaf.dtype.kind == "u" else -10
-            values = generator.uniform(least, 10, size=(rows, *leaf.shape))
-        drawn.append(values.astype(leaf.dtype))
-    return drawn
+    space = OBSERVATION_SPACES[observed]
+    drawn = space.to_gymnasium()
+    drawn.seed(0)
+    samples = [space.flatten(drawn.sample()) for _ in range(rows)]
+    return [np.stack(leaves) for leaves in zip(*samples, strict=True)]
 
 
 def assert_acts_as(agent, observed, run, *, atol, rows=1000):
@@ -79,27 +95,63 @@ def assert_acts_as(agent, observed, run, *, atol, rows=1000):
     leaves = draw_leaves(observed, rows)
     inputs = dict(zip(space.leaf_names, leaves, strict=True))
     found = run(inputs)
-    assert set(found) == {"actions", "logits"}
-    expected = agent.predict(space.pack(leaves), verbose=0)
-    assert found["logits"].shape == expected.shape
-    np.testing.assert_allclose(found["logits"], expected, rtol=0, atol=atol)
-    actions = np.stack(
-        [agent.act(space.pack(row)) for row in zip(*leaves, strict=True)]
+    outputs = agent.predict(space.pack(leaves), verbose=0)
+    greedy = agent.head.greedy(outputs)
+    for number in range(20):
+        acted = agent.act(space.pack([leaf[number] for leaf in leaves]))
+        for one, batch in zip(
+            tf.nest.flatten(acted), tf.nest.flatten(greedy), strict=True
+        ):
+            np.testing.assert_allclose(one, batch[number], atol=atol)
+    names = zip(
+        agent.action_space.leaves,
+        agent.action_space.name_leaves("actions", prefix=True),
+        agent.action_space.name_leaves("logits", prefix=True),
+        agent.head.parts(outputs),
+        agent.action_space.flatten(greedy),
+        strict=True,
     )
-    assert found["actions"].dtype == agent.action_space.dtype
-    if isinstance(agent.action_space, spaces.Box):
-        np.testing.assert_allclose(found["actions"], actions, rtol=0, atol=atol)
-    else:
-        best = np.sort(expected, axis=-1)
-        tied = best[:, -1] - best[:, -2] <= 2 * atol
-        assert np.mean(tied) < 0.01
-        np.testing.assert_array_equal(found["actions"][~tied], actions[~tied])
-        assert len(np.unique(actions)) > 1
+    expected = set()
+    for leaf, actions_name, logits_name, logits, actions in names:
+        expected |= {actions_name, logits_name}
+        _assert_leaf(
+            leaf,
+            found[actions_name],
+            found[logits_name],
+            actions.numpy(),
+            logits,
+            atol,
+        )
+    assert set(found) == expected
     one = run({name: leaf[:1] for name, leaf in inputs.items()})
-    np.testing.assert_allclose(
-        one["logits"], found["logits"][:1], rtol=0, atol=atol
-    )
-    np.testing.assert_allclose(one["actions"], found["actions"][:1], atol=atol)
+    for name in expected:
+        np.testing.assert_allclose(one[name], found[name][:1], atol=atol)
+
+
+def _assert_leaf(leaf, found_actions, found_logits, actions, logits, atol):
+    assert found_logits.shape == logits.shape
+    np.testing.assert_allclose(found_logits, logits, rtol=0, atol=atol)
+    assert found_actions.shape == actions.shape
+    assert found_actions.dtype == leaf.dtype
+    assert len(np.unique(actions)) > 1
+    if isinstance(leaf, spaces.Box):
+        np.testing.assert_allclose(found_actions, actions, rtol=0, atol=atol)
+        return
+    tied = _margin(leaf, logits) <= 2 * atol
+    assert np.mean(tied) < 0.01
+    np.testing.assert_array_equal(found_actions[~tied], actions[~tied])
+
+
+def _margin(leaf, logits):
+    """By how much an action is best, for each number of `actions`."""
+    if isinstance(leaf, spaces.MultiBinary):
+        return np.abs(logits)
+    parts = [logits]
+    if isinstance(leaf, spaces.MultiDiscrete):
+        parts = np.split(logits, np.cumsum(leaf.nvec)[:-1], axis=-1)
+    best = [np.sort(part, axis=-1) for part in parts]
+    margins = np.stack([part[..., -1] - part[..., -2] for part in best], -1)
+    return margins if isinstance(leaf, spaces.MultiDiscrete) else margins[:, 0]
 
 
 class Beta(keras.layers.Layer):

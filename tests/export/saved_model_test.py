@@ -78,7 +78,7 @@ def test_exported_policy_acts_as_the_agent(exported):
         assert actions.dtype == agent.action_space.dtype
         assert actions.shape == (rows, *agent.action_space.shape)
         np.testing.assert_allclose(
-            actions, [agent.act(each) for each in batch], rtol=1e-6
+            actions, [agent.act(each) for each in batch], rtol=1e-6, atol=1e-6
         )
         np.testing.assert_allclose(
             policy.logits(tf.constant(batch)),
