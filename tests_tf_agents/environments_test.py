@@ -126,6 +126,55 @@ def test_suite_environment_has_a_limit_of_its_own():
     agent.collect("CartPole-v1", 2)
 
 
+class Nested(toys.Py):
+    """Observes a list and a dictionary, acts by a dictionary."""
+
+    def observation_spec(self):
+        return [
+            {"speed": array_spec.ArraySpec((), np.float64)},
+            array_spec.BoundedArraySpec((1,), np.uint8, 0, 9),
+        ]
+
+    def action_spec(self):
+        return {
+            "b": array_spec.BoundedArraySpec((2,), np.int64, [0, 5], [1, 7]),
+            "a": array_spec.BoundedArraySpec((1,), np.int32, -1, 1),
+        }
+
+    def _reset(self):
+        super()._reset()
+        return ts.restart(self._nest(0.0))
+
+    def _step(self, action):
+        assert list(action) == ["b", "a"]
+        assert action["b"].shape == (2,)
+        assert action["b"].dtype == np.int64
+        assert action["a"].shape == (1,)
+        assert action["a"].dtype == np.int32
+        self.acted = action
+        return ts.termination(self._nest(0.5), np.float32(1.0))
+
+    def _nest(self, speed):
+        return [{"speed": np.float64(speed)}, np.array([7], np.uint8)]
+
+
+def test_nests_are_played_in_their_own_structure():
+    env = Nested()
+    agent = cem.CEMAgent.from_env(env, hidden_units=(4,), seed=0)
+    assert agent.action_space == spaces.Dict(
+        {
+            "a": spaces.MultiDiscrete([3], [-1], "int32"),
+            "b": spaces.MultiDiscrete([2, 3], [0, 5]),
+        }
+    )
+    played = agent.collect(env, 3, epsilon=1.0, max_episode_steps=5)
+    np.testing.assert_array_equal(played.observations[1][:, 0], 7)
+    assert played.observations[0]["speed"].dtype == np.float64
+    np.testing.assert_array_equal(played.lengths, 1)
+    np.testing.assert_array_equal(played.actions["a"][2, 0], env.acted["a"])
+    np.testing.assert_array_equal(played.actions["b"][2, 0], env.acted["b"])
+
+
 class NeverSaysLast(toys.Py):
     def _step(self, action):
         return ts.restart(np.zeros(2, np.float32))

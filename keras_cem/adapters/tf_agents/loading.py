@@ -43,8 +43,10 @@ def load() -> None:
                 ". Install it with `pip install 'keras-cem[tf-agents]'`."
             )
     given = os.environ.get(FLAG)
-    os.environ.setdefault(FLAG, "1")
     try:
+        if given is None:
+            os.environ[FLAG] = "1"
+            _use_tf_keras()
         with warnings.catch_warnings():
             # About distutils and NumPy 2, which its last release will not mend.
             warnings.simplefilter("ignore")
@@ -60,6 +62,21 @@ def load() -> None:
             "best in the environment that Python is started from, and install "
             "the versions that `pip install 'keras-cem[tf-agents]'` chooses."
         ) from error
+
+
+def _use_tf_keras() -> None:
+    """Makes `tf.keras` the package tf_keras, in all the ways it is reached."""
+    import tensorflow as tf
+
+    # What it is, is settled when it is first used.
+    kind = tf.keras.Model.__module__.partition(".")[0]
+    if "tensorflow.keras" in sys.modules or kind != "tf_keras":
+        raise RuntimeError("`tf.keras` has been used, and is Keras 3.")
+    # TF-Agents' `from tensorflow.keras import layers` would go by a path that
+    # was settled when TensorFlow was imported, and make it Keras 3 again.
+    sys.modules["tensorflow.keras"] = importlib.import_module(
+        "tf_keras.api._v2.keras"
+    )
 
 
 def _versions() -> str:

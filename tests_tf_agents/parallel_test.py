@@ -1,0 +1,75 @@
+"""`ParallelPyEnvironment`, from a script as its users have to write it."""
+
+import os
+import pathlib
+import subprocess
+import sys
+
+ROOT = pathlib.Path(__file__).parents[1]
+
+SCRIPT = """
+import functools
+
+from keras_cem.adapters.tf_agents import loading
+
+loading.load()
+
+from tf_agents.environments import parallel_py_environment, wrappers
+from tf_agents.system import system_multiprocessing
+
+from tests_tf_agents import helpers, toys
+
+
+def limited(**kwargs):
+    return wrappers.TimeLimit(toys.Py(**kwargs), 9)
+
+
+def main(argv):
+    # Before TensorFlow has threads of its own, which a fork would lose.
+    envs = [
+        parallel_py_environment.ParallelPyEnvironment(
+            [functools.partial(limited, **kwargs)] * 2, **options
+        )
+        for kwargs, options in [
+            ({}, {}),
+            ({"handle_auto_reset": True}, {"flatten": True}),
+            ({"seedable": False}, {}),
+        ]
+    ]
+    agent = helpers.make_agent()
+    for env, single in zip(
+        envs, [limited(), limited(), limited(seedable=False)], strict=True
+    ):
+        helpers.assert_same_trajectories(
+            agent.collect(env, 5, epsilon=0.7),
+            agent.collect(single, 5, epsilon=0.7),
+        )
+    envs[0].envs[1].close()
+    try:
+        agent.collect(envs[0], 5, epsilon=0.7)
+    except RuntimeError as error:
+        print("says", error)
+    for env in envs:
+        env.close()
+    print("same trajectories")
+
+
+if __name__ == "__main__":
+    system_multiprocessing.handle_main(main)
+"""
+
+
+def test_plays_what_one_environment_plays(tmp_path):
+    script = tmp_path / "script.py"
+    script.write_text(SCRIPT)
+    ended = subprocess.run(
+        [sys.executable, str(script)],
+        capture_output=True,
+        text=True,
+        timeout=200,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )
+    assert ended.returncode == 0, ended.stderr
+    assert ended.stdout.endswith("same trajectories\n")
+    # A process that is gone is an error, not a hang.
+    assert "says `reset` of the environment raised" in ended.stdout
