@@ -14,7 +14,11 @@ bounded = array_spec.BoundedArraySpec
 
 # Spec and the space of actions, of observations.
 LEAVES = {
-    "scalar": (bounded((), np.int32, 3, 5), spaces.Discrete(3, 3, "int32"), None),
+    "scalar": (
+        bounded((), np.int32, 3, 5),
+        spaces.Discrete(3, 3, "int32"),
+        None,
+    ),
     "wide": (bounded((), np.int64, -1, 0), spaces.Discrete(2, -1), None),
     "one": (
         bounded((1,), np.int64, 2, 4),
@@ -124,10 +128,16 @@ def test_parts_of_a_space_have_names_of_their_own():
 @pytest.mark.parametrize(
     ("spec", "message"),
     [
-        ({"a": array_spec.ArraySpec((), np.int64)}, r"`spec\['a'\]` must be bo"),
+        (
+            {"a": array_spec.ArraySpec((), np.int64)},
+            r"`spec\['a'\]` must be bo",
+        ),
         ([bounded((), np.int32, 0)], r"`spec\[0\]` must be bounded: .*int32"),
         (array_spec.ArraySpec((), np.bool_), "must be of integers or floats.*"),
-        ("spec", "`spec` must be a spec, or a nest .*of type str"),
+        (
+            "spec",
+            "`spec` must be a spec, or a nest of specs.*'spec' of type str",
+        ),
     ],
     ids=["unbounded", "half_bounded", "bool", "string"],
 )

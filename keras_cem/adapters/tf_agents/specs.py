@@ -5,7 +5,7 @@ A spec is a nest whose leaves are `ArraySpec`s; a space is one of `Dict` and
 same order.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -28,10 +28,16 @@ class Side:
         space: The space of it.
 
     Raises:
-        ValueError: If there is no space for a leaf.
+        ValueError: If it is no nest of specs, or there is no space for one.
     """
 
     def __init__(self, spec: Any, name: str, *, acts: bool):
+        for leaf in tf.nest.flatten(spec):
+            if not isinstance(leaf, (array_spec.ArraySpec, tf.TensorSpec)):
+                raise ValueError(
+                    f"`{name}` must be a spec, or a nest of specs. Received: "
+                    f"{leaf!r} of type {type(leaf).__name__} in it"
+                )
         self.spec = tensor_spec.to_array_spec(spec)
         self.space = _space(self.spec, name, _action if acts else _observation)
         self._single = not tf.nest.is_nested(self.spec)
@@ -84,14 +90,9 @@ def _space(spec: Any, name: str, convert: Any) -> spaces.Space:
                 for key, part in spec.items()
             }
         )
-    if isinstance(spec, Sequence) and not isinstance(spec, str):
-        return spaces.Tuple(
-            _space(part, f"{name}[{index}]", convert)
-            for index, part in enumerate(spec)
-        )
-    raise ValueError(
-        f"`{name}` must be a spec, or a nest of dictionaries, lists and tuples "
-        f"of specs. Received: {name}={spec!r} of type {type(spec).__name__}"
+    return spaces.Tuple(
+        _space(part, f"{name}[{index}]", convert)
+        for index, part in enumerate(spec)
     )
 
 
