@@ -3,6 +3,7 @@
 import contextlib
 import functools
 import os
+import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -27,6 +28,9 @@ MAX_ENV_RESTARTS = 3
 # More sub-environments than this do not make a call of the policy cheaper a
 # step (measured by benchmarks/host_rollout.py), and each takes memory.
 MAX_SYNC_ENVS = 256
+
+# What the extras of this package that are called as gymnasium's are for.
+_EXTRAS = {"box2d": "Box2D", "mujoco": "MuJoCo"}
 
 
 def accepts(env: Any, options: Options) -> bool:
@@ -91,8 +95,15 @@ def _make(env_id: str) -> gymnasium.Env:
         # Observations are checked as they come; gymnasium's checker would
         # look at the first step only, and slow down all of them.
         return gymnasium.make(env_id, disable_env_checker=True)
-    except gymnasium.error.DependencyNotInstalled:
-        raise
+    except gymnasium.error.DependencyNotInstalled as error:
+        named = re.search(r"gymnasium\[([\w-]+)\]", str(error))
+        extra = named.group(1) if named else None
+        if extra not in _EXTRAS:
+            raise
+        raise ImportError(
+            f"{env_id} needs {_EXTRAS[extra]}. "
+            f"Install it with `pip install 'keras-cem[{extra}]'`."
+        ) from error
     except gymnasium.error.Error as error:
         raise ValueError(
             "`env` must be the id of a registered gymnasium environment. "

@@ -163,6 +163,7 @@ def _agent(values: flags.FlagValues) -> CEMAgent:
             "l2": values.l2,
             "dropout": values.dropout,
             "batch_normalization": values.batch_normalization,
+            "embedding": values.embedding,
         },
         elite_quantile=values.elite_quantile,
         ties=values.ties,

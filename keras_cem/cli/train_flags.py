@@ -158,6 +158,12 @@ def define_flags(values: flags.FlagValues) -> None:
     flags.DEFINE_list(
         "hidden_units", ["128"], "Units of each hidden layer.", **common
     )
+    count(
+        "embedding",
+        None,
+        "Size of the trained vectors of Discrete and MultiDiscrete "
+        "observations; one-hot if not given.",
+    )
     text("activation", "relu", "Of the hidden layers.")
     text("kernel_initializer", "glorot_uniform", "Of the weights.")
     number("l1", 0.0, "L1 regularisation.", lower_bound=0.0)
