@@ -65,7 +65,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         gymnasium.error.DependencyNotInstalled,
     ) as error:
         return _usage(program, str(error))
-    except (ImportError, RuntimeError, OSError) as error:
+    except (RuntimeError, OSError) as error:
         print(f"{program}: {error}", file=sys.stderr)
         return 1
     except TrainingInterrupted as interrupted:

@@ -176,8 +176,8 @@ def deserialize(config: dict[str, Any]) -> Space:
 
     Raises:
         ValueError: If `config` names an unknown kind of space, or one whose
-            values have more than `MAX_SIZE` elements: it may come from a file
-            of anyone's.
+            values have more than `MAX_SIZE` elements, or choices: it may come
+            from a file of anyone's.
     """
     arguments = dict(config)
     kind = arguments.pop("kind", None)
@@ -193,4 +193,11 @@ def deserialize(config: dict[str, Any]) -> Space:
                 f"`{name}` of a saved {kind} must be at most {MAX_SIZE:,} "
                 f"elements. Received: {name}={arguments[name]!r}"
             )
+    nvec = np.array(arguments.get("nvec") or 1, object)
+    # As many places as a table of all choices of each element has.
+    if nvec.size * max(nvec.flat) > MAX_SIZE:
+        raise ValueError(
+            f"`nvec` of a saved {kind} must be at most {MAX_SIZE:,} choices. "
+            f"Received: nvec={arguments['nvec']!r}"
+        )
     return _KINDS[kind](**arguments)

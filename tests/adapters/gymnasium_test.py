@@ -1,6 +1,7 @@
 import functools
 import multiprocessing
 import re
+import sys
 
 import gymnasium
 import numpy as np
@@ -479,3 +480,23 @@ def test_ids_and_callables_are_made_anew_three_times(opened):
     assert opened("ToyScripted-v0").max_env_restarts == 3
     source = opened(toy_envs.EchoVectorEnv, max_episode_steps=1)
     assert source.max_env_restarts == 3
+
+
+@pytest.mark.parametrize(
+    ("env_id", "module", "extra"),
+    [
+        ("LunarLander-v3", "Box2D", "box2d"),
+        ("InvertedPendulum-v5", "mujoco", "mujoco"),
+    ],
+)
+def test_missing_package_of_an_environment_names_the_extra(
+    env_id, module, extra, monkeypatch
+):
+    package = f"gymnasium.envs.{extra}"
+    for name in [name for name in sys.modules if name.startswith(package)]:
+        monkeypatch.delitem(sys.modules, name)
+    # As if it were not installed.
+    monkeypatch.setitem(sys.modules, module, None)
+    with pytest.raises(ImportError, match=f"{env_id} needs") as error:
+        adapter.open_source(env_id, Options(1))
+    assert f"pip install 'keras-cem[{extra}]'" in str(error.value)

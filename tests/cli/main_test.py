@@ -52,6 +52,27 @@ def test_train_leaves_a_whole_run_folder(run_folder):
     assert png.startswith(b"\x89PNG")
 
 
+def test_nested_observations_are_trained_on(tmp_path):
+    folder = tmp_path / "run"
+    flags = ["--env=Blackjack-v1", "--max_episode_steps=20", "--embedding=2"]
+    assert main(["train", *SMALL, *flags, f"--output={folder}"]) == 0
+    agent = keras.saving.load_model(folder / "agent.keras")
+    # Of 32, 11 and 2 values.
+    assert [weight.shape for weight in agent.policy.weights[:3]] == [
+        (32, 2),
+        (11, 2),
+        (2, 2),
+    ]
+    policy = tf.saved_model.load(str(folder / "policy"))
+    assert policy.act(([12], [3], [0])).shape == (1,)
+
+
+def test_embedding_of_numbers_is_refused(tmp_path, capsys):
+    flags = ["--embedding=2", f"--output={tmp_path / 'run'}"]
+    assert main(["train", *SMALL, *flags]) == 2
+    assert "Received: embedding=2" in capsys.readouterr().err
+
+
 def test_results_say_what_the_saved_agent_does(run_folder):
     results = json.loads((run_folder / "results.json").read_text())
     assert set(results) == {

@@ -102,6 +102,13 @@ def test_multi_discrete_of_other_than_integers_is_refused(argument, value):
     assert f"Received: {argument}={value!r}" in str(error.value)
 
 
+def test_saved_space_of_too_many_choices_is_refused():
+    config = {"kind": "MultiDiscrete", "nvec": [2, 2**26]}
+    with pytest.raises(ValueError, match="67,108,864 choices") as error:
+        spaces.deserialize(config)
+    assert "Received: nvec=[2, 67108864]" in str(error.value)
+
+
 def test_start_of_another_shape_is_refused():
     with pytest.raises(ValueError, match="`start` must be a number") as error:
         spaces.MultiDiscrete([3, 2], start=[0, 1, 2])
