@@ -21,7 +21,9 @@ def at_least(least: int, cure: str = "", **arguments: Any) -> None:
     for name, value in arguments.items():
         if value is None:
             continue
-        if not isinstance(value, (int, np.integer)) or value < least:
+        # A bool is an int to Python, and a slip to whoever wrote it.
+        is_integer = isinstance(value, (int, np.integer))
+        if not is_integer or isinstance(value, bool) or value < least:
             raise ValueError(
                 f"`{name}` must be an integer of at least {least}. "
                 f"Received: {name}={value!r}.{cure and ' ' + cure}"
@@ -43,7 +45,7 @@ def number(
         ValueError: If it is out of range, naming the argument and its value.
     """
     for name, value in arguments.items():
-        if not isinstance(value, numbers.Real):
+        if not isinstance(value, numbers.Real) or isinstance(value, bool):
             raise TypeError(
                 f"`{name}` must be a number. Received: {name}={value!r} of "
                 f"type {type(value).__name__}"

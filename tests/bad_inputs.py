@@ -331,6 +331,41 @@ def _value_errors(words: str, **values: Any) -> _Rows:
     ]
 
 
+# The options of the method.
+_CONSTRUCTOR += [
+    *_value_errors("must be in (0, 1]", discount=[0.0, 1.5]),
+    *_value_errors("must be an integer of at least 1", elite_memory=[0, 2.5]),
+    *_value_errors("must be an integer of at least 1", elite_memory_age=[0]),
+    *_value_errors("is for an `elite_memory` only", elite_memory_age=[3]),
+    *_value_errors("must be an integer of at least 2", episodes_per_start=[1]),
+    *_value_errors("must be an integer of at least 1", episodes_per_policy=[0]),
+    *_value_errors("must be an integer of at least 1", persistence=[0, 1.5]),
+    *_value_errors("must be at least 0", entropy_coefficient=[-1.0, NAN]),
+    *_value_errors("must be None where actions are", correlation=[0.5]),
+    *_value_errors("must be an integer of at least 1", gradient_steps=[True]),
+    *_value_errors("must be an integer of at least 0", seed=[True]),
+    (
+        {"epsilon": True},
+        TypeError,
+        ["`epsilon` must be a number", "epsilon=True of type bool"],
+    ),
+    (
+        {"normalize_observations": "yes"},
+        TypeError,
+        ["`normalize_observations` must be a bool", "'yes'"],
+    ),
+    (
+        {"action_space": BOX, "correlation": 1.0, "noise": "correlated"},
+        ValueError,
+        ["`correlation` must be in [0, 1)", "correlation=1.0"],
+    ),
+    (
+        {"action_space": BOX, "persistence": 5},
+        ValueError,
+        ["`persistence` must be 1 where actions are", "persistence=5"],
+    ),
+]
+
 # What `fit`, `evaluate` and `collect` share.
 _PLAYING: _Rows = [
     *_value_errors("must be an integer of at least 1", num_envs=[0, -1, 2.5]),
