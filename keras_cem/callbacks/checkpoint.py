@@ -48,15 +48,19 @@ class Checkpoint(RunsLast):
 
     Example:
 
-    >>> agent = CEMAgent.from_env("CartPole-v1", hidden_units=(8,), seed=0)
+    >>> import tempfile
+    >>> import keras
+    >>> import keras_cem as cem
+    >>> agent = cem.CEMAgent.from_env("CartPole-v1", hidden_units=(), seed=0)
     >>> agent.compile(optimizer=keras.optimizers.Adam(1e-2))
     >>> directory = tempfile.mkdtemp()
     >>> for epochs in (2, 4):
     ...     history = agent.fit(
     ...         "CartPole-v1",
+    ...         engine="host",
     ...         batch_size=8,
     ...         epochs=epochs,
-    ...         callbacks=[Checkpoint(directory)],
+    ...         callbacks=[cem.callbacks.Checkpoint(directory)],
     ...         resume_from=directory,
     ...         verbose=0,
     ...     )
