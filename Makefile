@@ -14,6 +14,10 @@ TRAIN_ARGS ?= --seed=0
 # A process a core; the tests of a file stay together, for what they share.
 PYTEST_ARGS ?= -n auto --dist loadfile
 
+# Where PYTEST_ARGS were given, they may select none of these: exit status 5.
+TEST_TF_AGENTS = $(TF_AGENTS_VENV)/bin/python -m pytest tests_tf_agents \
+	$(PYTEST_ARGS) || [ $$? -eq $(if $(filter file,$(origin PYTEST_ARGS)),0,5) ]
+
 # TensorFlow: warnings and notes off, errors on.
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
@@ -24,7 +28,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 help: ## List these commands.
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1 \t\2/p' $(MAKEFILE_LIST) \
-		| expand -t 20
+		| expand -t 24
 
 train: $(VENV)/.installed-plot ## Train on ENV in a new folder: RUN, RUN-2, ...
 	@run="$(RUN)"; n=2; \
@@ -34,12 +38,10 @@ train: $(VENV)/.installed-plot ## Train on ENV in a new folder: RUN, RUN-2, ...
 
 test: $(VENV)/.installed-test $(TF_AGENTS_VENV)/.installed ## Run all tests, with PYTEST_ARGS.
 	$(BIN)/python -m pytest $(PYTEST_ARGS); main=$$?; \
-	$(MAKE) --no-print-directory test-tf-agents && exit $$main
+	{ $(TEST_TF_AGENTS); } && exit $$main
 
-# Where PYTEST_ARGS were given, they may select none of these: exit status 5.
 test-tf-agents: $(TF_AGENTS_VENV)/.installed ## Run those of TF-Agents alone.
-	$(TF_AGENTS_VENV)/bin/python -m pytest tests_tf_agents $(PYTEST_ARGS) \
-		|| [ $$? -eq $(if $(filter file,$(origin PYTEST_ARGS)),0,5) ]
+	$(TEST_TF_AGENTS)
 
 lint: $(VENV)/.installed-dev ## Check style and formatting.
 	$(BIN)/ruff check .

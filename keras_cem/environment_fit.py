@@ -56,12 +56,12 @@ class EnvironmentFit(EnvironmentFunctions):
 
         Args:
             x: A gymnasium id, a `gymnasium.Env`, a `gymnasium.vector.VectorEnv`
-                or a callable that makes an env. Or recorded episodes, to learn
-                from the elite ones without playing: a `minari.MinariDataset`,
-                `minari:` and the id of one on this machine, or a list of
-                objects or mappings with `observations`, `actions` and
-                `rewards` of one episode, as `minari.EpisodeData`. Or data, as
-                Keras takes it.
+                or a callable that makes an env; or a TF-Agents environment. Or
+                recorded episodes, to learn from the elite ones without playing:
+                a `minari.MinariDataset`, `minari:` and the id of one on this
+                machine, or a list of objects or mappings with `observations`,
+                `actions` and `rewards` of one episode, as `minari.EpisodeData`.
+                Or data, as Keras takes it.
             y: Actions, with arrays only.
             batch_size: K, trajectories an iteration, at least 2. Defaults to
                 `64`, or to the number of recorded episodes if it is less.
