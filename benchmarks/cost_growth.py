@@ -1,7 +1,7 @@
 r"""How the time of an iteration grows with K and with T.
 
 CartPole, a 4-128-2 policy that balances the pole most of the time (epsilon
-0.4): episodes, elites and one gradient step, through `CEMAgent.fit`, several an
+0.5): episodes, elites and one gradient step, through `CEMAgent.fit`, several an
 execution. Prints a table for README and the slopes on log axes, by least
 squares over the upper half of each range, where what is constant no longer
 counts; 1 is linear. Draws both.
@@ -36,7 +36,7 @@ def milliseconds(size: int, steps: int) -> float:
     """Time of an iteration."""
     # As many as take about a second.
     execution = max(1, min(10, 2**23 // (size * steps)))
-    agent = make_agent(balancing=True, epsilon=0.4)
+    agent = make_agent(balancing=True, epsilon=0.5)
     agent.compile(keras.optimizers.Adam(0.0), steps_per_execution=execution)
     env = envs.make(ENV, max_episode_steps=steps)
     seconds = []

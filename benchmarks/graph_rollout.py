@@ -7,9 +7,9 @@ that balances the pole; trajectories stored:
 - gymnax: the same policy with gymnax and JAX, `lax.scan` over 500 steps;
 - envpool, gymnasium: EnvPool and gymnasium's vectorised CartPole in NumPy,
   which run no policy and store nothing;
-- explored: `GraphSource.play` with epsilon 0.4, so that returns differ;
-- fit: whole iterations of that, elites (q = 0.8) and gradient steps included,
-  through `CEMAgent.fit`, ten an execution.
+- explored: `GraphSource.play` with epsilon 0.5, so that returns differ;
+- fit: whole iterations of that, elites and gradient steps included, through
+  `CEMAgent.fit`, ten an execution.
 
 Before that, what an iteration of `fit` takes at least: two episodes of a single
 step, so that nearly all of it is Keras and TensorFlow around the compiled step.
@@ -39,9 +39,10 @@ _ROUNDS = flags.DEFINE_integer("rounds", 5, "Measurements of each.")
 _PEERS = flags.DEFINE_list(
     "peers", ["gymnax", "envpool", "gymnasium"], "Whom to compare with."
 )
+_QUANTILE = flags.DEFINE_float("elite_quantile", 0.9, "q, of fit.")
 _GRADIENT_STEPS = flags.DEFINE_integer("gradient_steps", 1, "Of fit.")
 
-STEPS, EXECUTION, EPSILON = 500, 10, 0.4
+STEPS, EXECUTION, EPSILON = 500, 10, 0.5
 
 
 def rollout(size: int, epsilon: float = 0.0) -> Callable[[], int]:
@@ -78,7 +79,10 @@ def explored(size: int) -> Callable[[], int]:
 def fit(size: int) -> Callable[[], int]:
     """Whole iterations, ten an execution, of an agent that stays as it is."""
     agent = make_agent(
-        balancing=True, gradient_steps=_GRADIENT_STEPS.value, epsilon=EPSILON
+        balancing=True,
+        elite_quantile=_QUANTILE.value,
+        gradient_steps=_GRADIENT_STEPS.value,
+        epsilon=EPSILON,
     )
     # All of the update is computed, and moves nothing.
     agent.compile(keras.optimizers.Adam(0.0), steps_per_execution=EXECUTION)

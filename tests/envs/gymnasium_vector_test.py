@@ -111,6 +111,27 @@ def test_time_limit():
     )
 
 
+def test_thousands_of_rows_are_played_and_begin_anew():
+    vector = make("CartPole-v1", num_envs=4096)
+    assert vector.num_envs == 4096
+    observations, _ = vector.reset(seed=0)
+    assert vector.observation_space.contains(observations)
+    assert len(np.unique(observations, axis=0)) == 4096
+    # Pushed to one side, every pole falls within a dozen steps.
+    actions = np.ones(4096, np.int64)
+    lengths, over = np.zeros(4096, int), np.zeros(4096, bool)
+    for _ in range(12):
+        observations, rewards, terminated, truncated, _ = vector.step(actions)
+        assert vector.observation_space.contains(observations)
+        np.testing.assert_array_equal(rewards[~over], 1.0)
+        assert not truncated.any()
+        lengths += ~over
+        over |= terminated
+    assert over.all()
+    assert len(np.unique(lengths)) > 2
+    vector.close()
+
+
 @pytest.mark.parametrize("name", reference.ALL)
 def test_spaces_and_description_equal_gymnasiums(name):
     ours = make(name, num_envs=3)
