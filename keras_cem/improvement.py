@@ -1,12 +1,17 @@
 """One policy improvement: from trajectories to a gradient step."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import keras
 import tensorflow as tf
 
 NORMALIZATIONS = ("trajectory", "pair")
+
+# What a step may find not finite, and withhold itself for; numbered from 1, 0
+# being that all is well.
+ORIGINS = ("loss", "gradient", "weights or the optimizer's variables")
+LOSS, GRADIENT, WEIGHTS = 1, 2, 3
 
 
 def penalties(model: Any) -> tf.Tensor:
@@ -16,38 +21,60 @@ def penalties(model: Any) -> tf.Tensor:
     )
 
 
+def all_finite(tensors: Iterable[Any]) -> tf.Tensor:
+    """Returns whether no float tensor holds a NaN or an infinity."""
+    fine = [
+        tf.reduce_all(tf.math.is_finite(tensor))
+        for tensor in map(tf.convert_to_tensor, tensors)
+        if tensor.dtype.is_floating
+    ]
+    return tf.reduce_all(tf.stack([True, *fine]))
+
+
 def descend(
-    step: Callable[[tf.Tensor], tf.Tensor],
+    step: Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]],
     num_steps: int,
     variables: Sequence[Any],
-) -> tf.Tensor:
+) -> tuple[tf.Tensor, tf.Tensor]:
     """Takes several gradient steps one after the other, or none.
 
     Args:
-        step: Takes the number of the step, int32, and returns its loss. If
-            that is not finite, it has changed nothing.
+        step: Takes the number of the step, int32, and returns its loss and
+            what was not finite, as `gradient_step` does.
         num_steps: How many, at least 1.
-        variables: All that `step` changes. They are what they were if the loss
-            of a step is not finite, and the steps after it are left out.
+        variables: All that `step` changes. They are what they were if
+            something is not finite, and the steps after it are left out.
 
     Returns:
-        Mean of the losses, not finite if one of them is not.
+        Mean of the losses; and what was not finite, int32, 0 for nothing,
+        1 for the first of `ORIGINS`.
     """
-    if num_steps == 1:
-        return step(tf.constant(0))
     before = [tf.identity(variable.value) for variable in variables]
-    _, total = tf.while_loop(
-        lambda number, total: (number < num_steps) & tf.math.is_finite(total),
-        lambda number, total: (number + 1, total + step(number)),
-        (tf.constant(0), tf.constant(0.0)),
-    )
+
+    def body(
+        number: tf.Tensor, total: tf.Tensor, bad: tf.Tensor
+    ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        loss, bad = step(number)
+        return number + 1, total + loss, bad
+
+    state = tf.constant(0), tf.constant(0.0), tf.constant(0)
+    if num_steps == 1:
+        _, total, bad = body(*state)
+    else:
+        _, total, bad = tf.while_loop(
+            lambda number, total, bad: (number < num_steps) & tf.equal(bad, 0),
+            body,
+            state,
+        )
+    fine = all_finite(variable.value for variable in variables)
+    bad = tf.where(tf.equal(bad, 0) & ~fine, WEIGHTS, bad)
 
     def restore() -> tf.Tensor:
         for variable, value in zip(variables, before, strict=True):
             variable.assign(value)
-        return total
+        return bad
 
-    return tf.cond(tf.math.is_finite(total), lambda: total, restore) / num_steps
+    return total / num_steps, tf.cond(tf.equal(bad, 0), lambda: bad, restore)
 
 
 def gradient_step(
@@ -55,7 +82,7 @@ def gradient_step(
     function: Callable[[], tuple[tf.Tensor, list[tf.Tensor]]],
     trainable: Sequence[Any],
     stateful: Sequence[Any],
-) -> tf.Tensor:
+) -> tuple[tf.Tensor, tf.Tensor]:
     """Takes one optimizer step, unless loss or gradient is not finite.
 
     A `LossScaleOptimizer` is given gradients that are not finite: it skips the
@@ -70,23 +97,25 @@ def gradient_step(
             moving statistics of batch normalisation.
 
     Returns:
-        The loss. If it is not finite, all variables are what they were; if
-        the gradient alone is not, likewise, and NaN is returned.
+        The loss; and what is not finite, int32, 0 for nothing, 1 for the first
+        of `ORIGINS`. If that is the loss or the gradient, all variables are
+        what they were.
     """
     before = [tf.identity(variable.value) for variable in stateful]
     loss, gradients = function()
-    finite = tf.math.is_finite(loss)
+    bad = tf.where(tf.math.is_finite(loss), 0, LOSS)
     if not isinstance(model.optimizer, keras.optimizers.LossScaleOptimizer):
-        for gradient in gradients:
-            finite &= tf.reduce_all(tf.math.is_finite(gradient))
+        fine = all_finite(gradients)
+        bad = tf.where(tf.equal(bad, 0) & ~fine, GRADIENT, bad)
 
     def apply() -> tf.Tensor:
         model.optimizer.apply(gradients, list(trainable))
-        return loss
+        fine = all_finite(variable.value for variable in trainable)
+        return tf.where(fine, 0, WEIGHTS)
 
     def restore() -> tf.Tensor:
         for variable, value in zip(stateful, before, strict=True):
             variable.assign(value)
-        return tf.constant(float("nan"), loss.dtype)
+        return bad
 
-    return tf.cond(finite, apply, restore)
+    return loss, tf.cond(tf.equal(bad, 0), apply, restore)

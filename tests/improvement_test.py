@@ -37,14 +37,16 @@ def test_descend_takes_steps_0_1_2_and_averages(num_steps, jit_compile):
             taken.assign(
                 tf.tensor_scatter_nd_update(taken, [[number]], [count])
             )
-            return tf.cast(number, tf.float32) ** 2
+            return tf.cast(number, tf.float32) ** 2, tf.constant(0)
 
         return improvement.descend(step, num_steps, [])
 
     if jit_compile is not None:
         descend = tf.function(descend, jit_compile=jit_compile)
     expected = np.mean(np.arange(num_steps) ** 2)
-    assert float(descend()) == pytest.approx(expected)
+    loss, bad = descend()
+    assert float(loss) == pytest.approx(expected)
+    assert int(bad) == 0
     # Each step found the sum of the entries before it: 1, 2, 4, 8, ...
     assert taken.numpy()[:num_steps].tolist() == [
         2**number for number in range(num_steps)
@@ -54,23 +56,77 @@ def test_descend_takes_steps_0_1_2_and_averages(num_steps, jit_compile):
 @pytest.mark.parametrize("jit_compile", [None, False, True])
 @pytest.mark.parametrize("bad", [0, 1, 2])
 def test_all_steps_are_taken_back_if_one_is_not_finite(bad, jit_compile):
+    origin = improvement.GRADIENT
     weights = keras.Variable([3.0, 4.0])
     taken = keras.Variable(0, dtype="int32", trainable=False)
 
     def step(number):
         weights.assign_add([1.0, 1.0])
         taken.assign_add(1)
-        return tf.where(tf.equal(number, bad), np.nan, 1.0)
+        return 1.0, tf.where(tf.equal(number, bad), origin, 0)
 
     def descend():
         return improvement.descend(step, 3, [weights])
 
     if jit_compile is not None:
         descend = tf.function(descend, jit_compile=jit_compile)
-    assert np.isnan(descend())
+    assert int(descend()[1]) == origin
     assert weights.numpy().tolist() == [3.0, 4.0]
     # Those after it are not tried.
     assert taken.numpy() == bad + 1
+
+
+@pytest.mark.parametrize("jit_compile", [None, False, True])
+@pytest.mark.parametrize("num_steps", [1, 3])
+def test_weights_that_become_infinite_are_taken_back(num_steps, jit_compile):
+    # A gradient of 3e38 is finite, and so is the loss.
+    model = _model(learning_rate=1e3)
+    kernel, _ = model.trainable_variables
+    variables = [*model.variables, *model.optimizer.variables]
+    before = [variable.numpy() for variable in variables]
+
+    def descend():
+        return improvement.descend(
+            lambda number: improvement.gradient_step(
+                model,
+                _with_gradient(
+                    model,
+                    lambda: tf.reduce_sum(kernel.value - before[0]) * 3e38,
+                ),
+                model.trainable_variables,
+                [],
+            ),
+            num_steps,
+            variables,
+        )
+
+    if jit_compile is not None:
+        descend = tf.function(descend, jit_compile=jit_compile)
+    loss, bad = descend()
+    assert float(loss) == 0.0
+    assert int(bad) == improvement.WEIGHTS
+    for value, variable in zip(before, variables, strict=True):
+        np.testing.assert_array_equal(variable.numpy(), value)
+
+
+@pytest.mark.parametrize("jit_compile", [None, False, True])
+def test_state_that_becomes_infinite_is_taken_back(jit_compile):
+    # As the moving statistics of batch normalisation, or of an optimizer.
+    statistics = keras.Variable([1.0, 3e38], trainable=False)
+
+    def step(number):
+        statistics.assign_add([0.0, 3e38])
+        return tf.constant(1.0), tf.constant(0)
+
+    def descend():
+        return improvement.descend(step, 1, [statistics])
+
+    if jit_compile is not None:
+        descend = tf.function(descend, jit_compile=jit_compile)
+    assert int(descend()[1]) == improvement.WEIGHTS
+    np.testing.assert_array_equal(
+        statistics.numpy(), np.array([1.0, 3e38], np.float32)
+    )
 
 
 def test_penalties_are_all_losses_of_a_model():
@@ -116,7 +172,9 @@ def test_gradient_step_descends(jit_compile):
 
     if jit_compile is not None:
         step = tf.function(step, jit_compile=jit_compile)
-    assert float(step()) == pytest.approx(3 * before.sum(), rel=1e-6)
+    loss, bad = step()
+    assert float(loss) == pytest.approx(3 * before.sum(), rel=1e-6)
+    assert int(bad) == 0
     np.testing.assert_allclose(kernel.numpy(), before - 0.5 * 3, rtol=1e-6)
     np.testing.assert_allclose(bias.numpy(), [-0.5 * 2], rtol=1e-6)
     assert int(model.optimizer.iterations) == 1
@@ -150,7 +208,8 @@ def test_step_that_is_not_finite_is_withheld(jit_compile, factor, infinite):
 
     if jit_compile is not None:
         step = tf.function(step, jit_compile=jit_compile)
-    assert np.isnan(step())
+    origin = {"loss": improvement.LOSS, "gradient": improvement.GRADIENT}
+    assert int(step()[1]) == origin[infinite]
     for value, variable in zip(
         before, (*model.variables, *model.optimizer.variables), strict=True
     ):

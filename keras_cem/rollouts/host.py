@@ -28,6 +28,8 @@ Act = Callable[
     [list[np.ndarray], np.ndarray], tuple[list[np.ndarray], np.ndarray]
 ]
 
+_NOBODY = np.zeros(0, np.int64)  # No slots.
+
 
 class EpisodeError(RuntimeError):
     """An episode could not be played to its end.
@@ -64,7 +66,12 @@ class HostSource:
     num_env_restarts: int = 0
 
     def collect(
-        self, act: Act, seeds: Sequence[int], first: int = 0
+        self,
+        act: Act,
+        seeds: Sequence[int],
+        first: int = 0,
+        *,
+        skip_nonfinite: bool = False,
     ) -> Trajectories:
         """Plays one whole episode for each seed.
 
@@ -72,6 +79,10 @@ class HostSource:
             act: The policy.
             seeds: Reset seeds of the K trajectories.
             first: Number of the first trajectory, for `act`. Defaults to `0`.
+            skip_nonfinite: Whether a trajectory in which something is not
+                finite ends there, its return being NaN or infinite, rather
+                than raise. It raises still if none is left. Defaults to
+                `False`.
 
         Returns:
             `Trajectories` of NumPy arrays, `(K, max_episode_steps, ...)`.
@@ -83,7 +94,7 @@ class HostSource:
                 not finite, or the policy's outputs are not finite. Says in
                 which trajectory and step.
         """
-        return _Collection(self, act, seeds, first).run()
+        return _Collection(self, act, seeds, first, skip_nonfinite).run()
 
     def close(self) -> None:
         """Closes what was opened for this source."""
@@ -94,9 +105,16 @@ class _Collection:
     """K trajectories while they are being played."""
 
     def __init__(
-        self, source: HostSource, act: Act, seeds: Sequence[int], first: int
+        self,
+        source: HostSource,
+        act: Act,
+        seeds: Sequence[int],
+        first: int,
+        skip_nonfinite: bool,
     ):
         self._source = source
+        self._skip = skip_nonfinite
+        self._complaints: dict[int, EpisodeError] = {}
         self._slots = source.slots
         self._num_slots = source.slots.num_envs
         self._act = act
@@ -115,18 +133,18 @@ class _Collection:
         self._counter = lending.zeros((2, self._slots.num_envs), np.int32)
         self._shift = np.array([[first], [0]], np.int32)
         # What is reset together where slots cannot be reset one by one.
-        self._wave = np.zeros(0, np.int64)
-        self._go_on_with(self._wave)
+        self._wave = _NOBODY
+        self._go_on_with(_NOBODY)
 
     def run(self) -> Trajectories:
         self._slots.begin()
         self._start(np.arange(self._slots.num_envs))
         while self._live.size:
-            over = self._step()
-            if over.any():
-                free = self._live[over]
-                self._go_on_with(self._live[~over])
+            free = self._step()
+            if free.size:
                 self._start(free)
+        if len(self._complaints) == len(self._seeds):
+            raise self._complaints[0]
         return self._result()
 
     def _go_on_with(self, live: np.ndarray) -> None:
@@ -140,21 +158,26 @@ class _Collection:
 
     def _start(self, free: np.ndarray) -> None:
         """Gives the next trajectories to free slots."""
-        if not self._slots.partial_reset:
-            if self._live.size:
+        while free.size:
+            if not self._slots.partial_reset:
+                if self._live.size:
+                    return
+                free = np.arange(self._slots.num_envs)
+            free = free[: len(self._seeds) - self._started]
+            if not free.size:
                 return
-            free = np.arange(self._slots.num_envs)
-        free = free[: len(self._seeds) - self._started]
-        if not free.size:
-            return
-        begin, self._started = self._started, self._started + len(free)
-        self._counter[0, free] = np.arange(begin, self._started)
-        self._live = np.sort(np.concatenate([self._live, free]))
-        self._wave = free
-        self._begin(free)
+            begin, self._started = self._started, self._started + len(free)
+            self._counter[0, free] = np.arange(begin, self._started)
+            self._live = np.sort(np.concatenate([self._live, free]))
+            self._wave = free
+            free = self._begin(free)
 
-    def _begin(self, slots: np.ndarray) -> None:
-        """Resets slots to the start of their trajectories."""
+    def _begin(self, slots: np.ndarray) -> np.ndarray:
+        """Resets slots to the start of their trajectories.
+
+        Returns:
+            Those whose trajectories are over already, as they are not finite.
+        """
         partial = self._slots.partial_reset
         while slots.size:
             self._counter[1, slots if partial else slice(None)] = 0
@@ -164,11 +187,14 @@ class _Collection:
                 self._slots.reset(begun.tolist(), seeds)
             except SlotError as error:
                 slots = self._renew(error)
-        self._check_observations(self._live)
+        spoilt = self._check_observations(self._live)
+        if spoilt.size:
+            self._live = np.setdiff1d(self._live, spoilt)
         self._go_on_with(self._live)
+        return spoilt
 
     def _step(self) -> np.ndarray:
-        """Steps the live slots; returns which of them are done.
+        """Steps the live slots; returns those whose trajectories are over.
 
         Each operation on arrays is paid once a step of all slots: this is what
         `benchmarks/host_rollout.py` measures.
@@ -179,8 +205,13 @@ class _Collection:
         actions, finite = self._act(
             observations, counter + self._shift if self._first else counter
         )
-        if not finite.all() and not finite[live].all():
-            self._complain("the policy's outputs are", live[~finite[live]][0])
+        free = _NOBODY
+        if not finite.all():
+            free = self._spoil("the policy's outputs are", live[~finite[live]])
+            self._go_on_with(live[finite[live]])
+            live, rows, picked = self._live, self._rows, self._picked
+            # A vector environment steps them all the same.
+            actions = [np.nan_to_num(leaf) for leaf in actions]
         for stored, leaf in zip(self._observations, observations, strict=True):
             stored[rows] = leaf[picked]
         for stored, leaf in zip(self._actions, actions, strict=True):
@@ -191,31 +222,35 @@ class _Collection:
         except SlotError as error:
             broken = self._renew(error)
             if error.result is None:
-                self._begin(broken)
-                return np.zeros(len(self._live), bool)
+                return np.concatenate([free, self._begin(broken)])
             result = error.result
         rewards, terminated, truncated = result
+        self._rewards[rows] = rewards
+        over = terminated | truncated | (rows == self._last_rows)
         fine = np.isfinite(rewards)
         if not fine.all():
             value = rewards[~fine][0]
-            self._complain(f"the reward is {value},", live[~fine][0])
-        self._rewards[rows] = rewards
-        over = terminated | truncated | (rows == self._last_rows)
+            self._complain(f"the reward is {value},", live[~fine])
+            over |= ~fine
         if broken is not None:
             over &= ~np.isin(live, broken)
         self._rows = rows + 1
         # Those of slots that nobody plays in count on, and mean nothing.
         counter[1] += 1
         if over.any():
-            self._check_observations(live[~over])
-            ended = counter[0, live[over]]
-            self._lengths[ended] = counter[1, live[over]]
-            self._terminated[ended] = terminated[over]
-        else:
-            self._check_observations(live)
+            ended = live[over]
+            trajectory = counter[0, ended]
+            self._lengths[trajectory] = counter[1, ended]
+            self._terminated[trajectory] = terminated[over]
+            self._go_on_with(live[~over])
+            free = np.concatenate([free, ended])
+        spoilt = self._check_observations(self._live)
+        if spoilt.size:
+            self._go_on_with(np.setdiff1d(self._live, spoilt))
+            free = np.concatenate([free, spoilt])
         if broken is not None:
-            self._begin(broken)
-        return over
+            free = np.concatenate([free, self._begin(broken)])
+        return free
 
     def _renew(self, error: SlotError) -> np.ndarray:
         """Makes anew what failed; returns whose trajectories begin again."""
@@ -267,16 +302,30 @@ class _Collection:
             terminated=self._terminated,
         )
 
-    def _check_observations(self, slots: np.ndarray) -> None:
+    def _check_observations(self, slots: np.ndarray) -> np.ndarray:
+        """Returns which slots hold an observation that is not finite."""
         bad = self._slots.observations.not_finite(slots)
-        if bad.size:
-            self._complain("the observation is", bad[0])
+        return self._spoil("the observation is", bad) if bad.size else bad
 
-    def _complain(self, what: str, slot: int) -> None:
-        raise EpisodeError(
-            f"{what} not finite. {self._where(slot)} "
-            "The weights stay what they were."
-        )
+    def _spoil(self, what: str, slots: np.ndarray) -> np.ndarray:
+        """Ends trajectories that are not finite; returns their slots."""
+        self._complain(what, slots)
+        # The return tells: there is always a step to hold what makes it NaN.
+        trajectory, steps = self._counter[:, slots]
+        last = np.maximum(steps - 1, 0)
+        self._rewards[trajectory * self._steps + last] = np.nan
+        self._lengths[trajectory] = last + 1
+        return slots
+
+    def _complain(self, what: str, slots: np.ndarray) -> None:
+        for slot in slots.tolist():
+            complaint = EpisodeError(
+                f"{what} not finite. {self._where(slot)} "
+                "The weights stay what they were."
+            )
+            if not self._skip:
+                raise complaint
+            self._complaints[self._counter[0, slot]] = complaint
 
     def _fail(self, error: SlotError) -> NoReturn:
         source, cause = self._source, error.__cause__
