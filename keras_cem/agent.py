@@ -121,6 +121,13 @@ class CEMAgent(EnvironmentFit):
             entropy is taken off the loss. Defaults to `0.0`.
         action_scale: For a Box, the scale h, where the bounds are infinite or
             their half-width is not meant. Defaults to `None`.
+        on_nonfinite: What follows where an observation, a reward, the policy's
+            outputs, a loss, a gradient or what would become of the weights is
+            NaN or infinite. It never reaches the weights. `"raise"` raises a
+            RuntimeError that names it. `"skip"` ends the trajectory and leaves
+            it out of ranking, elites and means, or leaves out the update, and
+            counts that as `num_nonfinite`; it raises if no trajectory is left.
+            Defaults to `"raise"`.
         seed: int in [0, 2**32): everything random follows from it. Defaults to
             `None`, which draws one from Python's `random`, as Keras does.
 
@@ -160,6 +167,7 @@ class CEMAgent(EnvironmentFit):
         persistence: int = 1,
         entropy_coefficient: float = 0.0,
         action_scale: Any = None,
+        on_nonfinite: str = "raise",
         seed: int | None = None,
         name: str | None = None,
         **kwargs: Any,
@@ -178,6 +186,7 @@ class CEMAgent(EnvironmentFit):
             episodes_per_policy=episodes_per_policy,
             normalize_observations=normalize_observations,
         )
+        checks.one_of(improvement.ON_NONFINITE, on_nonfinite=on_nonfinite)
         head = heads.for_space(
             action_space,
             action_scale=action_scale,
@@ -226,6 +235,7 @@ class CEMAgent(EnvironmentFit):
                 self.elite_memory, self.elite_memory_age, name="memory"
             )
         )
+        self.on_nonfinite = on_nonfinite
         self.seed = seed
         self._config = {
             "epsilon": float(epsilon),
@@ -389,8 +399,13 @@ class CEMAgent(EnvironmentFit):
         played = self._played_for_testing(data)
         if played is None:
             return super().test_step(data)
-        self.test_metrics.episode_return.update_state(played.returns)
-        self.test_metrics.episode_length.update_state(played.lengths)
+        sound = tf.math.is_finite(played.returns)
+        weight = tf.cast(sound, tf.float32)
+        metrics = self.test_metrics
+        metrics.episode_return.update_state(
+            tf.where(sound, played.returns, 0.0), weight
+        )
+        metrics.episode_length.update_state(played.lengths, weight)
         return self.get_metrics_result()
 
     def export(
@@ -470,6 +485,7 @@ class CEMAgent(EnvironmentFit):
             "episodes_per_start": self.episodes_per_start,
             "episodes_per_policy": self.episodes_per_policy,
             "normalize_observations": self.normalize_observations,
+            "on_nonfinite": self.on_nonfinite,
             "seed": self.seed,
             **self._config,
         }

@@ -1,38 +1,37 @@
 """Which of K trajectories are worth imitating."""
 
-from typing import Any
-
 import numpy as np
 import tensorflow as tf
 
 TIES = ("auto", "strict", "inclusive")
 
 
-def threshold(
-    returns: tf.Tensor, quantile: float, count: Any = None
-) -> tf.Tensor:
+def threshold(returns: tf.Tensor, quantile: float) -> tf.Tensor:
     """Returns the quantile gamma_q of the returns.
 
     Interpolates linearly between order statistics, as `numpy.quantile` does.
 
     Args:
-        returns: float tensor `(..., K)`.
+        returns: float tensor `(..., K)`. Those that are not finite are left
+            out.
         quantile: q in (0, 1).
-        count: int32 scalar, how many of the K there are, the others being
-            infinity. Defaults to `None`: all.
 
     Returns:
-        Tensor `(...)` of the same dtype, a threshold for each row.
+        Tensor `(...)` of the same dtype, a threshold for each row; not finite
+        where no return is.
     """
-    ordered = tf.sort(returns)
-    last = (tf.shape(returns)[-1] if count is None else count) - 1
+    finite = tf.math.is_finite(returns)
+    ordered = tf.sort(tf.where(finite, returns, np.inf))
+    last = tf.maximum(tf.reduce_sum(tf.cast(finite, tf.int32), -1) - 1, 0)
     # Not `tf.cast`, which would round a float to float32 first: 0.7 of ten
     # steps would end just below the seventh.
     position = tf.constant(quantile, tf.float64) * tf.cast(last, tf.float64)
     below = tf.cast(tf.floor(position), tf.int32)
     weight = tf.cast(position - tf.floor(position), returns.dtype)
-    low = tf.gather(ordered, below, axis=-1)
-    high = tf.gather(ordered, tf.minimum(below + 1, last), axis=-1)
+    rows = returns.shape.rank - 1
+    low = tf.gather(ordered, below, axis=-1, batch_dims=rows)
+    above = tf.minimum(below + 1, last)
+    high = tf.gather(ordered, above, axis=-1, batch_dims=rows)
     # Both ends are met exactly, and between equal values nothing is rounded:
     # a return that ties with the threshold must compare equal to it.
     return tf.where(
@@ -80,7 +79,6 @@ def select(
     *,
     per_start: int = 1,
     per_policy: int | None = None,
-    count: Any = None,
 ) -> tuple[tf.Tensor, tf.Tensor]:
     """Returns thresholds and elites of the trajectories of an iteration.
 
@@ -94,7 +92,6 @@ def select(
         per_policy: m chooses among the means of m trajectories at a time; the
             trajectories of an elite mean are all elite. Defaults to `None`:
             among single returns.
-        count: As `threshold` takes it.
 
     Returns:
         gamma_q, a scalar, or `(K / m,)` with `per_start`; and a bool tensor
@@ -105,7 +102,7 @@ def select(
         returns = tf.reshape(returns, (-1, per_start))
     if per_policy is not None:
         returns = tf.reduce_mean(tf.reshape(returns, (-1, per_policy)), axis=1)
-    gamma_q = threshold(returns, quantile, count)
+    gamma_q = threshold(returns, quantile)
     elite = mask(returns, gamma_q, ties)
     if per_policy is not None:
         elite = tf.repeat(elite, per_policy)

@@ -116,14 +116,17 @@ class EnvironmentFit(EnvironmentFunctions):
             `keras.callbacks.History` with `loss`, `episode_return` (mean of K),
             `episode_return_max`, `episode_length`, `elite_threshold`,
             `num_elites`, `epsilon`, `env_steps` (cumulative) and
-            `env_restarts` (so far in this call, `validation_data` included).
+            `env_restarts` (so far in this call, `validation_data` included) and
+            `num_nonfinite` (trajectories and updates left out, see
+            `on_nonfinite` of the agent).
 
         Raises:
             ValueError: If an argument is out of range, or spaces do not fit.
             TypeError: If `x` is neither environment nor data.
             RuntimeError: If the environment fails more often than it may be
-                made anew, or something is not finite. The weights are those
-                after the last whole iteration.
+                made anew, or something is not finite, unless the agent has
+                `on_nonfinite="skip"`. The weights are those after the last
+                whole iteration.
         """
         env_options = {
             "num_envs": num_envs,
@@ -217,6 +220,7 @@ class EnvironmentFit(EnvironmentFunctions):
                 )
                 validation = feed.ticks(validation_steps or 1)
             self.optimizer.build(self.trainable_variables)
+            self.check_finite()
             # BackupAndRestore sets it, and nothing clears it (keras 3.15).
             self._initial_epoch = None
             session.callbacks = fit_callbacks.arrange(callbacks)

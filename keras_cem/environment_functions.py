@@ -2,7 +2,6 @@
 
 import contextlib
 import dataclasses
-import math
 import pathlib
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -10,7 +9,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from keras_cem import prng
+from keras_cem import improvement, prng
 from keras_cem.environment_play import DEFAULT_BATCH_SIZE, EnvironmentPlay
 from keras_cem.graph_steps import GraphSteps
 from keras_cem.metrics import TestMetrics, TrainMetrics
@@ -209,7 +208,7 @@ class EnvironmentFunctions(EnvironmentPlay):
             function,
             self._collect_train if training else self._collect_test,
             self.steps_per_execution,
-            check=self._check_loss if training else None,
+            check=self.graph_steps.check_update if training else None,
         )
 
     def _begin_training(self) -> None:
@@ -301,16 +300,6 @@ class EnvironmentFunctions(EnvironmentPlay):
         )
         return tf.nest.map_structure(tf.convert_to_tensor, played)
 
-    def _check_loss(self, logs: dict[str, Any]) -> None:
-        loss = float(logs["loss"])
-        if not math.isfinite(loss):
-            raise RuntimeError(
-                "The loss or its gradient is not finite: "
-                f"loss={loss} in iteration {int(self.iteration)}. The weights "
-                "stay what they were before it. A smaller learning rate or "
-                "`clipnorm` of the optimizer is the usual cure."
-            )
-
     def check_ready(self, verb: str) -> None:
         """Refuses an agent that is not compiled, or with a loss that cannot be.
 
@@ -324,3 +313,13 @@ class EnvironmentFunctions(EnvironmentPlay):
             )
         # Refuses a loss that means nothing for the action space.
         _ = self.training_head
+
+    def check_finite(self) -> None:
+        """Refuses weights from which nothing can be learned."""
+        for variable in [*self.variables, *self.optimizer.variables]:
+            if not bool(improvement.all_finite([variable.value])):
+                raise ValueError(
+                    "`fit` must start from finite weights. Received: a NaN or "
+                    f"an infinity in {variable.path}. Load or set other "
+                    "weights."
+                )

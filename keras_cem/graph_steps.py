@@ -5,10 +5,15 @@ from typing import Any
 
 import tensorflow as tf
 
-from keras_cem import prng
+from keras_cem import improvement, prng
 from keras_cem.rollouts.graph import FAULTS, GraphSource, GraphTrajectories
 
-_LOSS_FAULT = len(FAULTS) + 1
+# What there is to go wrong in playing and in learning, counted from 1.
+_ORIGINS = (*FAULTS, *improvement.ORIGINS)
+
+CURE = (
+    "A smaller learning rate or `clipnorm` of the optimizer is the usual cure."
+)
 
 
 class GraphSteps:
@@ -88,6 +93,7 @@ class GraphSteps:
         fault, iteration, trajectory, step = self._fault.numpy().tolist()
         if not fault:
             return
+        self._fault.assign(tf.zeros_like(self._fault))
         for variable, value in before:
             variable.assign(value)
         where = f"iteration {iteration + 1}" if before else "an evaluation"
@@ -98,15 +104,12 @@ class GraphSteps:
             if before
             else ""
         )
-        if fault == _LOSS_FAULT:
-            raise RuntimeError(
-                f"The loss or its gradient in {where}{undone} A smaller "
-                "learning rate or `clipnorm` of the optimizer is the usual "
-                "cure."
-            )
+        what = _ORIGINS[fault - 1]
+        if fault > len(FAULTS):
+            raise RuntimeError(f"The {what} in {where}{undone} {CURE}")
         raise RuntimeError(
-            f"The {FAULTS[fault - 1]} of trajectory {trajectory} in step "
-            f"{step} of {where}{undone}"
+            f"The {what} of trajectory {trajectory} in step {step} of "
+            f"{where}{undone}"
         )
 
     def play_for_training(self, source: GraphSource) -> GraphTrajectories:
@@ -151,15 +154,39 @@ class GraphSteps:
         self._note_faults(played)
         return tf.equal(self._fault[0], 0)
 
-    def learned(self, loss: tf.Tensor) -> None:
-        """Takes note of a loss that is not finite; inside of the step."""
-        fault = tf.where(tf.math.is_finite(loss), 0, _LOSS_FAULT)
-        self._note(fault, 0, 0)
+    def learned(self, withheld: tf.Tensor) -> None:
+        """Takes note of an update that was withheld; inside of the step.
+
+        Args:
+            withheld: As `improvement.descend` says what was not finite.
+        """
+        if self._agent.on_nonfinite == "raise":
+            bad = tf.where(tf.equal(withheld, 0), 0, len(FAULTS) + withheld)
+            self._note(bad, 0, 0)
+
+    def check_update(self) -> None:
+        """Raises if an update on the host was withheld; called after each.
+
+        Raises:
+            RuntimeError: Naming what was not finite.
+        """
+        fault, iteration, *_ = self._fault.numpy().tolist()
+        if fault:
+            self._fault.assign(tf.zeros_like(self._fault))
+            raise RuntimeError(
+                f"The {_ORIGINS[fault - 1]} of iteration {iteration + 1} would "
+                f"not be finite. The weights stay what they were before. {CURE}"
+            )
 
     def _note_faults(self, played: GraphTrajectories, first: Any = 0) -> None:
-        row = tf.argmax(tf.cast(played.faults > 0, tf.int32))
+        broken = played.faults > 0
+        row = tf.argmax(tf.cast(broken, tf.int32))
+        fault = tf.gather(played.faults, row)
+        if self._agent.on_nonfinite == "skip":
+            # The others go on without them, if there are others.
+            fault = tf.where(tf.reduce_all(broken), fault, 0)
         self._note(
-            tf.gather(played.faults, row),
+            fault,
             row + tf.cast(first, tf.int64),
             tf.gather(played.lengths, row) - 1,
         )

@@ -7,6 +7,7 @@ import keras
 import tensorflow as tf
 
 NORMALIZATIONS = ("trajectory", "pair")
+ON_NONFINITE = ("raise", "skip")
 
 # What a step may find not finite, and withhold itself for; numbered from 1, 0
 # being that all is well.

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 
 from keras_cem import elites, improvement, prng
@@ -21,6 +22,8 @@ def learn(agent: Any, played: Any) -> None:
             `GraphTrajectories`.
     """
     returns, lengths = played.returns, played.lengths
+    # The others are out of it: something in them was not finite.
+    sound = tf.math.is_finite(returns)
     in_graph = isinstance(played, GraphTrajectories)
     if agent.discount == 1.0:
         ranked = returns
@@ -29,27 +32,27 @@ def learn(agent: Any, played: Any) -> None:
     else:
         ranked = played.discounted_returns(agent.discount)
     now, memory, groups = agent.iteration.value, agent.memory, agent.groups
-    candidates, compared, count = played, ranked, None
+    candidates, compared = played, ranked
     if memory is not None:
         candidates = Candidates(played, memory)
-        compared, count = memory.candidates(ranked, now)
+        compared = memory.candidates(ranked, now)
     gamma_q, elite_mask = elites.select(
         compared,
         agent.elite_quantile,
         agent.ties,
         per_start=groups.per_start,
         per_policy=groups.per_policy,
-        count=count,
     )
     num_elites = tf.reduce_sum(tf.cast(elite_mask, tf.float32))
     may_learn = agent.graph_steps.may_learn(played)
-    loss = tf.cond(
+    loss, withheld = tf.cond(
         may_learn & (num_elites > 0.0),
         lambda: imitate(agent, candidates, elite_mask, num_elites, in_graph),
-        lambda: tf.zeros(()),
+        lambda: (tf.zeros(()), tf.constant(0)),
     )
-    agent.graph_steps.learned(loss)
-    learned = may_learn & tf.math.is_finite(loss)
+    agent.graph_steps.learned(withheld)
+    updated = tf.equal(withheld, 0)
+    learned = may_learn & updated
     if memory is not None:
         fresh_elites = elite_mask[: tf.size(ranked)]
         memory.update(played, ranked, fresh_elites, now, learned)
@@ -66,14 +69,26 @@ def learn(agent: Any, played: Any) -> None:
             tf.reduce_sum(tf.cast(lengths, agent.env_steps.dtype))
         )
     metrics = agent.train_metrics
-    metrics.loss.update_state(loss)
-    metrics.episode_return.update_state(returns)
-    metrics.episode_return_max.update_state(tf.reduce_max(returns))
-    metrics.episode_length.update_state(lengths)
-    metrics.elite_threshold.update_state(gamma_q)
+    weight = tf.cast(sound, tf.float32)
+    # Not by weights alone: 0 times NaN is NaN.
+    metrics.loss.update_state(
+        tf.where(updated, loss, 0.0), tf.cast(updated, tf.float32)
+    )
+    metrics.episode_return.update_state(tf.where(sound, returns, 0.0), weight)
+    metrics.episode_return_max.update_state(
+        tf.reduce_max(tf.where(sound, returns, -np.inf))
+    )
+    metrics.episode_length.update_state(lengths, weight)
+    known = tf.math.is_finite(gamma_q)
+    metrics.elite_threshold.update_state(
+        tf.where(known, gamma_q, 0.0), tf.cast(known, tf.float32)
+    )
     metrics.num_elites.update_state(num_elites)
     metrics.epsilon.update_state(agent.epsilon)
     metrics.env_steps.update_state(agent.env_steps)
+    metrics.num_nonfinite.update_state(
+        tf.reduce_sum(1.0 - weight) + 1.0 - tf.cast(updated, tf.float32)
+    )
 
 
 def _observe(agent: Any, played: Any) -> None:
@@ -86,7 +101,7 @@ def imitate(
     elite_mask: tf.Tensor,
     num_elites: tf.Tensor,
     in_graph: bool,
-) -> tf.Tensor:
+) -> tuple[tf.Tensor, tf.Tensor]:
     """Takes the gradient steps of an iteration towards its elites.
 
     Args:
@@ -98,7 +113,8 @@ def imitate(
             pairs to take all at once.
 
     Returns:
-        The loss, not finite if nothing was learned.
+        The loss; and what was not finite, so that nothing was learned: as
+        `improvement.descend` says it.
     """
     found = ElitePairs(played.lengths, elite_mask)
     total = tf.cast(found.total, tf.float32)
@@ -141,7 +157,7 @@ def imitate(
             sums = gradients(drawn, True, 1.0, scale * total / size)
         return sums[0], sums[1:]
 
-    def step(number: tf.Tensor) -> tf.Tensor:
+    def step(number: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         return improvement.gradient_step(
             agent,
             lambda: function(number),

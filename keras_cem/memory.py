@@ -95,9 +95,7 @@ class EliteMemory(keras.Layer):
         object.__setattr__(self, "_moved", False)
         return moved
 
-    def candidates(
-        self, returns: tf.Tensor, iteration: tf.Tensor
-    ) -> tuple[tf.Tensor, tf.Tensor]:
+    def candidates(self, returns: tf.Tensor, iteration: tf.Tensor) -> tf.Tensor:
         """Returns the returns of fresh and remembered trajectories.
 
         Args:
@@ -105,13 +103,11 @@ class EliteMemory(keras.Layer):
             iteration: int64 scalar, the present one.
 
         Returns:
-            float32 `(K + M,)`, infinity where none is remembered; and how many
-            there are, int32.
+            float32 `(K + M,)`, infinity where none is remembered.
         """
         alive = self._alive(iteration)
         remembered = tf.where(alive, self._returns.value(), np.inf)
-        count = tf.size(returns) + tf.reduce_sum(tf.cast(alive, tf.int32))
-        return tf.concat([returns, remembered], axis=0), count
+        return tf.concat([returns, remembered], axis=0)
 
     def gather(self, trajectory: tf.Tensor, step: tf.Tensor) -> tuple[Any, Any]:
         """Returns observations and actions of pairs, `(B, ...)`."""

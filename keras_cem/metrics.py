@@ -45,8 +45,8 @@ class TrainMetrics:
     """What one epoch of iterations reports, under the names of History.
 
     Over an epoch of several iterations these are means, but for the largest
-    return, and for epsilon and the cumulative steps and restarts, which are
-    the last.
+    return, for epsilon and the cumulative steps and restarts, which are the
+    last, and for what was not finite, which is counted.
     """
 
     def __init__(self) -> None:
@@ -60,6 +60,7 @@ class TrainMetrics:
         self.epsilon = Latest("epsilon")
         self.env_steps = Latest("env_steps")
         self.env_restarts = Latest("env_restarts")
+        self.num_nonfinite = keras.metrics.Sum("num_nonfinite")
 
     def all(self) -> list[keras.metrics.Metric]:
         """All of them, in the order above."""

@@ -7,7 +7,8 @@ import tensorflow as tf
 
 from keras_cem import prng
 from keras_cem.rollouts.acting import Actor
-from keras_cem.rollouts.graph import GraphSource
+from keras_cem.rollouts.graph import FAULTS, GraphSource
+from keras_cem.rollouts.host import EpisodeError
 from keras_cem.rollouts.groups import NO_GROUPS, Groups
 from keras_cem.rollouts.observations import ObservationBuffer
 from keras_cem.rollouts.sources import Playable
@@ -56,16 +57,23 @@ class Player:
         iteration = int(self._agent.iteration)
         if isinstance(source, GraphSource):
             numbers = tf.constant([seed, iteration, first], tf.int64)
-            played = self._graph_function(source, stream, epsilon)(
+            played, faults = self._graph_function(source, stream, epsilon)(
                 numbers, tf.constant(epsilon or 0.0, tf.float32)
             )
-            return tf.nest.map_structure(lambda leaf: leaf.numpy(), played)
+            played = tf.nest.map_structure(lambda leaf: leaf.numpy(), played)
+            self._check_faults(source, played, faults.numpy(), first)
+            return played
         num_starts = -(-(first + size) // groups.per_start)
         starts = prng.reset_seeds(seed, stream, iteration, num_starts)
         seeds = np.repeat(starts, groups.per_start).tolist()
         actor = self._actor(source.slots.num_envs, epsilon, groups=groups)
         act = actor.bind(epsilon or 0.0, seed, prng.EXPLORATION, iteration)
-        return source.collect(act, seeds[first : first + size], first)
+        return source.collect(
+            act,
+            seeds[first : first + size],
+            first,
+            skip_nonfinite=self._agent.on_nonfinite == "skip",
+        )
 
     def act(
         self, buffer: ObservationBuffer, epsilon: float | None
@@ -107,10 +115,27 @@ class Player:
                     first=numbers[2],
                     store_rewards=True,
                 )
-                return played.to_trajectories()
+                return played.to_trajectories(), played.faults
 
             self._graph_functions[key] = function
         return self._graph_functions[key]
+
+    def _check_faults(
+        self,
+        source: GraphSource,
+        played: Trajectories,
+        faults: np.ndarray,
+        first: int,
+    ) -> None:
+        bad = np.flatnonzero(faults)
+        skip = self._agent.on_nonfinite == "skip"
+        if not bad.size or (skip and bad.size < len(faults)):
+            return
+        raise EpisodeError(
+            f"The {FAULTS[faults[bad[0]] - 1]} is not finite. Environment "
+            f"{source.name}, trajectory {first + bad[0]}, "
+            f"step {played.lengths[bad[0]] - 1}."
+        )
 
     def _actor(
         self,

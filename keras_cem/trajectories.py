@@ -13,7 +13,9 @@ class Trajectories(NamedTuple):
     """K recorded episodes, padded to the same T steps.
 
     The entries are NumPy arrays or tensors. Step t of trajectory k is real
-    where `mask[k, t]` is true; what stands elsewhere means nothing.
+    where `mask[k, t]` is true; what stands elsewhere means nothing. A
+    trajectory in which something was not finite ends there, and its last reward
+    is NaN or infinite, so that its return tells.
 
     Attributes:
         observations: Array `(K, T, ...)`, or a nest of arrays as the space is.

@@ -138,6 +138,7 @@ def test_logs_describe_the_trajectories(mode):
             "epsilon": 0.25,
             "env_steps": steps,
             "env_restarts": 0,
+            "num_nonfinite": 0,
         },
         rel=1e-5,
     )
@@ -622,9 +623,10 @@ def test_loss_or_gradient_that_is_not_finite_is_withheld(spoiled, mode):
     agent.evaluate("ToySeeded-v0", batch_size=2, verbose=0)
     agent.optimizer.build(agent.trainable_variables)
     before = learned_state(agent)
-    with pytest.raises(RuntimeError, match="loss or its gradient is not") as e:
+    with pytest.raises(
+        RuntimeError, match=f"The {spoiled} would not be finite in iteration 1"
+    ):
         agent.fit("ToySeeded-v0", batch_size=4, epochs=3, verbose=0)
-    assert "loss=nan in iteration 1" in str(e.value)
     assert_equal(learned_state(agent), before)
     # The agent can be used on.
     agent.evaluate("ToySeeded-v0", batch_size=2, verbose=0)
@@ -641,7 +643,7 @@ def test_all_gradient_steps_are_taken_back_if_one_is_not_finite(mode):
     )
     before = learned_state(agent)
     logs = improve(agent, make_trajectories(BOX, RETURNS))
-    assert not np.isfinite(logs["loss"])
+    assert logs["num_nonfinite"] == 1
     assert_equal(learned_state(agent), before)
 
 

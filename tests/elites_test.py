@@ -21,6 +21,30 @@ def _elite(returns, quantile, ties="auto"):
 
 
 @pytest.mark.parametrize("quantile", QUANTILES)
+def test_threshold_leaves_out_what_is_not_finite(quantile):
+    generator = np.random.default_rng(2)
+    for size in (1, 2, 5, 40):
+        returns = generator.normal(0, 10, size).astype(np.float32)
+        among = np.insert(
+            returns, [0, size // 2, size], [np.nan, np.inf, -np.inf]
+        )
+        assert _threshold(among, quantile) == _threshold(returns, quantile)
+
+
+@pytest.mark.parametrize("ties", elites.TIES)
+@pytest.mark.parametrize("returns", [[1, 2, 2, 3], [2, 2, 2, 2], [1, 5]])
+def test_elites_leave_out_what_is_not_finite(ties, returns):
+    expected = _elite(returns, 0.6, ties)
+    among = [np.nan, *returns, np.inf, -np.inf]
+    assert _elite(among, 0.6, ties) == [0, *expected, 0, 0]
+
+
+@pytest.mark.parametrize("ties", elites.TIES)
+def test_nothing_is_elite_where_no_return_is_finite(ties):
+    assert _elite([np.nan, np.inf, np.nan], 0.6, ties) == [0, 0, 0]
+
+
+@pytest.mark.parametrize("quantile", QUANTILES)
 def test_threshold_equals_numpy_quantile(quantile):
     generator = np.random.default_rng(0)
     for size in [*range(1, 40), 64, 100, 999, 1000]:
@@ -248,11 +272,11 @@ def test_rows_that_are_not_there_do_not_count():
     for size in (2, 3, 10, 11):
         returns = generator.normal(size=size).astype(np.float32)
         with_rest = tf.constant([*returns, *[np.inf] * 5], tf.float32)
-        gamma_q, elite = elites.select(with_rest, 0.7, "auto", count=size)
+        gamma_q, elite = elites.select(with_rest, 0.7, "auto")
         assert float(gamma_q) == _threshold(returns, 0.7)
         expected = [*_elite(returns, 0.7), *[0] * 5]
         assert elite.numpy().astype(int).tolist() == expected
         # Nothing to prefer among what is there.
         equal = tf.constant([*[2.0] * size, *[np.inf] * 5], tf.float32)
-        _, elite = elites.select(equal, 0.7, "auto", count=size)
+        _, elite = elites.select(equal, 0.7, "auto")
         assert not elite.numpy().any()

@@ -25,6 +25,7 @@ KEYS = {
     "epsilon",
     "env_steps",
     "env_restarts",
+    "num_nonfinite",
 }
 VALIDATION_KEYS = {"val_episode_return", "val_episode_length"}
 
@@ -278,6 +279,7 @@ def test_history_is_true():
             "epsilon": 1 / (2 * epoch + 2),  # of the epoch's last iteration
             "env_steps": env_steps,
             "env_restarts": 0,
+            "num_nonfinite": 0,
             "val_episode_return": np.mean([batch.returns for batch in test]),
             "val_episode_length": np.mean([batch.lengths for batch in test]),
         }

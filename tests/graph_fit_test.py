@@ -188,8 +188,9 @@ def test_history_has_the_values_of_the_iterations():
         "epsilon",
         "env_steps",
         "env_restarts",
+        "num_nonfinite",
     }
-    assert history["env_restarts"] == [0, 0]
+    assert history["env_restarts"] == history["num_nonfinite"] == [0, 0]
     assert history["env_steps"] == [3 * 32 * 3, 6 * 32 * 3]
     np.testing.assert_allclose(history["epsilon"], [1 / 3, 1 / 6])
     assert history["episode_length"] == [3, 3]

@@ -14,6 +14,7 @@ KEYS = [
     "epsilon",
     "env_steps",
     "env_restarts",
+    "num_nonfinite",
 ]
 
 
@@ -74,6 +75,7 @@ def test_train_metrics_of_an_epoch_of_two_iterations():
         "epsilon": last,
         "env_steps": last,
         "env_restarts": last,
+        "num_nonfinite": -12.0,
     }
 
 

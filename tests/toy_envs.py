@@ -361,6 +361,36 @@ class Failing(gymnasium.Env):
         return right
 
 
+class Spoilt(Seeded):
+    """What it returns is not finite in one of four episodes, as seeds have it.
+
+    Args:
+        where: `"reset"`, `"observation"` or `"reward"`.
+        value: What stands there.
+    """
+
+    def __init__(self, where, value):
+        self._where = where
+        self._value = value
+
+    def reset(self, *, seed=None, options=None):
+        observation, info = super().reset(seed=seed)
+        spoilt = seed is not None and seed % 4 == 0
+        self._at = seed // 4 % 3 if spoilt else None
+        if spoilt and self._where == "reset":
+            observation[1] = self._value
+        return observation, info
+
+    def step(self, action):
+        observation, reward, _, truncated, info = result = super().step(action)
+        if self._steps - 1 != self._at or self._where == "reset":
+            return result
+        if self._where == "reward":
+            return observation, self._value, False, truncated, info
+        observation[1] = self._value
+        return observation, reward, False, truncated, info
+
+
 class Flaky(Seeded):
     """Some of its episodes go wrong, once each, also in another process.
 

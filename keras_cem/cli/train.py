@@ -182,6 +182,7 @@ def _agent(values: flags.FlagValues) -> CEMAgent:
         persistence=values.persistence,
         entropy_coefficient=values.entropy_coefficient,
         action_scale=values.action_scale,
+        on_nonfinite=values.on_nonfinite,
         seed=values.seed,
     )
     agent.compile(optimizer=settings.optimizer(values), loss=values.loss)

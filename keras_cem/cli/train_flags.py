@@ -120,6 +120,13 @@ def define_flags(values: flags.FlagValues) -> None:
         "Observations of mean 0 and variance 1, inside of the policy.",
         **common,
     )
+    choice(
+        "on_nonfinite",
+        "raise",
+        improvement.ON_NONFINITE,
+        "Stop where something is not finite, or leave out the trajectory or "
+        "the update.",
+    )
     # Exploration.
     choice(
         "epsilon_schedule",

@@ -25,7 +25,7 @@ class OnDemand:
             batches off it, one after the other, and returns logs.
         collect: Returns the next batch.
         steps_per_execution: As given to `compile`.
-        check: Called with the logs. Defaults to `None`.
+        check: Called after each batch. Defaults to `None`.
     """
 
     def __init__(
@@ -33,7 +33,7 @@ class OnDemand:
         inner: Callable[[Iterator[Any]], Any],
         collect: Callable[[], Any],
         steps_per_execution: int,
-        check: Callable[[Any], None] | None = None,
+        check: Callable[[], None] | None = None,
     ):
         self._inner = inner
         self._collect = collect
@@ -54,7 +54,7 @@ class OnDemand:
             # One at a time, so that nothing is learned after a failed check.
             logs = self._inner(iter([self._collect()]))
             if self._check is not None:
-                self._check(logs)
+                self._check()
         return logs
 
 

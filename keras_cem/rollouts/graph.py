@@ -92,15 +92,16 @@ class GraphTrajectories(NamedTuple):
     def moments(self, space: spaces.Space) -> list[Moments]:
         """Moments of the observations in all real steps, one step at a time.
 
-        See `Trajectories.moments`.
+        See `Trajectories.moments`. Episodes that are not finite are left out.
         """
+        lengths = tf.where(tf.equal(self.faults, 0), self.lengths, 0)
 
         def body(step: tf.Tensor, sofar: list[Moments]) -> Any:
             states = tf.nest.map_structure(
                 lambda leaf: tf.gather(leaf, step), self.states
             )
             leaves = spaces.float_leaves(space, self.env.observe(states))
-            counts = step < self.lengths
+            counts = step < lengths
             return step + 1, [
                 moments.merge(of_batch(leaf, counts))
                 for moments, leaf in zip(sofar, leaves, strict=True)
@@ -110,13 +111,20 @@ class GraphTrajectories(NamedTuple):
             Moments.nothing(leaf.shape)
             for leaf in spaces.float_leaves(space, space.pack(space.leaves))
         ]
-        longest = tf.reduce_max(self.lengths)
+        longest = tf.reduce_max(lengths)
         _, found = tf.while_loop(
             lambda step, sofar: step < longest,
             body,
             (tf.constant(0), nothing),
         )
         return found
+
+    def _told_rewards(self) -> tf.Tensor:
+        """Rewards `(K, T)`; NaN is the last one of what was not finite."""
+        steps, _ = self._num_rows
+        last = tf.equal(tf.range(steps), self.lengths[:, None] - 1)
+        bad = last & (self.faults[:, None] > 0)
+        return tf.where(bad, np.nan, tf.transpose(self.rewards))
 
     def to_trajectories(self) -> Trajectories:
         """Returns them as `Trajectories`, trajectories first."""
@@ -143,9 +151,7 @@ class GraphTrajectories(NamedTuple):
                 ),
                 [leaf.dtype for leaf in action_space.leaves],
             ),
-            rewards=(
-                None if self.rewards is None else tf.transpose(self.rewards)
-            ),
+            rewards=None if self.rewards is None else self._told_rewards(),
             mask=tf.range(steps) < self.lengths[:, None],
             terminated=self.terminated,
         )
@@ -356,6 +362,10 @@ class _Loop:
             parallel_iterations=1 if self._env.stateful else 10,
         )
         returns, discounted, lengths, terminated, faults = totals
+        # The return tells what to leave out, as it does on the host.
+        returns = tf.where(tf.equal(faults, 0), returns, np.nan)
+        if self._discount != 1.0:
+            discounted = tf.where(tf.equal(faults, 0), discounted, np.nan)
         stacked = tf.nest.map_structure(lambda array: array.stack(), arrays)
         return GraphTrajectories(
             self._env,

@@ -56,12 +56,14 @@ def test_nothing_is_collected_before_the_first_call():
     assert log.calls == []
 
 
-def test_check_sees_the_logs_after_each_update():
+def test_check_is_called_after_each_update():
     log = Log()
     seen = []
-    function = feed.OnDemand(log.inner, log.collect, 3, check=seen.append)
+    function = feed.OnDemand(
+        log.inner, log.collect, 3, check=lambda: seen.append(log.calls[-1])
+    )
     function(iter(feed.ticks(3)))
-    assert seen == [{"loss": 1}, {"loss": 2}, {"loss": 3}]
+    assert seen == ["update 1", "update 2", "update 3"]
 
 
 def test_error_of_collect_reaches_the_caller_as_it_is():
