@@ -316,7 +316,8 @@ class EnvironmentFunctions(EnvironmentPlay):
 
     def check_finite(self) -> None:
         """Refuses weights from which nothing can be learned."""
-        for variable in [*self.variables, *self.optimizer.variables]:
+        learned = [*self.trainable_variables, *self.optimizer.variables]
+        for variable in learned:
             if not bool(improvement.all_finite([variable.value])):
                 raise ValueError(
                     "`fit` must start from finite weights. Received: a NaN or "

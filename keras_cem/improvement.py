@@ -43,8 +43,9 @@ def descend(
         step: Takes the number of the step, int32, and returns its loss and
             what was not finite, as `gradient_step` does.
         num_steps: How many, at least 1.
-        variables: All that `step` changes. They are what they were if
-            something is not finite, and the steps after it are left out.
+        variables: All that `step` changes. What was finite in them stays so.
+            They are what they were if something is not finite, and the steps
+            after it are left out.
 
     Returns:
         Mean of the losses; and what was not finite, int32, 0 for nothing,
@@ -67,7 +68,16 @@ def descend(
             body,
             state,
         )
-    fine = all_finite(variable.value for variable in variables)
+    # Not all need be: a limit that is off is infinite.
+    fine = all_finite(
+        tf.where(
+            tf.math.is_finite(value),
+            variable.value,
+            tf.zeros((), value.dtype),
+        )
+        for variable, value in zip(variables, before, strict=True)
+        if value.dtype.is_floating
+    )
     bad = tf.where(tf.equal(bad, 0) & ~fine, WEIGHTS, bad)
 
     def restore() -> tf.Tensor:

@@ -624,7 +624,7 @@ def test_loss_or_gradient_that_is_not_finite_is_withheld(spoiled, mode):
     agent.optimizer.build(agent.trainable_variables)
     before = learned_state(agent)
     with pytest.raises(
-        RuntimeError, match=f"The {spoiled} would not be finite in iteration 1"
+        RuntimeError, match=f"The {spoiled} of iteration 1 would not be finite"
     ):
         agent.fit("ToySeeded-v0", batch_size=4, epochs=3, verbose=0)
     assert_equal(learned_state(agent), before)

@@ -372,6 +372,54 @@ def test_execution_with_a_gradient_that_is_not_finite_is_undone():
     assert all(np.all(np.isfinite(value)) for value in weights(agent))
 
 
+@pytest.mark.parametrize("broken", ["reward", "observation"])
+def test_trajectory_that_is_not_finite_is_left_out(broken):
+    env = Cursed(broken, iteration=1)
+    options = {
+        "on_nonfinite": "skip",
+        "elite_memory": 8,
+        "normalize_observations": True,
+    }
+    agent = make_agent(env, options=options, steps_per_execution=2)
+    twin = make_agent(env, options=options)
+    twin.epsilon.assign(0.5)
+    agent.epsilon.assign(0.5)
+    history = fit(agent, env, epochs=2, steps_per_epoch=2, callbacks=[]).history
+    assert history["num_nonfinite"] == [1, 0]
+    assert all(np.all(np.isfinite(value)) for value in weights(agent))
+    assert all(np.isfinite(values).all() for values in history.values())
+    # One by one: of the second iteration, the other 31.
+    fit(twin, env, epochs=1, callbacks=[])
+    source = twin._open(env, 32, {})
+    played = twin._player.play(
+        source, 32, prng.TRAINING_RESETS, epsilon=float(twin.epsilon)
+    )
+    assert np.flatnonzero(~np.isfinite(played.returns)).tolist() == [5]
+    assert played.lengths[5] == 2
+    logs = fit(twin, env, epochs=2, initial_epoch=1, callbacks=[]).history
+    others = np.delete(played.returns, 5)
+    assert logs["episode_return"][0] == pytest.approx(others.mean())
+    assert logs["episode_return_max"][0] == others.max()
+    assert logs["episode_length"] == [3]
+    assert logs["num_nonfinite"] == [1]
+
+
+def test_collect_raises_what_is_not_finite_or_marks_it():
+    env = Cursed("observation", iteration=0)
+    key = prng.make_key(3, prng.COLLECT_RESETS, 0)
+    counter = tf.constant(5, tf.uint32), tf.constant(0, tf.uint32)
+    env.word = int(prng.threefry2x32(key, counter)[0])
+    with pytest.raises(
+        RuntimeError,
+        match="The observation is not finite. Environment Cursed-v0, "
+        r"trajectory 5, step 1\.",
+    ):
+        make_agent(env).collect(env, 8)
+    agent = make_agent(env, options={"on_nonfinite": "skip"})
+    returns = agent.collect(env, 8).returns
+    assert np.flatnonzero(~np.isfinite(returns)).tolist() == [5]
+
+
 def test_what_is_not_finite_in_an_evaluation_is_raised():
     env = Cursed("reward", iteration=0)
     agent = make_agent(env)

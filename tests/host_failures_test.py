@@ -254,7 +254,7 @@ def test_loss_that_is_not_finite():
     before = state_of(agent)
     with pytest.raises(
         RuntimeError,
-        match=r"The loss would not be finite in iteration 1\. The weights stay "
+        match=r"The loss of iteration 1 would not be finite\. The weights stay "
         "what they were",
     ):
         fit(agent, "ToyEcho-v0", epochs=3)
