@@ -43,8 +43,9 @@ class CEMAgent(EnvironmentFit):
         Loss = 1/|elites| sum of loss(s, a) over the pairs of the elites
 
     where loss(s, a) is `-ln softmax(F(s))_a` for discrete actions and
-    `||(F(s) - a) / h||^2` for a box of half-width h. How the policy is
-    explored, see `keras_cem.heads`.
+    `||(F(s) - a) / h||^2` for a box of half-width h; for actions of several
+    parts, the sum of theirs. How the policy is explored, see
+    `keras_cem.heads`.
 
     An environment is the dataset of `fit` and `evaluate`. One sample is one
     trajectory, one batch the K trajectories of an iteration, one epoch

@@ -105,7 +105,8 @@ class EnvironmentPlay(keras.Model):
                 the greedy action.
 
         Returns:
-            NumPy scalar or array of the action space's dtype and shape.
+            NumPy scalar or array of the action space's dtype and shape; a nest
+            of them for a `Dict` or `Tuple`.
 
         Raises:
             ValueError: If the observation does not fit, or is not finite.

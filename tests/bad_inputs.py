@@ -240,9 +240,37 @@ _CONSTRUCTOR: _Rows = [
         for argument in ("action_space", "observation_space")
         for space in (
             gymnasium.spaces.Text(3),
-            gymnasium.spaces.Text(5),
+            gymnasium.spaces.OneOf([gymnasium.spaces.Discrete(2)]),
             gymnasium.spaces.Sequence(gymnasium.spaces.Discrete(2)),
         )
+    ),
+    *(
+        (
+            {
+                argument: gymnasium.spaces.Dict(
+                    arm=gymnasium.spaces.Tuple(
+                        (
+                            gymnasium.spaces.Discrete(2),
+                            gymnasium.spaces.Text(3),
+                        )
+                    )
+                )
+            },
+            ValueError,
+            [f"`{argument}['arm'][1]` must be one of", "=Text("],
+        )
+        for argument in ("action_space", "observation_space")
+    ),
+    (
+        # The policy's two outputs are one tensor.
+        {
+            "action_space": gymnasium.spaces.Dict(
+                a=gymnasium.spaces.Discrete(2)
+            ),
+            "observation_space": gymnasium.spaces.Box(-1.0, 1.0, (3,)),
+        },
+        ValueError,
+        ["`policy` must return a nest", "must be a dictionary", "['a']"],
     ),
     *(
         (

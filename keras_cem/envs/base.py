@@ -97,8 +97,10 @@ class Environment(abc.ABC, Generic[StateT]):
         Args:
             state: The state of N rows.
             actions: In gymnasium's format. Discrete: integers of any dtype,
-                shape `(N,)`, from `action_space.start` on. Box: float32 of
-                shape `(N, *action_space.shape)`, not clipped yet.
+                shape `(N,)`, from `action_space.start` on. MultiDiscrete,
+                MultiBinary: likewise, of shape `(N, *action_space.shape)`.
+                Box: float32 of that shape, not clipped yet. Dict, Tuple: a
+                nest of these.
             seeds: As in `initial`; other ones in each step.
 
         Returns:
@@ -108,7 +110,10 @@ class Environment(abc.ABC, Generic[StateT]):
 
     @abc.abstractmethod
     def observe(self, state: StateT) -> Any:
-        """Returns the observations of a state, of shape `(N, ...)`."""
+        """Returns the observations of a state, of shape `(N, ...)`.
+
+        A nest of such for a Dict or Tuple as the observation space.
+        """
 
     def truncated(self, state: StateT) -> Any:
         """Returns which rows the last step ended short of termination.
