@@ -126,7 +126,8 @@ class EnvironmentFit(EnvironmentFunctions):
             RuntimeError: If the environment fails more often than it may be
                 made anew, or something is not finite, unless the agent has
                 `on_nonfinite="skip"`. The weights are those after the last
-                whole iteration.
+                whole iteration; in the graph, after the last whole execution
+                of `steps_per_execution` iterations.
         """
         env_options = {
             "num_envs": num_envs,
