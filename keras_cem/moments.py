@@ -48,8 +48,11 @@ def of_batch(batch: tf.Tensor, counts: tf.Tensor) -> Moments:
 
     Args:
         batch: Floats `(N, ...)`.
-        counts: bool `(N,)`, which rows count; others may hold anything.
+        counts: bool `(N,)`, which rows count; others may hold anything. Nor
+            does a row count that is not finite.
     """
+    axes = list(range(1, batch.shape.rank))
+    counts &= tf.reduce_all(tf.math.is_finite(batch), axis=axes)
     rows = tf.reshape(
         counts, tf.concat([tf.shape(counts), [1] * (batch.shape.rank - 1)], 0)
     )

@@ -40,5 +40,7 @@ def test_merged_moments_are_those_of_all_numbers_together():
 
 def test_moments_of_nothing_are_zero():
     nothing = moments.Moments.nothing((2,))
-    for value in nothing.merge(nothing):
+    bad = tf.constant([[np.nan, 1.0], [1.0, np.inf]])
+    skipped = moments.of_batch(bad, np.ones(2, bool))
+    for value in (*nothing.merge(nothing), *nothing.merge(skipped)):
         assert not np.any(value)

@@ -313,6 +313,7 @@ def test_config_is_what_the_constructor_takes():
         "persistence": 1,
         "entropy_coefficient": 0.0,
         "action_scale": [0.5, 2.0],
+        "on_nonfinite": "raise",
         "seed": 7,
     }
 
