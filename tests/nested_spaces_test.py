@@ -119,6 +119,48 @@ def test_actions_have_the_format_of_the_space(name):
     assert space.contains(agent.act(observation, epsilon=1.0))
 
 
+def test_nested_actions_are_those_of_the_weights_that_are_updated():
+    log, weights = [], []
+
+    class Logged(toy_envs.Mirror):
+        def step(self, action):
+            log.append((self._target, action))
+            return super().step(action)
+
+    # A box's action is the policy's output, but for little noise to learn of.
+    agent = make_agent(NESTED, epsilon=1e-4)
+    agent.compile(keras.optimizers.Adam(0.1), run_eagerly=True)
+    agent.fit(
+        lambda: Logged(NESTED),
+        batch_size=4,
+        epochs=3,
+        num_envs=1,
+        callbacks=[
+            keras.callbacks.LambdaCallback(
+                on_epoch_begin=lambda *_: weights.append(agent.get_weights())
+            )
+        ],
+        **PLAYING,
+    )
+    space, num_steps = agent.observation_space, 4 * toy_envs.Mirror.steps
+    assert len(log) == 3 * num_steps
+    for epoch in range(3):
+        played = log[epoch * num_steps : (epoch + 1) * num_steps]
+        seen, acted = (
+            space.pack(
+                [np.stack(leaves) for leaves in zip(*nests, strict=True)]
+            )
+            for nests in zip(
+                *[map(space.flatten, pair) for pair in played], strict=True
+            )
+        )
+        for number, current in enumerate(weights):
+            agent.set_weights(current)
+            greedy = agent.head.greedy(agent(seen))["turn"].numpy()
+            same = np.allclose(greedy, acted["turn"], atol=5e-3)
+            assert same == (number == epoch)
+
+
 class Wrapped(gymnasium.vector.VectorWrapper):
     """Hides the sub-environments, so that the whole is stepped."""
 
