@@ -48,7 +48,7 @@ def test_what_is_there_is_not_run_again(command, tmp_path, capsys):
     assert command(*arguments) == [(ENV, 0), (ENV, 1)]
     content = json.loads((tmp_path / f"{ENV}.json").read_text())
     assert content["settings"] == presets.load(ENV)
-    assert content["episodes"] == 1000
+    assert content["episodes"] == results.EPISODES[ENV]
     assert [run["seed"] for run in content["runs"]] == [0, 1]
     arguments[1] = "--seeds=0,1,2"
     assert command(*arguments) == [(ENV, 2)]
