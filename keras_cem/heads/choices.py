@@ -45,6 +45,9 @@ class ChoicesHead(Head):
         checks.number(0, entropy_coefficient=entropy_coefficient)
         self.entropy_coefficient = float(entropy_coefficient)
         self._num_choices = np.array(num_choices, np.int32)
+        # Whether choice i has a j-th, bool `(C, m)`.
+        columns = np.arange(self._num_choices.max())
+        self._there = columns < self._num_choices[:, None]
 
     @abc.abstractmethod
     def _logits(self, outputs: tf.Tensor) -> tf.Tensor:
@@ -71,7 +74,9 @@ class ChoicesHead(Head):
                 choices, epsilon, key, counter, state
             )
             return self._to_actions(choices), state
-        mixed = (1.0 - epsilon) * policy + epsilon * self._uniform
+        share = epsilon / self._num_choices[:, None].astype(np.float32)
+        uniform = tf.where(self._there, share, 0.0)
+        mixed = (1.0 - epsilon) * policy + uniform
         return self._to_actions(self._draw(mixed, key, counter)), state
 
     def greedy(self, outputs: tf.Tensor) -> tf.Tensor:
@@ -98,13 +103,6 @@ class ChoicesHead(Head):
     @property
     def _holds(self) -> bool:
         return self.holding.longest > 1
-
-    @property
-    def _uniform(self) -> np.ndarray:
-        """Probabilities that are equal among the m_i of each choice."""
-        total = self._num_choices[:, None]
-        there = np.arange(self._num_choices.max()) < total
-        return np.where(there, np.float32(1) / total, 0).astype(np.float32)
 
     def _draw(
         self, policy: tf.Tensor, key: prng.Words, counter: prng.Words

@@ -52,7 +52,6 @@ class MultiDiscreteHead(ChoicesHead):
         )
         self.output_shape = (int(counts.sum()),)
         columns = np.arange(counts.max())
-        self._there = columns < counts[:, None]
         # Where the logits of each element stand; anywhere behind the last one.
         begin = np.cumsum(counts) - counts
         self._place = np.where(self._there, begin[:, None] + columns, 0)
