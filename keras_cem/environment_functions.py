@@ -121,6 +121,10 @@ class EnvironmentFunctions(EnvironmentPlay):
 
     def get_compile_config(self) -> dict[str, Any]:
         """As in Keras, but for `"auto"`, which is another's on each machine."""
+        if self.compiled and self.built:
+            # `compile_from_config` does, and would miss the saved variables
+            # of an optimizer that has taken no step.
+            self.optimizer.build(self.trainable_variables)
         config = super().get_compile_config()
         if config and self._jit_is_auto:
             config["jit_compile"] = "auto"

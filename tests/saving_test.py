@@ -432,3 +432,12 @@ def test_failed_save_leaves_the_last_good_file(tmp_path, monkeypatch):
         agent.save(path)
     assert path.read_bytes() == good
     assert os.listdir(tmp_path) == ["agent.keras"]
+
+
+def test_agent_that_was_compiled_and_never_fitted_is_loaded(tmp_path):
+    agent = make_agent(DISCRETE)
+    agent.compile(keras.optimizers.Adam(1e-2))
+    # Keras only warns, and leaves the optimizer without what was saved.
+    loaded = _reloaded(agent, tmp_path)
+    assert_equal(learned_state(agent), learned_state(loaded))
+    assert len(loaded.optimizer.variables) == len(agent.optimizer.variables) > 2
