@@ -208,6 +208,7 @@ class EnvironmentFit(EnvironmentFunctions):
                 validation_batch_size or session.batch_size
             )
             self.prepare_for(session.train, session.batch_size)
+            self.graph_steps.begin_fit(session.batch_size)
             validation = None
             if validation_data is not None:
                 if not sources.is_env(validation_data, "validation_data"):

@@ -34,7 +34,32 @@ class GraphSteps:
         # What the first fault is, 0 for none; iteration, trajectory and step.
         self._fault = tf.Variable([0, 0, 0, 0], trainable=False, dtype=tf.int64)
         self._plans: dict[int, tf.Variable] = {}
+        self._returns = tf.Variable(
+            tf.zeros(0), trainable=False, shape=tf.TensorShape([None])
+        )
         self._before: list[tuple[Any, tf.Tensor]] = []
+
+    @property
+    def latest_returns(self) -> tf.Tensor:
+        """Returns of the last iteration of this `fit`, float32 `(K,)`."""
+        return self._returns.value()
+
+    def begin_fit(self, batch_size: int) -> None:
+        """Called before the first step of a `fit`.
+
+        Args:
+            batch_size: K.
+        """
+        # XLA does not let a step change the shape of a variable.
+        self._returns.assign(tf.zeros(batch_size))
+
+    def note_returns(self, returns: tf.Tensor) -> None:
+        """Keeps the returns of an iteration for callbacks; inside of the step.
+
+        Args:
+            returns: float32 tensor `(K,)`.
+        """
+        self._returns.assign(returns)
 
     def begin_training(
         self, schedule: Callable[[Any], Any] | None, num_steps: int

@@ -68,6 +68,7 @@ def learn(agent: Any, played: Any) -> None:
         agent.env_steps.assign_add(
             tf.reduce_sum(tf.cast(lengths, agent.env_steps.dtype))
         )
+    agent.graph_steps.note_returns(returns)
     metrics = agent.train_metrics
     weight = tf.cast(sound, tf.float32)
     # Not by weights alone: 0 times NaN is NaN.

@@ -2,12 +2,14 @@
 
 from keras_cem.callbacks.checkpoint import Checkpoint
 from keras_cem.callbacks.epsilon_decay import EpsilonDecay
+from keras_cem.callbacks.returns_logger import ReturnsLogger
 from keras_cem.callbacks.stop_on_episode_return import StopOnEpisodeReturn
 from keras_cem.interrupts import TrainingInterrupted
 
 __all__ = [
     "Checkpoint",
     "EpsilonDecay",
+    "ReturnsLogger",
     "StopOnEpisodeReturn",
     "TrainingInterrupted",
 ]

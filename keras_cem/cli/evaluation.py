@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import numpy as np
+
 from keras_cem import CEMAgent
 
 
@@ -16,9 +18,17 @@ def evaluation_of(
         episodes: How many episodes.
         **playing: Further arguments of `CEMAgent.collect`.
     """
-    returns = agent.collect(env, episodes, **playing).returns
+    return describe(agent.collect(env, episodes, **playing).returns)
+
+
+def describe(returns: np.ndarray) -> dict[str, Any]:
+    """Returns what results.json says of an evaluation.
+
+    Args:
+        returns: float32 array, one an episode.
+    """
     return {
-        "episodes": episodes,
+        "episodes": len(returns),
         "episode_return_mean": float(returns.mean(dtype="float64")),
         "episode_return_std": float(returns.std(dtype="float64")),
         "episode_returns": returns.tolist(),

@@ -7,13 +7,14 @@ import gymnasium
 from absl import flags
 
 from keras_cem.callbacks import TrainingInterrupted
-from keras_cem.cli import evaluate, export, train
+from keras_cem.cli import evaluate, export, plot, train
 from keras_cem.cli.errors import CommandError
 
 _COMMANDS = {
     "train": train,
     "evaluate": evaluate,
     "export": export,
+    "plot": plot,
 }
 
 

@@ -34,7 +34,9 @@ class RunFolder:
         config: Every setting, the versions and the seed.
         results: What the best agent reaches.
         learning_curve: Picture of the history.
-        returns: Picture of the final evaluation.
+        returns: Picture of returns, from the first to the final evaluation.
+        policy_map: Picture of the policy, of two-dimensional observations.
+        stages: Returns in training, of few of many iterations.
         checkpoints: What the run can be resumed from.
     """
 
@@ -48,6 +50,8 @@ class RunFolder:
         self.results = self.path / "results.json"
         self.learning_curve = self.path / "learning_curve.png"
         self.returns = self.path / "returns.png"
+        self.policy_map = self.path / "policy_map.png"
+        self.stages = self.path / "returns.json"
         self.checkpoints = self.path / "checkpoints"
 
     def create(self, *, overwrite: bool) -> None:

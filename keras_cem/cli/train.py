@@ -7,7 +7,7 @@ extends it by a larger --epochs.
 """
 
 import contextlib
-import importlib.util
+import importlib
 import shlex
 from typing import Any
 
@@ -16,9 +16,10 @@ import keras
 from absl import flags
 
 from keras_cem import CEMAgent, callbacks
-from keras_cem.cli import resuming, settings
+from keras_cem.cli import extras, resuming, settings
 from keras_cem.cli.confirmed_stop import ConfirmedStop
-from keras_cem.cli.evaluation import evaluation_of, summary
+from keras_cem.cli.errors import CommandError
+from keras_cem.cli.evaluation import describe, summary
 from keras_cem.cli.progress import ProgressLine
 from keras_cem.cli.run_folder import RunFolder, versions, write_json
 from keras_cem.cli.train_flags import define_flags as define_flags
@@ -56,9 +57,8 @@ def run(values: flags.FlagValues) -> None:
     history = _fit(values, agent, folder, [*fit_callbacks, written])
     best = folder.load_agent()
     folder.write_policy(best)
-    evaluation = evaluation_of(
-        best, values.env, values.episodes, **_on_host(values)
-    )
+    played = best.collect(values.env, values.episodes, **_on_host(values))
+    evaluation = describe(played.returns)
     results = {
         "env": values.env,
         **evaluation,
@@ -74,8 +74,9 @@ def run(values: flags.FlagValues) -> None:
     }
     write_json(folder.results, results)
     if plots is not None:
-        plots.learning_curve(folder.history, folder.learning_curve, stop_at)
-        plots.returns(evaluation["episode_returns"], folder.returns, stop_at)
+        plots.draw(folder, folder.path, config)
+        if plots.has_map(best):
+            plots.draw_map(best, played, folder.policy_map)
     print(summary(evaluation))
     print(
         f"{results['env_steps']:,} environment steps in {results['epochs']} "
@@ -113,6 +114,7 @@ def _callbacks(
             save_best_only=True,
         ),
         keras.callbacks.CSVLogger(str(folder.history)),
+        callbacks.ReturnsLogger(folder.stages),
         clock,
         callbacks.Checkpoint(folder.checkpoints, values.checkpoint_every),
     ]
@@ -217,13 +219,12 @@ def _plots(values: flags.FlagValues) -> Any:
     """The module that draws, or None; says so if it cannot."""
     if values.plot is False:
         return None
-    if importlib.util.find_spec("matplotlib") is None:
-        message = (
-            "pictures need matplotlib. Install it with "
-            "`pip install 'keras-cem[plot]'`."
-        )
+    try:
+        extras.require("plot", "pictures need")
+    except CommandError as error:
         if values.plot:
-            raise ValueError(f"--plot: {message}")
-        print(f"No pictures: {message}")
+            raise CommandError(f"--plot: {error}") from error
+        print(f"No pictures: {error}")
         return None
-    return importlib.import_module("keras_cem.plots")
+    # Not before it is needed: matplotlib takes a second.
+    return importlib.import_module("keras_cem.cli.pictures")

@@ -1,0 +1,29 @@
+"""Packages that come with an extra of keras-cem."""
+
+import importlib.util
+
+from keras_cem.cli.errors import CommandError
+
+_PACKAGES = {
+    "plot": ("matplotlib",),
+    "tensorboard": ("tensorboard",),
+    "video": ("imageio", "imageio_ffmpeg"),
+}
+
+
+def require(extra: str, what: str) -> None:
+    """Refuses to go on without the packages of an extra.
+
+    Args:
+        extra: Its name.
+        what: What for, with the verb, to begin the message with.
+
+    Raises:
+        CommandError: If one of them is missing.
+    """
+    for package in _PACKAGES[extra]:
+        if importlib.util.find_spec(package) is None:
+            raise CommandError(
+                f"{what} {package.replace('_', '-')}. Install it with "
+                f"`pip install 'keras-cem[{extra}]'`."
+            )

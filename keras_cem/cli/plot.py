@@ -1,0 +1,172 @@
+"""Draws pictures of one run, or of several in one.
+
+Of one run: learning_curve.png, returns.png, and policy_map.png if observations
+have two dimensions or --dimensions says which two. Of several: comparison.png,
+where runs that differ in nothing but their seed are one line.
+"""
+
+import importlib
+import json
+import pathlib
+from typing import Any
+
+from absl import flags
+
+from keras_cem.cli import extras, output_folder, resuming
+from keras_cem.cli.errors import CommandError
+from keras_cem.cli.run_folder import RunFolder
+
+# What makes no other line of a run.
+_SAME_LINE = {
+    "seed",
+    "plot",
+    "epochs",
+    "episodes",
+    "stop_at",
+    "checkpoint_every",
+}
+_EPISODES = 20
+
+
+def define_flags(values: flags.FlagValues) -> None:
+    """Defines the flags of this command."""
+    flags.DEFINE_multi_string(
+        "run",
+        None,
+        "Folder of a run; more than once for several. Required.",
+        flag_values=values,
+    )
+    flags.DEFINE_string(
+        "output",
+        None,
+        "Folder for the pictures; the run's own if not given. Required for "
+        "several runs.",
+        flag_values=values,
+    )
+    flags.DEFINE_list(
+        "dimensions",
+        None,
+        "Two components of the observation to draw the policy over, as in "
+        "0,2; the others are as in the median of what was seen.",
+        flag_values=values,
+    )
+    flags.DEFINE_string(
+        "env",
+        None,
+        "Environment to play for the map of the policy; the run's own if not "
+        "given.",
+        flag_values=values,
+    )
+    flags.mark_flags_as_required(["run"], flag_values=values)
+
+
+def run(values: flags.FlagValues) -> None:
+    """Draws."""
+    extras.require("plot", "`plot` needs")
+    folders = [RunFolder(path) for path in values.run]
+    if len(folders) > 1 and values.output is None:
+        raise CommandError(
+            "--output must be given for several runs. Received: "
+            f"{len(folders)} runs"
+        )
+    if len(folders) > 1 and values.dimensions is not None:
+        raise CommandError(
+            "--dimensions must be left out for several runs. Received: "
+            f"--dimensions={','.join(values.dimensions)}"
+        )
+    dimensions = _dimensions(values.dimensions)
+    configs = [folder.read_config(values.env) for folder in folders]
+    output = output_folder.prepare(
+        folders[0].path if values.output is None else values.output,
+        [
+            *(path.name for path in vars(folders[0]).values()),
+            "comparison.png",
+        ],
+    )
+    # Not before it is needed: matplotlib takes a second.
+    pictures = importlib.import_module("keras_cem.cli.pictures")
+    if len(folders) > 1:
+        drawn = [output / "comparison.png"]
+        pictures.plots.comparison(
+            _groups(folders, configs), drawn[0], _solved(pictures, configs)
+        )
+    else:
+        drawn = _draw_one(
+            pictures, folders[0], configs[0], output, dimensions, values.env
+        )
+    for path in drawn:
+        print(f"Drawn: {path}")
+
+
+def _draw_one(
+    pictures: Any,
+    folder: RunFolder,
+    config: dict[str, Any],
+    output: pathlib.Path,
+    dimensions: tuple[int, ...] | None,
+    env: str | None,
+) -> list[pathlib.Path]:
+    drawn = pictures.draw(folder, output, config)
+    agent = folder.load_agent()
+    if dimensions is not None:
+        pictures.plots.check_map(agent, dimensions)
+    elif not pictures.has_map(agent):
+        return drawn
+    trained_with = config["flags"]
+    played = agent.collect(
+        env or trained_with["env"],
+        _EPISODES,
+        max_episode_steps=trained_with.get("max_episode_steps"),
+        engine="host",
+    )
+    path = output / folder.policy_map.name
+    pictures.draw_map(agent, played, path, dimensions or (0, 1))
+    return [*drawn, path]
+
+
+def _dimensions(given: list[str] | None) -> tuple[int, ...] | None:
+    if given is None:
+        return None
+    try:
+        return tuple(int(axis) for axis in given)
+    except ValueError as error:
+        raise CommandError(
+            "--dimensions must be two integers, as in 0,2. Received: "
+            f"--dimensions={','.join(given)}"
+        ) from error
+
+
+def _groups(
+    folders: list[RunFolder], configs: list[dict[str, Any]]
+) -> dict[str, list[pathlib.Path]]:
+    """Histories by what tells their runs apart from others."""
+    settings = [
+        {
+            name: json.dumps(value)
+            for name, value in config["flags"].items()
+            if name not in (*resuming.NOT_KEPT, *_SAME_LINE)
+        }
+        for config in configs
+    ]
+    names = sorted({name for each in settings for name in each})
+    differing = [
+        name for name in names if len({s.get(name) for s in settings}) > 1
+    ]
+    groups: dict[str, list[pathlib.Path]] = {}
+    for folder, each in zip(folders, settings, strict=True):
+        label = ", ".join(
+            f"{name}={each.get(name, 'unknown')}" for name in differing
+        )
+        if not label:
+            label = configs[0]["flags"]["env"]
+        groups.setdefault(label[:120], []).append(folder.history)
+    return {
+        f"{label} ({len(paths)} runs)" if len(paths) > 1 else label: paths
+        for label, paths in groups.items()
+    }
+
+
+def _solved(pictures: Any, configs: list[dict[str, Any]]) -> float | None:
+    """The return that counts as solved, if it is the same for all."""
+    found = {pictures.stop_at(config) for config in configs}
+    return found.pop() if len(found) == 1 else None

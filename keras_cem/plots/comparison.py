@@ -1,0 +1,101 @@
+"""Several runs in one picture."""
+
+from collections.abc import Mapping, Sequence
+
+import matplotlib.ticker
+import numpy as np
+
+from keras_cem.plots import history as histories
+from keras_cem.plots.bootstrap import interval
+from keras_cem.plots.style import (
+    CYCLE,
+    Path,
+    new_figure,
+    plain,
+    save,
+    solved,
+)
+
+_GRID = 200
+
+
+def comparison(
+    groups: Mapping[str, Sequence[Path]],
+    filepath: Path,
+    threshold: float | None = None,
+) -> None:
+    """Draws the greedy return of groups of runs over environment steps.
+
+    Each group is a line, the mean of its runs, with a 95 % bootstrap interval
+    of it if there are several. A run that ended early goes on with its last
+    value, so that one that stops once a return is reached stays there. Runs
+    without greedy evaluations are drawn by their explored returns.
+
+    Args:
+        groups: By its name in the legend, histories of runs that differ in
+            their seed.
+        filepath: PNG file to write.
+        threshold: Return that counts as solved, a horizontal line. Defaults to
+            `None`.
+
+    Raises:
+        ValueError: If a history is none of `fit` on an environment.
+    """
+    read = {
+        name: [histories.read(path).columns for path in paths]
+        for name, paths in groups.items()
+    }
+    runs = [run for group in read.values() for run in group]
+    greedy = all(histories.GREEDY in run for run in runs)
+    column = histories.GREEDY if greedy else "episode_return"
+    steps = "env_steps" if all(r["env_steps"][-1] > 0 for r in runs) else None
+    x = steps or "epochs"
+    grid = np.linspace(
+        min(run[x][0] for run in runs), max(run[x][-1] for run in runs), _GRID
+    )
+    figure = new_figure(9, 5)
+    axes = figure.subplots()
+    for index, (name, group) in enumerate(read.items()):
+        values = np.stack([_on(grid, run[x], run[column]) for run in group])
+        color = CYCLE[index % len(CYCLE)]
+        style = ("-", "--", ":")[index // len(CYCLE) % 3]
+        # No line before the first of the group has anything to show.
+        seen = grid >= min(run[x][0] for run in group)
+        mean = values.mean(axis=0)
+        # A dollar begins a formula.
+        label = name.replace("$", r"\$")
+        axes.plot(grid[seen], mean[seen], style, color=color, label=label)
+        if len(group) > 1:
+            low, high = interval(values)
+            axes.fill_between(
+                grid[seen],
+                low[seen],
+                high[seen],
+                color=color,
+                alpha=0.2,
+                linewidth=0,
+            )
+    solved(axes.axhline, threshold)
+    axes.set_xlabel("environment steps" if steps else "epochs")
+    axes.set_ylabel(f"episode return, {'greedy' if greedy else 'explored'}")
+    axes.xaxis.set_major_formatter(
+        matplotlib.ticker.StrMethodFormatter("{x:,.0f}")
+    )
+    plain(axes)
+    axes.legend(
+        loc="best",
+        frameon=False,
+        title="mean, 95 % interval" if len(runs) > len(read) else None,
+    )
+    save(figure, filepath)
+
+
+def _on(grid: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Values of a run on the grid; beyond its ends, the nearest."""
+    seen = np.isfinite(y)
+    if not seen.any():
+        raise ValueError(
+            "A history must have a finite return. Received: none in "
+            f"{len(y)} rows"
+        )
+    return np.interp(grid, x[seen], y[seen])

@@ -1,0 +1,48 @@
+"""What all pictures have in common."""
+
+import os
+from typing import Any
+
+import matplotlib
+
+matplotlib.use("Agg")
+
+import matplotlib.figure
+
+from keras_cem import files
+
+# Okabe and Ito's colours, which the colour-blind can tell apart.
+BLUE, ORANGE, GREEN, GREY = "#0072B2", "#D55E00", "#009E73", "#777777"
+CYCLE = (BLUE, ORANGE, GREEN, "#CC79A7", "#56B4E9", "#E69F00", "#000000")
+
+Path = str | os.PathLike[str]
+
+
+def new_figure(width: float, height: float) -> Any:
+    """Returns a figure, whose size in inches is to be seen in a README."""
+    return matplotlib.figure.Figure(
+        figsize=(width, height), layout="constrained"
+    )
+
+
+def solved(line: Any, threshold: float | None) -> None:
+    """Draws the return that counts as solved, if there is one.
+
+    Args:
+        line: Method of axes, such as `axhline`.
+        threshold: The return.
+    """
+    if threshold is not None:
+        line(threshold, color=GREY, linestyle="--", label="solved")
+
+
+def plain(axes: Any) -> None:
+    """Takes off what is no data."""
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.grid(alpha=0.3)
+
+
+def save(figure: Any, filepath: Path) -> None:
+    """Writes a PNG that is either whole or not there."""
+    with files.replacing(filepath) as partial:
+        figure.savefig(partial, dpi=120, format="png")

@@ -1,0 +1,208 @@
+"""What the pictures show: the artists are looked at before they are drawn."""
+
+import sys
+import time
+
+import keras
+import matplotlib.image
+import numpy as np
+import pytest
+
+import keras_cem as cem
+from keras_cem import plots, spaces
+from tests.plots.history_test import write
+
+
+@pytest.fixture
+def drawn(monkeypatch):
+    """Figures as they are about to be written."""
+    figures = []
+    for name in ("comparison", "learning_curve", "policy_map", "returns"):
+        # The package has functions of these names.
+        module = sys.modules[f"keras_cem.plots.{name}"]
+        save = module.save
+
+        def keep(figure, filepath, save=save):
+            figures.append(figure)
+            save(figure, filepath)
+
+        monkeypatch.setattr(module, "save", keep)
+    return figures
+
+
+def history(path, seed=0, epochs=5, steps=100):
+    generator = np.random.default_rng(seed)
+    rows = []
+    for epoch in range(epochs):
+        value = generator.uniform(0, 10)
+        rows.append(
+            f"{epoch},{value + 1},{steps * (epoch + 1)},{value},{value + 2},"
+            f"{1 / (epoch + 1)},{value + 3}"
+        )
+    return write(path, rows)
+
+
+def curves(axes):
+    return {
+        line.get_label(): line.get_xydata()
+        for line in axes.get_lines()
+        if not line.get_label().startswith("_")
+    }
+
+
+def test_learning_curve_has_steps_below_and_iterations_above(tmp_path, drawn):
+    path = tmp_path / "curve.png"
+    plots.learning_curve(history(tmp_path / "h.csv"), path, 9.0, 4)
+    shown, epsilon = drawn[0].axes
+    lines = curves(shown)
+    assert set(lines) == {"explored, mean", "greedy, mean", "solved"}
+    assert lines["greedy, mean"][:, 0].tolist() == [100, 200, 300, 400, 500]
+    np.testing.assert_allclose(
+        lines["greedy, mean"][:, 1], lines["explored, mean"][:, 1] + 3
+    )
+    assert epsilon.get_xlabel() == "environment steps"
+    (above,) = shown.child_axes
+    # Four iterations an epoch of 100 steps.
+    for place, label in zip(
+        above.get_xticks(), above.get_xticklabels(), strict=True
+    ):
+        assert place == pytest.approx(25 * float(label.get_text()))
+    assert matplotlib.image.imread(path).shape == (660, 1080, 4)
+
+
+def test_recorded_episodes_are_drawn_over_iterations(tmp_path, drawn):
+    path = history(tmp_path / "h.csv", steps=0)
+    plots.learning_curve(path, tmp_path / "curve.png")
+    assert drawn[0].axes[1].get_xlabel() == "iterations"
+    assert drawn[0].axes[0].child_axes == []
+
+
+def test_ten_thousand_epochs_are_drawn_in_five_seconds(tmp_path):
+    path = history(tmp_path / "h.csv", epochs=10_000)
+    began = time.process_time()
+    plots.learning_curve(path, tmp_path / "curve.png")
+    assert time.process_time() - began < 5
+
+
+def stage(iteration, values, threshold=2.0):
+    return {
+        "iteration": iteration,
+        "env_steps": iteration,
+        "elite_threshold": threshold,
+        "returns": values,
+    }
+
+
+def test_returns_has_five_stages_and_the_evaluation(tmp_path, drawn):
+    stages = [stage(n, [n, n, n + 1.0]) for n in range(1, 10)]
+    plots.returns([12.0, 12.0, 14.0], tmp_path / "r.png", 13.0, stages)
+    titles = [axes.get_title(loc="left") for axes in drawn[0].axes]
+    assert titles == [
+        *(f"iteration {n}" for n in (1, 3, 5, 7, 9)),
+        "greedy, final evaluation",
+    ]
+    for axes in drawn[0].axes:
+        assert sum(bar.get_height() for bar in axes.patches) == 3
+        assert "solved" in curves(axes)
+    assert curves(drawn[0].axes[0])["elite threshold"][0, 0] == 2
+    assert curves(drawn[0].axes[-1])["mean"][0, 0] == pytest.approx(38 / 3)
+
+
+def test_returns_of_one_value_and_no_threshold(tmp_path, drawn):
+    plots.returns([], tmp_path / "r.png", stages=[stage(1, [-200.0] * 3, None)])
+    (axes,) = drawn[0].axes
+    assert sum(bar.get_height() for bar in axes.patches) == 3
+    assert curves(axes) == {}
+
+
+def test_no_returns_are_refused(tmp_path):
+    with pytest.raises(ValueError, match="both empty"):
+        plots.returns([], tmp_path / "r.png")
+
+
+def test_comparison_has_a_line_a_group_and_a_band_of_several(tmp_path, drawn):
+    groups = {
+        "q=$0.7": [history(tmp_path / f"{n}.csv", n) for n in range(3)],
+        "q=0.9": [history(tmp_path / "3.csv", 3, epochs=2)],
+    }
+    plots.comparison(groups, tmp_path / "c.png", 10.0)
+    (axes,) = drawn[0].axes
+    lines = curves(axes)
+    assert set(lines) == {r"q=\$0.7", "q=0.9", "solved"}
+    assert len(axes.collections) == 1
+    runs = [
+        np.genfromtxt(path, delimiter=",", names=True)
+        for path in (*groups["q=$0.7"], *groups["q=0.9"])
+    ]
+    ends = [run["val_episode_return"][-1] for run in runs]
+    assert lines[r"q=\$0.7"][-1].tolist() == pytest.approx(
+        [500, np.mean(ends[:3])]
+    )
+    # It ended early, and stays there.
+    assert lines["q=0.9"][-1].tolist() == pytest.approx([500, ends[3]])
+
+
+def agent_of(action_space, kernel):
+    """Its outputs are observations times `kernel`."""
+    kernel = np.asarray(kernel, np.float32)
+    policy = keras.Sequential(
+        [
+            keras.Input((len(kernel),)),
+            keras.layers.Dense(kernel.shape[1], use_bias=False),
+        ]
+    )
+    policy.set_weights([kernel])
+    return cem.CEMAgent(
+        policy,
+        action_space,
+        observation_space=spaces.Box(-np.inf, np.inf, (len(kernel),)),
+    )
+
+
+VISITED = np.random.default_rng(0).uniform(-1, 1, (50, 3)).astype(np.float32)
+
+
+def test_map_of_discrete_actions_has_the_boundary(tmp_path, drawn):
+    # Action 6 where the third component is positive.
+    agent = agent_of(spaces.Discrete(2, start=5), [[0, 0], [0, 0], [0, 1]])
+    plots.policy_map(agent, VISITED, tmp_path / "m.png", (0, 2))
+    axes = drawn[0].axes[0]
+    grid = axes.collections[0].get_array()
+    rows = np.linspace(*axes.get_ylim(), len(grid))
+    np.testing.assert_array_equal(
+        grid, np.repeat(rows[:, None] > 0, len(grid), 1)
+    )
+    texts = [text.get_text() for text in axes.get_legend().get_texts()]
+    assert texts == ["action 5", "action 6"]
+    assert axes.get_ylabel() == "observation 2"
+
+
+def test_map_of_one_continuous_action_is_a_scale(tmp_path, drawn):
+    agent = agent_of(spaces.Box([-2.0], [2.0]), [[1], [0], [0]])
+    plots.policy_map(agent, VISITED, tmp_path / "m.png")
+    axes = drawn[0].axes[0]
+    mesh = axes.collections[0]
+    assert mesh.get_clim() == (-2, 2)
+    np.testing.assert_allclose(
+        mesh.get_array()[0],
+        np.linspace(*axes.get_xlim(), mesh.get_array().shape[1]),
+        atol=1e-5,
+    )
+
+
+def test_map_of_several_continuous_actions_is_a_field(tmp_path, drawn):
+    agent = agent_of(
+        spaces.Box([-2.0] * 2, [2.0] * 2), [[1, 0], [0, 1], [0, 0]]
+    )
+    plots.policy_map(agent, VISITED, tmp_path / "m.png")
+    axes = drawn[0].axes[0]
+    field = axes.collections[0]
+    np.testing.assert_allclose(field.U, field.X, atol=1e-5)
+    np.testing.assert_allclose(field.V, field.Y, atol=1e-5)
+
+
+@pytest.mark.parametrize("dimensions", [(0,), (0, 0), (0, 3), (-1, 0)])
+def test_dimensions_that_are_none_are_refused(tmp_path, dimensions):
+    agent = agent_of(spaces.Discrete(2), [[0, 0]] * 3)
+    with pytest.raises(ValueError, match="`dimensions` must be two"):
+        plots.policy_map(agent, VISITED, tmp_path / "m.png", dimensions)
