@@ -33,7 +33,9 @@ LAYERS = (
         "checkpoint_store",
         "checks",
         "elites",
+        "extras",
         "files",
+        "films",
         "formats",
         "heads",
         "improvement",
@@ -66,6 +68,7 @@ LAYERS = (
         "metrics",
         "options",
         "player",
+        "recording",
         "training_state",
     ),
     ("callbacks",),
@@ -78,6 +81,7 @@ LAYERS = (
 DISTRIBUTIONS = {
     "absl": "absl-py",
     "ai_edge_litert": "ai-edge-litert",
+    "imageio_ffmpeg": "imageio-ffmpeg",
     "stable_baselines3": "stable-baselines3",
     "tf_agents": "tf-agents",
 }

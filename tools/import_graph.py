@@ -26,6 +26,8 @@ DISTRIBUTIONS = {
     "gymnax": "gymnax",
     "h5py": "h5py",
     "hypothesis": "hypothesis",
+    "imageio": "imageio",
+    "imageio_ffmpeg": "imageio-ffmpeg",
     "jax": "jax",
     "keras": "keras",
     "matplotlib": "matplotlib",

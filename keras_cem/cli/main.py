@@ -7,7 +7,7 @@ import gymnasium
 from absl import flags
 
 from keras_cem.callbacks import TrainingInterrupted
-from keras_cem.cli import evaluate, export, plot, train
+from keras_cem.cli import evaluate, export, plot, record, train
 from keras_cem.cli.errors import CommandError
 
 _COMMANDS = {
@@ -15,6 +15,7 @@ _COMMANDS = {
     "evaluate": evaluate,
     "export": export,
     "plot": plot,
+    "record": record,
 }
 
 

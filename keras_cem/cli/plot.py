@@ -12,7 +12,8 @@ from typing import Any
 
 from absl import flags
 
-from keras_cem.cli import extras, output_folder, resuming
+from keras_cem import extras
+from keras_cem.cli import output_folder, resuming
 from keras_cem.cli.errors import CommandError
 from keras_cem.cli.run_folder import RunFolder
 

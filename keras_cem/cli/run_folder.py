@@ -36,6 +36,8 @@ class RunFolder:
         learning_curve: Picture of the history.
         returns: Picture of returns, from the first to the final evaluation.
         policy_map: Picture of the policy, of two-dimensional observations.
+        mp4: Film of greedy episodes.
+        gif: The same, small.
         stages: Returns in training, of few of many iterations.
         checkpoints: What the run can be resumed from.
     """
@@ -51,6 +53,8 @@ class RunFolder:
         self.learning_curve = self.path / "learning_curve.png"
         self.returns = self.path / "returns.png"
         self.policy_map = self.path / "policy_map.png"
+        self.mp4 = self.path / "video.mp4"
+        self.gif = self.path / "video.gif"
         self.stages = self.path / "returns.json"
         self.checkpoints = self.path / "checkpoints"
 

@@ -15,10 +15,9 @@ import gymnasium
 import keras
 from absl import flags
 
-from keras_cem import CEMAgent, callbacks
-from keras_cem.cli import extras, resuming, settings
+from keras_cem import CEMAgent, callbacks, extras
+from keras_cem.cli import resuming, settings
 from keras_cem.cli.confirmed_stop import ConfirmedStop
-from keras_cem.cli.errors import CommandError
 from keras_cem.cli.evaluation import describe, summary
 from keras_cem.cli.progress import ProgressLine
 from keras_cem.cli.run_folder import RunFolder, versions, write_json
@@ -221,9 +220,9 @@ def _plots(values: flags.FlagValues) -> Any:
         return None
     try:
         extras.require("plot", "pictures need")
-    except CommandError as error:
+    except ImportError as error:
         if values.plot:
-            raise CommandError(f"--plot: {error}") from error
+            raise ImportError(f"--plot: {error}") from error
         print(f"No pictures: {error}")
         return None
     # Not before it is needed: matplotlib takes a second.

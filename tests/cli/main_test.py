@@ -357,7 +357,7 @@ def test_output_that_cannot_be_written_is_refused_before_training(
     assert "epoch" not in printed.out
 
 
-@pytest.mark.parametrize("command", ["evaluate", "export", "plot"])
+@pytest.mark.parametrize("command", ["evaluate", "export", "plot", "record"])
 def test_run_that_is_no_run_is_named(command, tmp_path, capsys):
     extra = [f"--output={tmp_path / 'x'}"] if command == "export" else []
     assert main([command, f"--run={tmp_path}", *extra]) == 2
@@ -373,7 +373,9 @@ def test_agent_of_another_class_is_refused(run_folder, tmp_path, capsys):
     assert "must hold a CEMAgent" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("command", ["train", "evaluate", "export", "plot"])
+@pytest.mark.parametrize(
+    "command", ["train", "evaluate", "export", "plot", "record"]
+)
 def test_help_lists_the_flags_of_one_command(command, capsys):
     assert main([command, "--help"]) == 0
     printed = capsys.readouterr().out
@@ -385,7 +387,7 @@ def test_overview_names_the_commands(capsys):
     assert main([]) == 2
     assert main(["--help"]) == 0
     printed = capsys.readouterr().out
-    for command in ("train", "evaluate", "export", "plot"):
+    for command in ("train", "evaluate", "export", "plot", "record"):
         assert command in printed
 
 

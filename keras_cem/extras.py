@@ -2,8 +2,6 @@
 
 import importlib.util
 
-from keras_cem.cli.errors import CommandError
-
 _PACKAGES = {
     "plot": ("matplotlib",),
     "tensorboard": ("tensorboard",),
@@ -19,11 +17,11 @@ def require(extra: str, what: str) -> None:
         what: What for, with the verb, to begin the message with.
 
     Raises:
-        CommandError: If one of them is missing.
+        ImportError: If one of them is missing.
     """
     for package in _PACKAGES[extra]:
         if importlib.util.find_spec(package) is None:
-            raise CommandError(
+            raise ImportError(
                 f"{what} {package.replace('_', '-')}. Install it with "
                 f"`pip install 'keras-cem[{extra}]'`."
             )

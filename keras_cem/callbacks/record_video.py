@@ -1,0 +1,84 @@
+"""Films the agent as it learns."""
+
+import os
+import pathlib
+from typing import Any
+
+import keras
+
+from keras_cem import checks, extras, films, recording
+
+
+class RecordVideo(keras.callbacks.Callback):
+    """Writes films of greedy episodes, named after the epoch: `epoch-0010.mp4`.
+
+    Nothing of training depends on it. It needs `pip install
+    'keras-cem[video]'`, and no screen.
+
+    Args:
+        directory: Folder for the films.
+        env: Id of a gymnasium environment, or a callable that makes one with
+            `render_mode="rgb_array"`.
+        every: Epochs between films; the last one is always filmed. Defaults to
+            `10`.
+        episodes: Episodes a film. Defaults to `1`.
+        formats: Which of `"mp4"` and `"gif"`. Defaults to `("mp4",)`.
+        max_episode_steps: Where to cut off an episode. Defaults to `None`:
+            where the environment does.
+
+    Raises:
+        ImportError: If the packages of the extra `video` are missing.
+        ValueError: If an argument is out of range.
+    """
+
+    def __init__(
+        self,
+        directory: str | os.PathLike[str],
+        env: Any,
+        every: int = 10,
+        episodes: int = 1,
+        formats: tuple[str, ...] = ("mp4",),
+        max_episode_steps: int | None = None,
+    ):
+        super().__init__()
+        extras.require("video", "`RecordVideo` needs")
+        checks.at_least(
+            1,
+            every=every,
+            episodes=episodes,
+            max_episode_steps=max_episode_steps,
+        )
+        if not formats or not set(formats) <= set(films.FORMATS):
+            raise ValueError(
+                f"`formats` must be some of {films.FORMATS}. "
+                f"Received: formats={formats!r}"
+            )
+        self.directory = pathlib.Path(directory)
+        self.env = env
+        self.every = every
+        self.episodes = episodes
+        self.formats = tuple(formats)
+        self.max_episode_steps = max_episode_steps
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        """Films, if it is time to."""
+        done = epoch + 1
+        if (
+            done % self.every
+            and done != self.params["epochs"]
+            and not self.model.stop_training
+        ):
+            return
+        self.directory.mkdir(parents=True, exist_ok=True)
+        paths = {
+            kind: self.directory / f"epoch-{done:04}.{kind}"
+            for kind in self.formats
+        }
+        recording.record(
+            self.model,
+            self.env,
+            self.episodes,
+            max_episode_steps=self.max_episode_steps,
+            mp4=paths.get("mp4"),
+            gif=paths.get("gif"),
+        )

@@ -1,0 +1,94 @@
+"""Films greedy episodes of the agent of a run: video.mp4 and video.gif.
+
+The episodes are the first of the run's own final evaluation. No screen is
+needed.
+"""
+
+from absl import flags
+
+from keras_cem import extras, recording
+from keras_cem.cli import output_folder
+from keras_cem.cli.run_folder import RunFolder
+
+
+def define_flags(values: flags.FlagValues) -> None:
+    """Defines the flags of this command."""
+    flags.DEFINE_string(
+        "run", None, "Folder of a run. Required.", flag_values=values
+    )
+    flags.DEFINE_string(
+        "output",
+        None,
+        "Folder for the films; the run's own if not given.",
+        flag_values=values,
+    )
+    flags.DEFINE_string(
+        "env",
+        None,
+        "Environment; the run's own if not given.",
+        flag_values=values,
+    )
+    flags.DEFINE_integer(
+        "episodes", 1, "How many episodes.", lower_bound=1, flag_values=values
+    )
+    flags.DEFINE_integer(
+        "seed",
+        None,
+        "Of the start states; the agent's if not given.",
+        lower_bound=0,
+        flag_values=values,
+    )
+    flags.DEFINE_integer(
+        "max_episode_steps",
+        None,
+        "Truncates episodes; as in the run if not given.",
+        lower_bound=1,
+        flag_values=values,
+    )
+    flags.DEFINE_integer(
+        "max_frames",
+        recording.MAX_FRAMES,
+        "Where the film ends at the latest.",
+        lower_bound=1,
+        flag_values=values,
+    )
+    flags.DEFINE_float(
+        "fps",
+        None,
+        "Frames a second; what the environment says if not given.",
+        lower_bound=1.0,
+        upper_bound=240.0,
+        flag_values=values,
+    )
+    flags.mark_flags_as_required(["run"], flag_values=values)
+
+
+def run(values: flags.FlagValues) -> None:
+    """Films."""
+    extras.require("video", "`record` needs")
+    folder = RunFolder(values.run)
+    trained_with = folder.read_config(values.env)["flags"]
+    agent = folder.load_agent()
+    names = [folder.mp4.name, folder.gif.name]
+    output = output_folder.prepare(
+        folder.path if values.output is None else values.output, names
+    )
+    mp4, gif = (output / name for name in names)
+    returns = recording.record(
+        agent,
+        values.env or trained_with["env"],
+        values.episodes,
+        mp4=mp4,
+        gif=gif,
+        seed=values.seed,
+        max_episode_steps=(
+            values.max_episode_steps or trained_with.get("max_episode_steps")
+        ),
+        max_frames=values.max_frames,
+        fps=values.fps,
+    )
+    for episode, value in enumerate(returns, 1):
+        print(f"episode {episode}: return {value:.2f}")
+    if len(returns) < values.episodes:
+        print(f"Ended after --max_frames={values.max_frames}.")
+    print(f"Recorded: {mp4} {gif}")

@@ -1,0 +1,140 @@
+"""Films as MP4 and GIF files, frame by frame."""
+
+import contextlib
+import pathlib
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import numpy as np
+
+from keras_cem import extras, files
+
+FORMATS = ("mp4", "gif")
+# A GIF has no motion compensation, and is looked at in passing.
+_GIF_FRAMES, _GIF_WIDTH, _GIF_FPS = 250, 320, 25
+
+
+def write(
+    frames: Iterable[np.ndarray],
+    fps: float,
+    mp4: pathlib.Path | None = None,
+    gif: pathlib.Path | None = None,
+) -> int:
+    """Writes frames to films, which are whole or not there.
+
+    A GIF has at most 320 columns and 25 frames a second, and ends after 250.
+
+    Args:
+        frames: uint8 arrays `(H, W, 3)`, all of one size, at least one.
+        fps: How many a second.
+        mp4: H.264 film to write. Defaults to `None`.
+        gif: GIF to write. Defaults to `None`.
+
+    Returns:
+        How many frames there were.
+
+    Raises:
+        ImportError: If the packages of the extra `video` are missing.
+        ValueError: If there is no frame, or one is no picture of that size.
+    """
+    extras.require("video", "Films need")
+    sized = _checked(frames)
+    first = next(sized, None)
+    if first is None:
+        raise ValueError("`frames` must hold one at least. Received: none")
+    count = 0
+    with contextlib.ExitStack() as stack:
+        sinks = []
+        if mp4 is not None:
+            sinks.append(stack.enter_context(_mp4(mp4, first.shape, fps)))
+        if gif is not None:
+            sinks.append(stack.enter_context(_gif(gif, first.shape, fps)))
+        frame: np.ndarray | None = first
+        while frame is not None:
+            for sink in sinks:
+                sink(count, frame)
+            count += 1
+            frame = next(sized, None)
+    return count
+
+
+def _checked(frames: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
+    shape = None
+    for frame in frames:
+        frame = np.asarray(frame)
+        shape = shape or frame.shape
+        if (
+            frame.dtype != np.uint8
+            or frame.ndim != 3
+            or frame.shape[2] != 3
+            or frame.shape != shape
+        ):
+            raise ValueError(
+                "`frames` must be uint8 arrays (H, W, 3) of one size. "
+                f"Received: {frame.dtype} {frame.shape}, the first {shape}"
+            )
+        yield frame
+
+
+@contextlib.contextmanager
+def _mp4(
+    path: pathlib.Path, shape: tuple[int, ...], fps: float
+) -> Iterator[Any]:
+    import imageio_ffmpeg
+
+    # H.264 halves the resolution of colours: sides must be even.
+    pad = [(0, side % 2) for side in shape[:2]] + [(0, 0)]
+    height, width = (side + side % 2 for side in shape[:2])
+    with files.replacing(path) as partial:
+        writer = imageio_ffmpeg.write_frames(
+            str(partial),
+            (width, height),
+            fps=fps,
+            codec="libx264",
+            macro_block_size=1,
+            ffmpeg_log_level="error",
+            # Plays before it has come over the net as a whole.
+            output_params=["-movflags", "+faststart"],
+        )
+        writer.send(None)
+        try:
+            yield lambda _, frame: writer.send(
+                np.ascontiguousarray(np.pad(frame, pad, "edge"))
+            )
+        finally:
+            writer.close()
+
+
+@contextlib.contextmanager
+def _gif(
+    path: pathlib.Path, shape: tuple[int, ...], fps: float
+) -> Iterator[Any]:
+    import imageio.v3
+
+    every = max(1, round(fps / _GIF_FPS))
+    block = -(-shape[1] // _GIF_WIDTH)
+    kept: list[np.ndarray] = []
+
+    def add(number: int, frame: np.ndarray) -> None:
+        if number % every == 0 and len(kept) < _GIF_FRAMES:
+            kept.append(_smaller(frame, block))
+
+    yield add
+    with files.replacing(path) as partial:
+        imageio.v3.imwrite(
+            partial,
+            kept,
+            extension=".gif",
+            plugin="pillow",
+            # Milliseconds; a GIF counts in tens of them.
+            duration=max(20, 10 * round(100 * every / fps)),
+            loop=0,
+        )
+
+
+def _smaller(frame: np.ndarray, block: int) -> np.ndarray:
+    """Means over squares of `block` pixels."""
+    height, width = (side // block for side in frame.shape[:2])
+    cut = frame[: height * block, : width * block]
+    squares = cut.reshape(height, block, width, block, 3)
+    return squares.mean(axis=(1, 3)).round().astype(np.uint8)

@@ -1,0 +1,150 @@
+"""Greedy episodes on film."""
+
+import itertools
+import os
+import pathlib
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+from keras_cem import checks, films, prng, spaces
+
+# A minute of most environments.
+MAX_FRAMES = 3000
+_DEFAULT_FPS = 30
+
+
+def record(
+    agent: Any,
+    env: Any,
+    episodes: int = 1,
+    *,
+    mp4: pathlib.Path | None = None,
+    gif: pathlib.Path | None = None,
+    seed: int | None = None,
+    max_episode_steps: int | None = None,
+    max_frames: int = MAX_FRAMES,
+    fps: float | None = None,
+) -> list[float]:
+    """Plays greedily in one environment and films it; needs no screen.
+
+    The episodes are the first of `agent.collect` with the same seed, as long as
+    the environment does the same for the same seed and actions.
+
+    Args:
+        agent: A `CEMAgent`, built.
+        env: Id of a gymnasium environment, or a callable that makes one with
+            `render_mode="rgb_array"`.
+        episodes: How many. Defaults to `1`.
+        mp4: File to write. Defaults to `None`.
+        gif: File to write. Defaults to `None`.
+        seed: Of the resets. Defaults to `None`: the agent's.
+        max_episode_steps: Where to cut off an episode. Defaults to `None`:
+            where the environment does.
+        max_frames: Where to cut off the film. Defaults to `3000`.
+        fps: Frames a second. Defaults to `None`: what the environment says.
+
+    Returns:
+        The returns of the episodes that were filmed to their end.
+
+    Raises:
+        ImportError: If the packages of the extra `video` are missing.
+        ValueError: If an argument is out of range, or the environment does not
+            draw what is going on.
+    """
+    checks.at_least(
+        1,
+        episodes=episodes,
+        max_episode_steps=max_episode_steps,
+        max_frames=max_frames,
+    )
+    checks.at_least(0, seed=seed)
+    if fps is not None:
+        checks.number(1, 240, fps=fps)
+    seeds = prng.reset_seeds(
+        agent.seed if seed is None else seed,
+        prng.COLLECT_RESETS,
+        int(agent.iteration),
+        episodes,
+    )
+    made = _make(env)
+    returns: list[float] = []
+    try:
+        if spaces.get(made.action_space) != agent.action_space:
+            raise ValueError(
+                "`env` must have the agent's action space, "
+                f"{agent.action_space}. "
+                f"Received: action_space={made.action_space}"
+            )
+        frames = _frames(agent, made, seeds, max_episode_steps, returns)
+        films.write(
+            itertools.islice(frames, max_frames),
+            fps or made.metadata.get("render_fps") or _DEFAULT_FPS,
+            mp4,
+            gif,
+        )
+    finally:
+        made.close()
+    return returns
+
+
+def _frames(
+    agent: Any,
+    env: Any,
+    seeds: list[int],
+    max_episode_steps: int | None,
+    returns: list[float],
+) -> Iterator[np.ndarray]:
+    for seed in seeds:
+        observation, _ = env.reset(seed=seed)
+        total, step, ended = 0.0, 0, False
+        yield _picture(env)
+        while not ended:
+            observation, reward, terminated, truncated, _ = env.step(
+                agent.act(observation)
+            )
+            total, step = total + float(reward), step + 1
+            ended = terminated or truncated or step == max_episode_steps
+            if ended:
+                returns.append(total)
+            yield _picture(env)
+
+
+def _picture(env: Any) -> np.ndarray:
+    frame = env.render()
+    if not isinstance(frame, np.ndarray):
+        raise ValueError(
+            "`env` must draw itself as `rgb_array`. Received: "
+            f"{type(frame).__name__} from `render` of {env}"
+        )
+    return frame
+
+
+def _make(env: Any) -> Any:
+    import gymnasium
+
+    # No window is opened; what draws with SDL looks for a screen all the same.
+    os.environ.setdefault("SDL_VIDEODRIVER", "dummy")
+    make: Callable[..., Any] = env
+    if isinstance(env, str):
+        try:
+            found = gymnasium.make(env, disable_env_checker=True)
+        except gymnasium.error.DependencyNotInstalled:
+            raise
+        except gymnasium.error.Error as error:
+            raise ValueError(
+                "`env` must be the id of a registered gymnasium environment. "
+                f"Received: env={env!r}. {error}"
+            ) from error
+        modes = found.metadata.get("render_modes") or []
+        found.close()
+        if "rgb_array" not in modes:
+            raise ValueError(
+                "`env` must draw itself as `rgb_array`. Received: "
+                f"env={env!r}, which has render modes {modes}"
+            )
+        return gymnasium.make(
+            env, render_mode="rgb_array", disable_env_checker=True
+        )
+    return make()

@@ -1,0 +1,83 @@
+"""`keras-cem record`."""
+
+import json
+import sys
+
+import pytest
+
+from keras_cem.cli.main import main
+
+SMALL = [
+    "--env=CartPole-v1",
+    "--engine=host",
+    "--max_episode_steps=10",
+    "--batch_size=4",
+    "--hidden_units=4",
+    "--validation_episodes=3",
+    "--episodes=3",
+    "--epochs=1",
+    "--noplot",
+    "--seed=1",
+]
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("runs") / "run"
+    assert main(["train", *SMALL, f"--output={folder}"]) == 0
+    return folder
+
+
+def test_films_are_of_the_final_evaluation(trained, tmp_path, capsys):
+    output = tmp_path / "films"
+    record = ["record", f"--run={trained}", f"--output={output}"]
+    before = sorted(trained.iterdir())
+    assert main([*record, "--episodes=2"]) == 0
+    assert {path.name for path in output.iterdir()} == {
+        "video.mp4",
+        "video.gif",
+    }
+    assert sorted(trained.iterdir()) == before
+    results = json.loads((trained / "results.json").read_text())
+    printed = capsys.readouterr().out
+    for number, value in enumerate(results["episode_returns"][:2], 1):
+        assert f"episode {number}: return {value:.2f}" in printed
+
+
+def test_film_in_the_run_folder_is_cut_off(trained, capsys):
+    assert main(["record", f"--run={trained}", "--max_frames=3"]) == 0
+    assert (trained / "video.gif").read_bytes().startswith(b"GIF8")
+    assert "Ended after --max_frames=3" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("flag", "message"),
+    [
+        ("--env=FrozenLake-v1", "action_space"),
+        ("--episodes=0", "episodes=0"),
+        ("--fps=0", "fps=0"),
+        ("--env=CartPole-v0.5", "CartPole-v0.5"),
+    ],
+)
+def test_bad_flags_are_named(flag, message, trained, tmp_path, capsys):
+    record = ["record", f"--run={trained}", f"--output={tmp_path / 'films'}"]
+    assert main([*record, flag]) == 2
+    assert message in capsys.readouterr().err
+
+
+def test_no_link_is_written_through(trained, tmp_path, capsys):
+    precious, output = tmp_path / "precious", tmp_path / "films"
+    precious.write_text("mine")
+    output.mkdir()
+    (output / "video.gif").symlink_to(precious)
+    assert main(["record", f"--run={trained}", f"--output={output}"]) == 2
+    assert "video.gif must be no symbolic link" in capsys.readouterr().err
+    assert precious.read_text() == "mine"
+
+
+def test_missing_package_names_the_extra(trained, capsys, monkeypatch):
+    monkeypatch.setitem(sys.modules, "imageio_ffmpeg", None)
+    assert main(["record", f"--run={trained}"]) == 2
+    message = capsys.readouterr().err
+    assert "`record` needs imageio-ffmpeg" in message
+    assert "pip install 'keras-cem[video]'" in message

@@ -1,0 +1,36 @@
+"""Packages of extras."""
+
+import sys
+
+import pytest
+
+from keras_cem import callbacks, extras
+
+
+@pytest.mark.parametrize("extra", ["plot", "tensorboard", "video"])
+def test_what_is_there_is_taken(extra):
+    extras.require(extra, "`x` needs")
+
+
+@pytest.mark.parametrize(
+    ("extra", "module", "name"),
+    [
+        ("plot", "matplotlib", "matplotlib"),
+        ("tensorboard", "tensorboard", "tensorboard"),
+        ("video", "imageio", "imageio"),
+        ("video", "imageio_ffmpeg", "imageio-ffmpeg"),
+    ],
+)
+def test_what_is_missing_is_named(extra, module, name, monkeypatch):
+    monkeypatch.setitem(sys.modules, module, None)
+    with pytest.raises(ImportError) as caught:
+        extras.require(extra, "`x` needs")
+    assert str(caught.value) == (
+        f"`x` needs {name}. Install it with `pip install 'keras-cem[{extra}]'`."
+    )
+
+
+def test_callback_names_the_extra(monkeypatch):
+    monkeypatch.setitem(sys.modules, "imageio", None)
+    with pytest.raises(ImportError, match=r"keras-cem\[video\]"):
+        callbacks.RecordVideo("films", "CartPole-v1")
