@@ -25,7 +25,7 @@ def read_mp4(path):
         [ffmpeg, "-i", path, *raw, "-"], capture_output=True, check=True
     )
     video = re.search(
-        r"Video: (\w+).*? (\d+)x(\d+).*? (\d+) fps", ended.stderr.decode()
+        r"Video: (\w+).*?, (\d+)x(\d+).*?, (\d+) fps", ended.stderr.decode()
     )
     codec, width, height, fps = video[1], *map(int, video.groups()[1:])
     frames = np.frombuffer(ended.stdout, np.uint8)
