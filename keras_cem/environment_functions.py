@@ -79,6 +79,7 @@ class EnvironmentFunctions(EnvironmentPlay):
             ("test_metrics", TestMetrics()),
             ("_session", None),
             ("_jit_is_auto", True),
+            ("_xla_allowed", True),
             ("graph_steps", GraphSteps(self)),
         ):
             object.__setattr__(self, name, value)
@@ -118,6 +119,20 @@ class EnvironmentFunctions(EnvironmentPlay):
         super().compile(
             optimizer, loss, *args, jit_compile=jit_compile, **kwargs
         )
+
+    def allow_xla(self, allowed: bool) -> None:
+        """Whether `jit_compile="auto"` may mean XLA, from the next step on.
+
+        XLA takes seconds to compile a step on an in-graph environment, in
+        which many small ones are done without it. A running `fit` goes on with
+        steps that are made anew, or were before.
+
+        Args:
+            allowed: Whether it may. An agent that is new allows it.
+        """
+        object.__setattr__(self, "_xla_allowed", allowed)
+        if self._source_of("train_function") is not None:
+            self.make_train_function()
 
     def get_compile_config(self) -> dict[str, Any]:
         """As in Keras, but for `"auto"`, which is another's on each machine."""
@@ -195,7 +210,7 @@ class EnvironmentFunctions(EnvironmentPlay):
         """What Keras' functions are told apart by."""
         source = self._source_of(name)
         if isinstance(source, GraphSource):
-            return source.key
+            return (*source.key, self._xla_allowed)
         return type(source)
 
     def _playing(
@@ -228,8 +243,10 @@ class EnvironmentFunctions(EnvironmentPlay):
         """`jit_compile="auto"` means XLA for in-graph environments."""
         before = self.jit_compile
         if isinstance(source, GraphSource) and self._jit_is_auto:
-            self.jit_compile = not self.run_eagerly and source.compilable(
-                self.policy
+            self.jit_compile = (
+                self._xla_allowed
+                and not self.run_eagerly
+                and source.compilable(self.policy)
             )
         try:
             yield

@@ -18,6 +18,7 @@ from absl import flags
 from keras_cem import CEMAgent, callbacks, extras
 from keras_cem.cli import resuming, settings
 from keras_cem.cli.confirmed_stop import ConfirmedStop
+from keras_cem.cli.deferred_xla import BATCH_SIZE, DeferredXLA
 from keras_cem.cli.evaluation import describe, summary
 from keras_cem.cli.progress import ProgressLine
 from keras_cem.cli.run_folder import RunFolder, versions, write_json
@@ -101,10 +102,16 @@ def _callbacks(
             )
         ]
     )
+    deferred = (
+        [DeferredXLA()]
+        if values.jit_compile is None and values.batch_size <= BATCH_SIZE
+        else []
+    )
     return [
         callbacks.EpsilonDecay(
             settings.epsilon_schedule(values), values.epsilon_minimum
         ),
+        *deferred,
         *stop,
         keras.callbacks.ModelCheckpoint(
             str(folder.agent),
@@ -186,7 +193,13 @@ def _agent(values: flags.FlagValues) -> CEMAgent:
         on_nonfinite=values.on_nonfinite,
         seed=values.seed,
     )
-    agent.compile(optimizer=settings.optimizer(values), loss=values.loss)
+    agent.compile(
+        optimizer=settings.optimizer(values),
+        loss=values.loss,
+        jit_compile="auto"
+        if values.jit_compile is None
+        else values.jit_compile,
+    )
     agent.check_ready("train")
     agent.check_batch_size(values.batch_size)
     return agent

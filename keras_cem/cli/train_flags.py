@@ -190,6 +190,14 @@ def define_flags(values: flags.FlagValues) -> None:
         "Python (host); auto takes the graph where it can. The final "
         "evaluation always plays gymnasium's own environment.",
     )
+    flags.DEFINE_bool(
+        "jit_compile",
+        None,
+        "Compile the train step with XLA. Without this flag: in the graph, and "
+        "with a small --batch_size not in the first iterations, which are done "
+        "sooner than XLA is.",
+        **common,
+    )
     count("num_envs", None, "Sub-environments; as --batch_size if not given.")
     flags.DEFINE_enum(
         "vectorization_mode",

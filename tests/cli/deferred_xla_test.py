@@ -1,0 +1,93 @@
+import contextlib
+
+import keras
+import numpy as np
+import pytest
+
+import keras_cem as cem
+from keras_cem import envs
+from keras_cem.cli.deferred_xla import DeferredXLA
+from keras_cem.rollouts.graph import GraphSource
+
+
+@pytest.fixture
+def compiled(monkeypatch):
+    """Iterations done when XLA was taken for a step of so many episodes."""
+    taken = []
+    jit_for = cem.CEMAgent._jit_for
+
+    @contextlib.contextmanager
+    def watched(self, source):
+        with jit_for(self, source):
+            if self.jit_compile:
+                taken.append((int(self.iteration), source.batch_size))
+            yield
+
+    monkeypatch.setattr(cem.CEMAgent, "_jit_for", watched)
+    # The policy can be, and is not compiled to find out.
+    monkeypatch.setattr(GraphSource, "compilable", lambda self, policy: True)
+    return taken
+
+
+def make_agent(jit_compile="auto"):
+    agent = cem.CEMAgent.from_env(
+        "CartPole-v1", hidden_units=(4,), elite_quantile=0.5, seed=0
+    )
+    agent.compile(keras.optimizers.SGD(1e-3), jit_compile=jit_compile)
+    return agent
+
+
+def fit(agent, deferred, **kwargs):
+    return agent.fit(
+        envs.make("CartPole-v1"),
+        batch_size=6,
+        max_episode_steps=12,
+        verbose=0,
+        callbacks=deferred,
+        **kwargs,
+    )
+
+
+def test_xla_comes_with_the_epoch_after_the_iterations(compiled):
+    agent = make_agent()
+    history = fit(
+        agent,
+        [DeferredXLA(iterations=3)],
+        steps_per_epoch=2,
+        epochs=3,
+        validation_data=envs.make("CartPole-v1"),
+        validation_batch_size=5,
+    )
+    # Train step in the third epoch, and the test step at its end.
+    assert compiled == [(4, 6), (6, 5)]
+    assert len(history.history["val_episode_return"]) == 3
+    # It is the same training: to float tolerance.
+    without = make_agent(jit_compile=False)
+    fit(without, [], steps_per_epoch=2, epochs=3)
+    for ours, theirs in zip(
+        agent.get_weights(), without.get_weights(), strict=True
+    ):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-6)
+
+
+def test_training_that_ends_before_never_compiles(compiled):
+    agent = make_agent()
+    fit(agent, [DeferredXLA(iterations=3)], epochs=3)
+    assert compiled == []
+
+
+@pytest.mark.parametrize("choice", [True, False])
+def test_explicit_choice_stays(choice):
+    agent = make_agent(jit_compile=choice)
+    agent.allow_xla(not choice)
+    with agent._jit_for(GraphSource(envs.make("CartPole-v1"), 6, 12)):
+        assert agent.jit_compile is choice
+
+
+def test_iterations_of_the_agents_life_count(compiled):
+    agent = make_agent()
+    agent.iteration.assign(3)
+    deferred = DeferredXLA(iterations=3)
+    deferred.set_model(agent)
+    with agent._jit_for(GraphSource(envs.make("CartPole-v1"), 6, 12)):
+        assert agent.jit_compile is True
