@@ -7,7 +7,7 @@ import gymnasium
 from absl import flags
 
 from keras_cem.callbacks import TrainingInterrupted
-from keras_cem.cli import evaluate, export, plot, record, train
+from keras_cem.cli import evaluate, export, plot, record, report, train
 from keras_cem.cli.errors import CommandError
 
 _COMMANDS = {
@@ -16,6 +16,7 @@ _COMMANDS = {
     "export": export,
     "plot": plot,
     "record": record,
+    "report": report,
 }
 
 

@@ -38,6 +38,7 @@ class RunFolder:
         policy_map: Picture of the policy, of two-dimensional observations.
         mp4: Film of greedy episodes.
         gif: The same, small.
+        report: All of it on one page.
         stages: Returns in training, of few of many iterations.
         checkpoints: What the run can be resumed from.
     """
@@ -55,6 +56,7 @@ class RunFolder:
         self.policy_map = self.path / "policy_map.png"
         self.mp4 = self.path / "video.mp4"
         self.gif = self.path / "video.gif"
+        self.report = self.path / "report.html"
         self.stages = self.path / "returns.json"
         self.checkpoints = self.path / "checkpoints"
 
@@ -115,12 +117,15 @@ class RunFolder:
         self.check_links()
         return agent_file.load(self.agent)
 
-    def read_config(self, env: str | None = None) -> dict[str, Any]:
+    def read_config(
+        self, env: str | None = None, *, plays: bool = True
+    ) -> dict[str, Any]:
         """Returns the settings of the run.
 
         Args:
             env: Id of the environment that the user gave; with None the run's
                 own is taken.
+            plays: Whether the environment will be made.
 
         Raises:
             CommandError: If there are none, or they are not what a run writes,
@@ -135,7 +140,7 @@ class RunFolder:
                 f"Received: --run={self.path}. {error}"
             ) from error
         recorded = config["flags"]["env"]
-        if env is None and ":" in recorded:
+        if plays and env is None and ":" in recorded:
             # gymnasium imports what stands before the colon.
             raise CommandError(
                 "--env must be given where a run's own names a module, which "

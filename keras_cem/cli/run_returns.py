@@ -19,7 +19,7 @@ def read_stages(path: pathlib.Path) -> list[dict[str, Any]]:
     Raises:
         ValueError: If it is another file.
     """
-    return _read(path, lambda content: [*map(_stage, content["stages"])])
+    return _read(path, lambda content: [*map(_stage, content["stages"])], [])
 
 
 def read_evaluation(path: pathlib.Path) -> list[float]:
@@ -31,14 +31,31 @@ def read_evaluation(path: pathlib.Path) -> list[float]:
     Raises:
         ValueError: If it is another file.
     """
-    return _read(
-        path, lambda content: [*map(_finite, content["episode_returns"])]
-    )
+    return read_results(path).get("episode_returns", [])
 
 
-def _read(path: pathlib.Path, parse: Callable[[Any], list[Any]]) -> list[Any]:
+def read_results(path: pathlib.Path) -> dict[str, Any]:
+    """Returns what results.json says; `episode_returns` are finite numbers.
+
+    Args:
+        path: The file; if it is not there, nothing is said.
+
+    Raises:
+        ValueError: If it is another file.
+    """
+
+    def parse(content: Any) -> dict[str, Any]:
+        returns = [*map(_finite, content["episode_returns"])]
+        if not returns:
+            raise ValueError("no returns")
+        return {**content, "episode_returns": returns}
+
+    return _read(path, parse, {})
+
+
+def _read(path: pathlib.Path, parse: Callable[[Any], Any], missing: Any) -> Any:
     if not path.exists():
-        return []
+        return missing
     size = path.stat().st_size
     if size > _MAX_SIZE:
         raise ValueError(

@@ -1,9 +1,9 @@
 """Trains an agent on an environment and leaves a run folder.
 
 The folder holds agent.keras (the best by greedy evaluation), last.keras,
-policy/ (SavedModel), history.csv, config.json, results.json, pictures, and
-checkpoints/, from which --resume --output=FOLDER goes on with the run, or
-extends it by a larger --epochs.
+policy/ (SavedModel), history.csv, config.json, results.json, pictures,
+report.html, and checkpoints/, from which --resume --output=FOLDER goes on with
+the run, or extends it by a larger --epochs.
 """
 
 import contextlib
@@ -16,7 +16,7 @@ import keras
 from absl import flags
 
 from keras_cem import CEMAgent, callbacks, extras
-from keras_cem.cli import resuming, settings
+from keras_cem.cli import report, resuming, settings
 from keras_cem.cli.confirmed_stop import ConfirmedStop
 from keras_cem.cli.deferred_xla import BATCH_SIZE, DeferredXLA
 from keras_cem.cli.evaluation import describe, summary
@@ -77,6 +77,8 @@ def run(values: flags.FlagValues) -> None:
         plots.draw(folder, folder.path, config)
         if plots.has_map(best):
             plots.draw_map(best, played, folder.policy_map)
+    if values.report:
+        report.write(folder, folder.path, config)
     print(summary(evaluation))
     print(
         f"{results['env_steps']:,} environment steps in {results['epochs']} "

@@ -49,7 +49,7 @@ def define_flags(values: flags.FlagValues) -> None:
         "resume",
         False,
         "Go on with the run in --output, with its settings; only --epochs, "
-        "--episodes, --checkpoint_every and --plot may be others.",
+        "--episodes, --checkpoint_every, --plot and --report may be others.",
         **common,
     )
     flags.DEFINE_bool(
@@ -60,6 +60,9 @@ def define_flags(values: flags.FlagValues) -> None:
         None,
         "Draw pictures; without this flag, if matplotlib is there.",
         **common,
+    )
+    flags.DEFINE_bool(
+        "report", True, "Write report.html, a page of the run.", **common
     )
     count("seed", None, "Of everything random; drawn if not given.", least=0)
     # How long.

@@ -48,6 +48,7 @@ def test_train_leaves_a_whole_run_folder(run_folder):
         "learning_curve.png",
         "returns.png",
         "returns.json",
+        "report.html",
     }
     png = (run_folder / "learning_curve.png").read_bytes()
     assert png.startswith(b"\x89PNG")
@@ -374,7 +375,7 @@ def test_agent_of_another_class_is_refused(run_folder, tmp_path, capsys):
 
 
 @pytest.mark.parametrize(
-    "command", ["train", "evaluate", "export", "plot", "record"]
+    "command", ["train", "evaluate", "export", "plot", "record", "report"]
 )
 def test_help_lists_the_flags_of_one_command(command, capsys):
     assert main([command, "--help"]) == 0
@@ -387,7 +388,7 @@ def test_overview_names_the_commands(capsys):
     assert main([]) == 2
     assert main(["--help"]) == 0
     printed = capsys.readouterr().out
-    for command in ("train", "evaluate", "export", "plot", "record"):
+    for command in ("train", "evaluate", "export", "plot", "record", "report"):
         assert command in printed
 
 
