@@ -96,6 +96,8 @@ def improve(agent, *batches):
     """Takes an iteration on each batch; returns what the last one reports."""
     agent.make_train_function()
     for batch in batches:
+        # As `fit` does.
+        agent.graph_steps.begin_fit(len(batch.returns))
         for metric in agent.train_metrics.all():
             metric.reset_state()
         batch = tf.nest.map_structure(tf.convert_to_tensor, batch)
