@@ -7,8 +7,10 @@ import tensorflow as tf
 
 from keras_cem import prng
 
-# Least and most pairs to take at a time where shapes must be static.
-MIN_BLOCK_SIZE, MAX_BLOCK_SIZE = 512, 65536
+# Least and most pairs to take at a time where shapes must be static. On a CPU
+# the activations of a block of the largest size should stay in a cache; a GPU
+# is not busy with so few.
+MIN_BLOCK_SIZE, MAX_BLOCK_SIZE, MAX_BLOCK_SIZE_ON_GPU = 512, 4096, 65536
 
 
 def block_size(num_steps: int) -> int:
@@ -20,7 +22,10 @@ def block_size(num_steps: int) -> int:
     Args:
         num_steps: K times T, the most pairs that there can be.
     """
-    return min(max(num_steps // 64, MIN_BLOCK_SIZE), MAX_BLOCK_SIZE)
+    most = MAX_BLOCK_SIZE
+    if tf.config.list_logical_devices("GPU"):
+        most = MAX_BLOCK_SIZE_ON_GPU
+    return min(max(num_steps // 64, MIN_BLOCK_SIZE), most)
 
 
 class ElitePairs:

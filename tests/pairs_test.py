@@ -97,3 +97,20 @@ def test_draws_are_uniform_and_of_their_own_for_each_number():
     other = found.draw(key, tf.constant(1), 10_000).numpy()
     assert np.array_equal(first, again)
     assert not np.array_equal(first, other)
+
+
+@pytest.mark.parametrize(
+    ("gpus", "num_steps", "size"),
+    [
+        ([], 8_000, 512),
+        ([], 128_000, 2_000),
+        ([], 8_192_000, 4_096),
+        (["GPU:0"], 8_000, 512),
+        (["GPU:0"], 8_192_000, 65_536),
+    ],
+)
+def test_blocks_stay_in_a_cache_or_keep_a_gpu_busy(
+    monkeypatch, gpus, num_steps, size
+):
+    monkeypatch.setattr(tf.config, "list_logical_devices", lambda kind: gpus)
+    assert pairs.block_size(num_steps) == size
