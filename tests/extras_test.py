@@ -30,7 +30,10 @@ def test_what_is_missing_is_named(extra, module, name, monkeypatch):
     )
 
 
-def test_callback_names_the_extra(monkeypatch):
+def test_callbacks_name_the_extra(monkeypatch):
     monkeypatch.setitem(sys.modules, "imageio", None)
+    monkeypatch.setitem(sys.modules, "tensorboard", None)
     with pytest.raises(ImportError, match=r"keras-cem\[video\]"):
         callbacks.RecordVideo("films", "CartPole-v1")
+    with pytest.raises(ImportError, match=r"keras-cem\[tensorboard\]"):
+        callbacks.Summaries("logs")

@@ -25,6 +25,7 @@ _SAME_LINE = {
     "epochs",
     "episodes",
     "stop_at",
+    "tensorboard",
     "checkpoint_every",
 }
 _EPISODES = 20

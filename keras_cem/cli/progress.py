@@ -17,6 +17,8 @@ class ProgressLine(keras.callbacks.Callback):
         super().__init__()
         self._started = time.perf_counter()
         self._before = 0.0
+        self._steps = 0
+        self._epoch_began = self._played = self._started
 
     def seconds(self) -> float:
         """Seconds that the run has taken."""
@@ -30,10 +32,25 @@ class ProgressLine(keras.callbacks.Callback):
         """Counts the time before the checkpoint."""
         self._before = state["seconds"]
 
+    def on_train_begin(self, logs: Any = None) -> None:
+        """Takes note of the steps that the agent has done in its life."""
+        self._steps = int(self.model.env_steps)
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        """Starts the clock of the epoch."""
+        self._epoch_began = self._played = time.perf_counter()
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        """Takes the time: validation is not counted."""
+        self._played = time.perf_counter()
+
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         """Prints the epoch's line."""
         logs = logs or {}
         greedy = logs.get("val_episode_return")
+        steps, before = int(logs["env_steps"]), self._steps
+        self._steps = steps
+        rate = (steps - before) / max(self._played - self._epoch_began, 1e-9)
         parts = [
             f"epoch {epoch + 1:>4}/{self.params['epochs']}",
             f"return {logs['episode_return']:9.2f}",
@@ -43,7 +60,8 @@ class ProgressLine(keras.callbacks.Callback):
             f"elites {logs['num_elites']:4.0f}",
             f"epsilon {logs['epsilon']:.3f}",
             f"loss {logs['loss']:10.3f}",
-            f"steps {int(logs['env_steps']):>10,}",
+            f"steps {steps:>10,}",
+            f"{rate:>9,.0f} steps/s",
             f"{self.seconds():7.1f} s",
         ]
         print("  ".join(part for part in parts if part), flush=True)

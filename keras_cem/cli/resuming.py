@@ -10,7 +10,14 @@ from keras_cem.cli.errors import CommandError
 NOT_KEPT = ("output", "overwrite", "resume")
 # What a resumed run may have otherwise, for the epochs so far do not depend on
 # it.
-_FREE = ("epochs", "episodes", "plot", "report", "checkpoint_every")
+_FREE = (
+    "epochs",
+    "episodes",
+    "plot",
+    "report",
+    "tensorboard",
+    "checkpoint_every",
+)
 
 
 def take_settings(values: flags.FlagValues, config: dict[str, Any]) -> None:

@@ -39,6 +39,7 @@ class RunFolder:
         mp4: Film of greedy episodes.
         gif: The same, small.
         report: All of it on one page.
+        tensorboard: What TensorBoard shows.
         stages: Returns in training, of few of many iterations.
         checkpoints: What the run can be resumed from.
     """
@@ -57,6 +58,7 @@ class RunFolder:
         self.mp4 = self.path / "video.mp4"
         self.gif = self.path / "video.gif"
         self.report = self.path / "report.html"
+        self.tensorboard = self.path / "tensorboard"
         self.stages = self.path / "returns.json"
         self.checkpoints = self.path / "checkpoints"
 
@@ -91,6 +93,8 @@ class RunFolder:
         for path in vars(self).values():
             if path.is_file():
                 path.unlink()
+        for path in self.tensorboard.rglob("events.out.tfevents.*"):
+            path.unlink()
         remove_saved_model(self.policy)
         CheckpointStore(self.checkpoints).clear()
 

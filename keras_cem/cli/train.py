@@ -8,7 +8,9 @@ the run, or extends it by a larger --epochs.
 
 import contextlib
 import importlib
+import json
 import shlex
+import textwrap
 from typing import Any
 
 import gymnasium
@@ -32,12 +34,10 @@ def run(values: flags.FlagValues) -> None:
     if values.resume:
         resuming.take_settings(values, folder.read_config(values.env))
     plots = _plots(values)
+    if values.tensorboard:
+        extras.require("tensorboard", "--tensorboard: training needs")
     agent = _agent(values)
     stop_at = _stop_at(values)
-    fit_callbacks = _callbacks(values, folder, stop_at, clock)
-    # All that can be refused was refused: now the folder.
-    if not values.resume:
-        folder.create(overwrite=values.overwrite)
     config = {
         "command": "train",
         "flags": {
@@ -50,6 +50,10 @@ def run(values: flags.FlagValues) -> None:
         "epsilon_steps": settings.epsilon_steps(values),
         "versions": versions(),
     }
+    fit_callbacks = _callbacks(values, folder, config, clock)
+    # All that can be refused was refused: now the folder.
+    if not values.resume:
+        folder.create(overwrite=values.overwrite)
     # Not before `fit` has accepted what is resumed.
     written = keras.callbacks.LambdaCallback(
         on_train_begin=lambda logs: write_json(folder.config, config)
@@ -89,9 +93,10 @@ def run(values: flags.FlagValues) -> None:
 def _callbacks(
     values: flags.FlagValues,
     folder: RunFolder,
-    stop_at: float | None,
+    config: dict[str, Any],
     clock: ProgressLine,
 ) -> list[keras.callbacks.Callback]:
+    stop_at = config["stop_at"]
     stop = (
         []
         if stop_at is None
@@ -109,6 +114,20 @@ def _callbacks(
         if values.jit_compile is None and values.batch_size <= BATCH_SIZE
         else []
     )
+    tensorboard = (
+        [
+            keras.callbacks.TensorBoard(
+                str(folder.tensorboard), write_graph=False
+            ),
+            callbacks.Summaries(
+                folder.tensorboard / "env_steps",
+                # Indented, it is shown as it is.
+                textwrap.indent(json.dumps(config, indent=2), " " * 4),
+            ),
+        ]
+        if values.tensorboard
+        else []
+    )
     return [
         callbacks.EpsilonDecay(
             settings.epsilon_schedule(values), values.epsilon_minimum
@@ -123,6 +142,7 @@ def _callbacks(
         ),
         keras.callbacks.CSVLogger(str(folder.history)),
         callbacks.ReturnsLogger(folder.stages),
+        *tensorboard,
         clock,
         callbacks.Checkpoint(folder.checkpoints, values.checkpoint_every),
     ]

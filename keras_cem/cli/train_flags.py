@@ -49,7 +49,8 @@ def define_flags(values: flags.FlagValues) -> None:
         "resume",
         False,
         "Go on with the run in --output, with its settings; only --epochs, "
-        "--episodes, --checkpoint_every, --plot and --report may be others.",
+        "--episodes, --checkpoint_every, --plot, --report and --tensorboard "
+        "may be others.",
         **common,
     )
     flags.DEFINE_bool(
@@ -63,6 +64,13 @@ def define_flags(values: flags.FlagValues) -> None:
     )
     flags.DEFINE_bool(
         "report", True, "Write report.html, a page of the run.", **common
+    )
+    flags.DEFINE_bool(
+        "tensorboard",
+        False,
+        "Write tensorboard/, for `tensorboard --logdir`; needs the extra of "
+        "keras-cem of that name.",
+        **common,
     )
     count("seed", None, "Of everything random; drawn if not given.", least=0)
     # How long.

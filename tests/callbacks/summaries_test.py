@@ -1,0 +1,52 @@
+"""What TensorBoard reads."""
+
+import keras
+import pytest
+import tensorflow as tf
+from tensorboard.backend.event_processing import event_accumulator
+
+import keras_cem as cem
+from keras_cem.callbacks import Summaries
+
+
+def read(folder):
+    accumulator = event_accumulator.EventAccumulator(str(folder))
+    accumulator.Reload()
+    return accumulator
+
+
+def scalars(accumulator, tag):
+    return [
+        (event.step, float(tf.make_ndarray(event.tensor_proto)))
+        for event in accumulator.Tensors(tag)
+    ]
+
+
+def test_history_stands_over_environment_steps(tmp_path):
+    agent = cem.CEMAgent.from_env("CartPole-v1", hidden_units=(), seed=0)
+    agent.compile(optimizer=keras.optimizers.Adam(1e-2))
+    history = agent.fit(
+        "CartPole-v1",
+        engine="host",
+        batch_size=4,
+        epochs=3,
+        max_episode_steps=12,
+        callbacks=[Summaries(tmp_path, text="**settings**")],
+        verbose=0,
+    ).history
+    written = read(tmp_path)
+    for name in ("episode_return", "elite_threshold", "epsilon"):
+        assert scalars(written, name) == list(
+            zip(history["env_steps"], history[name], strict=True)
+        )
+    (event,) = written.Tensors("config")
+    assert tf.make_ndarray(event.tensor_proto) == b"**settings**"
+    assert event.step == 0
+
+
+def test_arrays_are_refused(tmp_path):
+    callback = Summaries(tmp_path)
+    callback.set_model(keras.Sequential())
+    with pytest.raises(RuntimeError, match="`Summaries` must be used"):
+        callback.on_train_begin()
+    assert list(tmp_path.iterdir()) == []
