@@ -9,7 +9,7 @@ import matplotlib.patches
 import numpy as np
 
 from keras_cem import spaces
-from keras_cem.plots.style import CYCLE, Path, new_figure, save
+from keras_cem.plots.style import BLUE, CYCLE, Path, new_figure, save
 
 _RESOLUTION = 160
 _ARROWS = 24
@@ -199,13 +199,13 @@ def _scale(figure: Any, axes: Any, over: _Slice) -> None:
 
 def _field(axes: Any, over: _Slice) -> None:
     x, y, actions = over.actions(_ARROWS)
-    strength = np.linalg.norm(actions[..., :2], axis=-1)
     axes.quiver(
         x,
         y,
         actions[..., 0],
         actions[..., 1],
-        strength,
-        cmap="cividis",
+        color=BLUE,
         angles="uv",
+        pivot="mid",
+        width=0.0025,
     )
