@@ -90,6 +90,8 @@ def _results(folder: RunFolder) -> dict[str, Any]:
     if not results:
         return {"training": "has not ended"}
     returns = results.pop("episode_returns")
+    if not returns:
+        return results
     return {
         **results,
         "episode_return_min": min(returns),

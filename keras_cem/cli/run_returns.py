@@ -35,7 +35,7 @@ def read_evaluation(path: pathlib.Path) -> list[float]:
 
 
 def read_results(path: pathlib.Path) -> dict[str, Any]:
-    """Returns what results.json says; `episode_returns` are finite numbers.
+    """Returns what results.json says; of `episode_returns`, what is finite.
 
     Args:
         path: The file; if it is not there, nothing is said.
@@ -45,10 +45,10 @@ def read_results(path: pathlib.Path) -> dict[str, Any]:
     """
 
     def parse(content: Any) -> dict[str, Any]:
-        returns = [*map(_finite, content["episode_returns"])]
-        if not returns:
-            raise ValueError("no returns")
-        return {**content, "episode_returns": returns}
+        # With `on_nonfinite="skip"` there may be others among them.
+        numbers = [float(value) for value in content["episode_returns"]]
+        finite = [number for number in numbers if math.isfinite(number)]
+        return {**content, "episode_returns": finite}
 
     return _read(path, parse, {})
 

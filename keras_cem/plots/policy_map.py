@@ -188,7 +188,7 @@ def _scale(figure: Any, axes: Any, over: _Slice) -> None:
     if not np.isfinite([low, high]).all():
         high = float(np.abs(grid).max())
         low = -high
-    # Cividis is made for the colour-blind, and is as light at its ends.
+    # A scale of colours made for the colour-blind.
     mesh = axes.pcolormesh(
         x, y, grid, cmap="cividis", vmin=low, vmax=high, rasterized=True
     )

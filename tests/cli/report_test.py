@@ -139,9 +139,26 @@ def test_no_link_is_written_through(name, trained, tmp_path, capsys):
 
 
 @pytest.mark.parametrize(
-    "content", ["[]", '{"episode_returns": []}', '{"episode_returns": [NaN]}']
+    "content",
+    ["[]", "{}", '{"episode_returns": 3}', '{"episode_returns": ["x"]}'],
 )
 def test_results_that_are_none_are_refused(content, run, capsys):
     (run / "results.json").write_text(content)
     assert main(["report", f"--run={run}"]) == 2
     assert "results.json must be a file of" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("returns", "shown"),
+    [("[NaN, 3.0, 1.0, Infinity]", ("1.0", "3.0")), ("[NaN]", (None, None))],
+)
+def test_returns_that_are_not_finite_are_left_out(returns, shown, run):
+    results = json.loads((run / "results.json").read_text())
+    results["episode_returns"] = "RETURNS"
+    text = json.dumps(results).replace('"RETURNS"', returns)
+    (run / "results.json").write_text(text)
+    assert main(["plot", f"--run={run}"]) == 0
+    assert main(["report", f"--run={run}"]) == 0
+    _, values = rows(run / "report.html")
+    ends = ("episode_return_min", "episode_return_max")
+    assert tuple(values.get(end) for end in ends) == shown
