@@ -1,6 +1,7 @@
 import functools
 import multiprocessing
 import os
+import pathlib
 import signal
 import subprocess
 import sys
@@ -13,6 +14,7 @@ import pytest
 from keras_cem.adapters import workers
 from tests import toy_envs
 
+ROOT = pathlib.Path(__file__).resolve().parents[2]
 ACTIONS = np.zeros(2, np.int64)
 
 # Where a worker fails, gymnasium tells it by a warning, with the traceback.
@@ -118,6 +120,7 @@ def test_no_process_is_left_where_training_is_ended_from_outside(
     script.write_text(textwrap.dedent(_PROGRAM))
     with subprocess.Popen(
         [sys.executable, str(script)],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
