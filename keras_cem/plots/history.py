@@ -1,6 +1,7 @@
 """History of a run, as `keras.callbacks.CSVLogger` writes it."""
 
 import dataclasses
+import os
 
 import numpy as np
 
@@ -8,6 +9,8 @@ from keras_cem.plots.style import Path
 
 # More points than that are no longer seen, only drawn.
 MAX_POINTS = 500
+# Bytes, of which an epoch has about 150.
+_MAX_SIZE = 2**27
 _NEEDED = (
     "env_steps",
     "episode_return",
@@ -45,6 +48,12 @@ def read(filepath: Path) -> History:
     Raises:
         ValueError: If it is no such file.
     """
+    size_of_file = os.path.getsize(filepath)
+    if size_of_file > _MAX_SIZE:
+        raise ValueError(
+            f"{filepath} must have at most {_MAX_SIZE:,} bytes. "
+            f"Received: {size_of_file:,}"
+        )
     with open(filepath) as file:
         names = file.readline().strip().split(",")
         missing = [name for name in _NEEDED if name not in names]

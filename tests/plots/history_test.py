@@ -58,3 +58,11 @@ def test_other_files_are_refused(tmp_path, header, rows, message):
     path = write(tmp_path / "h.csv", rows, header)
     with pytest.raises(ValueError, match=message):
         histories.read(path)
+
+
+def test_large_files_are_refused_unread(tmp_path):
+    path = tmp_path / "h.csv"
+    with open(path, "wb") as file:
+        file.truncate(2**27 + 1)
+    with pytest.raises(ValueError, match="Received: 134,217,729"):
+        histories.read(path)

@@ -206,3 +206,12 @@ def test_dimensions_that_are_none_are_refused(tmp_path, dimensions):
     agent = agent_of(spaces.Discrete(2), [[0, 0]] * 3)
     with pytest.raises(ValueError, match="`dimensions` must be two"):
         plots.policy_map(agent, VISITED, tmp_path / "m.png", dimensions)
+
+
+def test_one_epoch_is_drawn(tmp_path, drawn):
+    path = history(tmp_path / "h.csv", epochs=1)
+    plots.learning_curve(path, tmp_path / "curve.png")
+    plots.comparison({"one": [path]}, tmp_path / "c.png")
+    (above,) = drawn[0].axes[0].child_axes
+    assert [t.get_text() for t in above.get_xticklabels()] == ["1"]
+    assert curves(drawn[1].axes[0])["one"][-1, 0] == 100
