@@ -128,9 +128,8 @@ def test_no_process_is_left_where_training_is_ended_from_outside(
         pids = [int(pid) for pid in process.stdout.readline().split()]
         assert len(pids) == 2
         process.send_signal(number)
-        _, said = process.communicate(timeout=60)
-    if number == signal.SIGINT:
-        assert said.rstrip().endswith("KeyboardInterrupt")
+        process.communicate(timeout=60)
+    assert process.returncode != 0
     until = time.monotonic() + 20
     while any(map(_exists, pids)) and time.monotonic() < until:
         time.sleep(0.05)
