@@ -7,6 +7,10 @@ BIN := $(VENV)/bin
 # TF-Agents holds gymnasium and others down: an environment of its own.
 TF_AGENTS_VENV := .venv-tf-agents
 BUILDIFIER := .buildifier/node_modules/.bin/buildifier
+BROWSER := .browser/chromium
+# What the test of the report opens it with.
+CHROMIUM ?= $(or $(shell command -v chromium || command -v google-chrome),$(CURDIR)/$(BROWSER))
+export CHROMIUM
 
 ENV ?= CartPole-v1
 RUN ?= runs/cartpole
@@ -37,6 +41,8 @@ train: $(VENV)/.installed-plot ## Train on ENV in a new folder: RUN, RUN-2, ...
 	$(BIN)/keras-cem train --env="$(ENV)" --output="$$run" $(TRAIN_ARGS)
 
 test: $(VENV)/.installed-test $(TF_AGENTS_VENV)/.installed ## Run all tests, with PYTEST_ARGS.
+	@# Without a browser its tests fail, the others need not.
+	@[ -e "$(CHROMIUM)" ] || $(MAKE) --no-print-directory $(BROWSER) || true
 	$(BIN)/python -m pytest $(PYTEST_ARGS); main=$$?; \
 	{ $(TEST_TF_AGENTS); } && exit $$main
 
@@ -63,8 +69,8 @@ build-files: $(VENV)/.created ## Write the BUILD files from the imports.
 	$(BIN)/python -m tools.build_files
 
 clean: ## Remove environments, caches and build results; keep runs/.
-	rm -rf $(VENV) $(TF_AGENTS_VENV) .buildifier .build .mypy_cache .pytest_cache .ruff_cache \
-		dist *.egg-info
+	rm -rf $(VENV) $(TF_AGENTS_VENV) .browser .buildifier .build .mypy_cache \
+		.pytest_cache .ruff_cache dist *.egg-info
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
 $(VENV)/.created $(TF_AGENTS_VENV)/.created:
@@ -90,3 +96,16 @@ $(BUILDIFIER):
 		echo "build-check needs Node.js and npm, for buildifier." >&2; exit 1; }
 	npm install --ignore-scripts --no-audit --no-fund --loglevel=error \
 		--prefix .buildifier @bazel/buildifier@8.2.1
+
+# 75 MB to fetch, 270 MB unpacked; no root needed.
+$(BROWSER): tools/browser.mjs
+	@command -v node >/dev/null && command -v npm >/dev/null || { \
+		echo "The browser comes by Node.js and npm; or give CHROMIUM=path." >&2; \
+		exit 1; }
+	@[ "$$(uname -sm)" = "Linux x86_64" ] || { \
+		echo "The browser is for Linux x86_64; or give CHROMIUM=path." >&2; \
+		exit 1; }
+	npm install --ignore-scripts --no-audit --no-fund --loglevel=error \
+		--prefix $(@D) @sparticuz/chromium@147.0.0
+	node tools/browser.mjs $(@D)/node_modules/@sparticuz/chromium $(@D)
+	@touch $@

@@ -36,6 +36,7 @@ DISTRIBUTIONS = {
     "onnx": "onnx",
     "onnxruntime": "onnxruntime",
     "openvino": "openvino",
+    "playwright": "playwright",
     "pytest": "pytest",
     "stable_baselines3": "stable-baselines3",
     "tensorboard": "tensorboard",
@@ -44,10 +45,19 @@ DISTRIBUTIONS = {
     "tf_agents": "tf-agents",
     "torch": "torch",
 }
-# Not in requirements_lock.txt, for their size, or because they hold down what
-# is in it; `bazel build //...` leaves out what needs it.
+# Not in requirements_lock.txt, for their size, because they hold down what is
+# in it, or for the browser that they need; `bazel build //...` leaves out what
+# needs it.
 NOT_LOCKED = frozenset(
-    {"envpool", "gymnax", "jax", "stable-baselines3", "tf-agents", "torch"}
+    {
+        "envpool",
+        "gymnax",
+        "jax",
+        "playwright",
+        "stable-baselines3",
+        "tf-agents",
+        "torch",
+    }
 )
 NOT_SOURCE = frozenset({"__pycache__", "dist", "node_modules", "runs"})
 
@@ -232,11 +242,16 @@ class ImportGraph:
         }
 
     def data(self, target: Target) -> set[str]:
-        """Returns the files that a package reads: JSON beside its code."""
-        if target.path.name != "__init__.py":
-            return set()
+        """Returns the files that a target reads, which stand beside its code.
+
+        Of a package they are its JSON, of a module the parts of a page that
+        have its name.
+        """
         folder = self._root / target.path.parent
-        return {path.name for path in folder.glob("*.json")}
+        if target.path.name == "__init__.py":
+            return {path.name for path in folder.glob("*.json")}
+        parts = (target.path.with_suffix(suffix) for suffix in (".css", ".js"))
+        return {part.name for part in parts if (folder / part.name).is_file()}
 
     def visibility(self, target: Target) -> set[str]:
         """Returns the folders, other than its own, that need `target`."""

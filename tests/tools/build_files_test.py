@@ -75,6 +75,25 @@ def test_json_beside_a_package_is_its_data(tmp_path):
     )
 
 
+def test_parts_of_a_page_are_data_of_the_module_of_that_name(tmp_path):
+    write_tree(
+        tmp_path,
+        {
+            "keras_cem/page.py": "",
+            "keras_cem/page.js": "",
+            "keras_cem/page.css": "",
+            "keras_cem/other.js": "",
+            "keras_cem/pages.py": "",
+        },
+    )
+    assert build_files.main(["--root", str(tmp_path)]) == 0
+    build = (tmp_path / "keras_cem/BUILD").read_text()
+    page, pages = build.split('name = "pages"')
+    listed = '    data = [\n        "page.css",\n        "page.js",\n    ],\n'
+    assert listed in page
+    assert "data" not in pages
+
+
 def test_write_lists_lazy_and_type_checking_imports(tmp_path):
     write_tree(tmp_path, TINY)
     assert build_files.main(["--root", str(tmp_path)]) == 0
