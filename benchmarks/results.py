@@ -8,12 +8,11 @@ episodes that no decision was made on. What comes out is kept in
     python -m benchmarks.results
     python -m benchmarks.results --envs=Taxi-v4 --seeds=0,1 --overwrite
     python -m benchmarks.results --report
+
+`--pages` writes the tables of README.md and docs/results.md anew.
 """
 
-import dataclasses
-import json
 import pathlib
-import statistics
 import sys
 import tempfile
 from typing import Any
@@ -22,7 +21,13 @@ import keras
 import numpy as np
 from absl import flags
 
-from benchmarks import training, value_iteration
+from benchmarks import (
+    result_files,
+    result_tables,
+    training,
+    value_iteration,
+)
+from benchmarks.result_files import Result, Results
 from keras_cem import presets
 
 # Apart from those of other modules, so that tests can import this one.
@@ -36,44 +41,18 @@ _OVERWRITE = flags.DEFINE_bool(
     "overwrite", False, "Run again what is there.", **_DEFINE
 )
 _REPORT = flags.DEFINE_bool(
-    "report", False, "Run nothing; print the table.", **_DEFINE
+    "report", False, "Run nothing; print the tables.", **_DEFINE
+)
+_PAGES = flags.DEFINE_bool(
+    "pages", False, "Run nothing; write the tables into the pages.", **_DEFINE
 )
 _FOLDER = flags.DEFINE_string(
-    "folder",
-    str(pathlib.Path(__file__).parent / "results"),
-    "Of the figures.",
-    **_DEFINE,
+    "folder", str(result_files.FOLDER), "Of the figures.", **_DEFINE
 )
 
 # Where returns differ much by luck, more.
 EPISODES = {"FrozenLake-v1": 10000, "FrozenLake8x8-v1": 1000, "Taxi-v4": 1000}
 DEFAULT_EPISODES = 100
-
-
-@dataclasses.dataclass
-class Result:
-    """What one seed reached.
-
-    Attributes:
-        seed: The seed.
-        episode_return: Mean over the episodes of the last evaluation.
-        standard_deviation: Of their returns.
-        least: Smallest of their returns.
-        expected: Mean return of this policy by the environment's table of
-            transitions, None where it has none.
-        env_steps: Steps that training played.
-        epochs: Of training.
-        seconds: Of the process that trained.
-    """
-
-    seed: int
-    episode_return: float
-    standard_deviation: float
-    least: float
-    expected: float | None
-    env_steps: int
-    epochs: int
-    seconds: float
 
 
 def run(env: str, seed: int, folder: pathlib.Path) -> Result:
@@ -94,10 +73,11 @@ def run(env: str, seed: int, folder: pathlib.Path) -> Result:
         episode_return=float(returns.mean(dtype="float64")),
         standard_deviation=float(returns.std(dtype="float64")),
         least=float(returns.min()),
-        expected=expected_return(env, agent, limit),
         env_steps=trained["env_steps"],
-        epochs=trained["epochs"],
         seconds=round(trained["seconds"], 1),
+        expected=expected_return(env, agent, limit),
+        epochs=trained["epochs"],
+        processor_seconds=round(trained["processor_seconds"], 1),
     )
 
 
@@ -128,69 +108,36 @@ def _table(env: str, limit: Any) -> value_iteration.Table | None:
         return None
 
 
-def row(env: str, results: list[Result]) -> str:
-    """Writes one line of the table."""
-    returns = [result.episode_return for result in results]
-    best = best_return(env, presets.load(env).get("max_episode_steps"))
-    expected = [
-        result.expected for result in results if result.expected is not None
-    ]
-    cells = [
+def complete(env: str, seeds: list[int], folder: pathlib.Path) -> None:
+    """Runs the seeds that `folder` has no results of."""
+    settings = presets.load(env)
+    results = result_files.ours(folder, env) or Results(
         env,
-        " ".join(f"{value:.2f}" for value in returns),
-        f"{min(returns):.2f}",
-        f"{statistics.median(returns):.2f}",
-        f"{min(expected):.3f}" if expected else "",
-        "" if best is None else f"{best:.3f}",
-        f"{statistics.median(r.env_steps for r in results):,.0f}",
-        f"{statistics.median(r.seconds for r in results):.0f}",
-    ]
-    return f"| {' | '.join(cells)} |"
-
-
-HEAD = """\
-| environment | greedy return of each seed | least | median | least, exact \
-| optimum | env steps | seconds |
-|---|---|---|---|---|---|---|---|"""
-
-
-def read(path: pathlib.Path, env: str) -> list[Result]:
-    """Returns the results that are there, if of the present settings."""
-    if not path.exists():
-        return []
-    content = json.loads(path.read_text())
-    if content["settings"] != presets.load(env):
-        return []
-    return [Result(**each) for each in content["runs"]]
-
-
-def write(path: pathlib.Path, env: str, results: list[Result]) -> None:
-    """Keeps results, with the settings that they are of."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    content = {
-        "env": env,
-        "settings": presets.load(env),
-        "episodes": EPISODES.get(env, DEFAULT_EPISODES),
-        "runs": [dataclasses.asdict(result) for result in results],
-    }
-    path.write_text(json.dumps(content, indent=2) + "\n")
+        settings,
+        EPISODES.get(env, DEFAULT_EPISODES),
+        best_return(env, settings.get("max_episode_steps")),
+    )
+    for seed in seeds:
+        if results.has(seed) and not _OVERWRITE.value:
+            continue
+        with tempfile.TemporaryDirectory() as temporary:
+            results.add(run(env, seed, pathlib.Path(temporary)))
+        result_files.write(folder, results)
+        print(result_tables.line(results), flush=True)
 
 
 def main(argv: list[str]) -> None:
-    """Runs what is missing, and prints the table."""
+    """Runs what is missing, and prints or writes the tables."""
     _FLAGS(argv)
-    print(HEAD, flush=True)
-    for env in _ENVS.value:
-        path = pathlib.Path(_FOLDER.value) / f"{env}.json"
-        results = {result.seed: result for result in read(path, env)}
-        for seed in map(int, [] if _REPORT.value else _SEEDS.value):
-            if seed in results and not _OVERWRITE.value:
-                continue
-            with tempfile.TemporaryDirectory() as folder:
-                results[seed] = run(env, seed, pathlib.Path(folder))
-            write(path, env, [results[each] for each in sorted(results)])
-        if results:
-            print(row(env, [results[s] for s in sorted(results)]), flush=True)
+    folder = pathlib.Path(_FOLDER.value)
+    if _PAGES.value:
+        result_tables.write_pages(folder)
+        return
+    if not _REPORT.value:
+        for env in _ENVS.value:
+            complete(env, [int(seed) for seed in _SEEDS.value], folder)
+    for name, table in result_tables.tables(folder, _ENVS.value).items():
+        print(f"\n{name}\n\n{table}")
 
 
 if __name__ == "__main__":

@@ -10,10 +10,9 @@ It ends with the criterion of `greedy`, checked every 1,024 steps (four of its
 import numpy as np
 import torch
 from absl import app, flags
-from stable_baselines3 import PPO
 from stable_baselines3.common.callbacks import BaseCallback
-from stable_baselines3.common.env_util import make_vec_env
 
+from benchmarks import zoo_ppo
 from benchmarks.greedy import ENV, GreedyCheck
 
 _SEED = flags.DEFINE_integer("seed", 0, "Of everything.")
@@ -43,20 +42,7 @@ def main(argv: list[str]) -> None:
     del argv
     # Two threads take longer than one for networks of this size.
     torch.set_num_threads(1)
-    model = PPO(
-        "MlpPolicy",
-        make_vec_env(ENV, n_envs=8, seed=_SEED.value),
-        n_steps=32,
-        batch_size=256,
-        n_epochs=20,
-        gae_lambda=0.8,
-        gamma=0.98,
-        ent_coef=0.0,
-        learning_rate=lambda left: 0.001 * left,
-        clip_range=lambda left: 0.2 * left,
-        seed=_SEED.value,
-        device="cpu",
-    )
+    model = zoo_ppo.make(ENV, _SEED.value)
 
     def act(observations: np.ndarray) -> np.ndarray:
         return model.predict(observations, deterministic=True)[0]

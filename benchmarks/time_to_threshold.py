@@ -25,15 +25,13 @@ Seconds of processors are printed as well, which other load disturbs less.
 
 import json
 import pathlib
-import resource
 import statistics
-import subprocess
-import sys
 import tempfile
-import time
 from typing import Any
 
 from absl import app, flags
+
+from benchmarks import processes
 
 _SEEDS = flags.DEFINE_list("seeds", ["0", "1", "2", "3", "4"], "Seeds.")
 _CONTESTANTS = flags.DEFINE_list(
@@ -47,7 +45,7 @@ def train(seed: str) -> dict[str, Any]:
     """Ours, by its command line."""
     with tempfile.TemporaryDirectory() as temporary:
         folder = pathlib.Path(temporary) / "run"
-        row, _ = _timed(
+        ended = processes.run(
             "keras_cem.cli.main",
             "train",
             "--env=CartPole-v1",
@@ -57,7 +55,7 @@ def train(seed: str) -> dict[str, Any]:
         )
         results = json.loads((folder / "results.json").read_text())
     return {
-        **row,
+        **_times(ended),
         "return": results["episode_return_mean"],
         "env_steps": results["env_steps"],
     }
@@ -65,30 +63,15 @@ def train(seed: str) -> dict[str, Any]:
 
 def peer(module: str, seed: str) -> dict[str, Any]:
     """Another, which prints its results."""
-    row, printed = _timed(module, f"--seed={seed}")
-    return {**row, **json.loads(printed.splitlines()[-1])}
+    ended = processes.run(module, f"--seed={seed}")
+    return {**_times(ended), **json.loads(ended.printed.splitlines()[-1])}
 
 
-def _timed(module: str, *arguments: str) -> tuple[dict[str, Any], str]:
-    start, before = time.perf_counter(), _processor_seconds()
-    ended = subprocess.run(
-        [sys.executable, "-m", module, *arguments],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    row = {
-        "seconds": time.perf_counter() - start,
-        "processors": _processor_seconds() - before,
+def _times(ended: processes.Ended) -> dict[str, float]:
+    return {
+        "seconds": ended.seconds,
+        "processors": ended.processor_seconds,
     }
-    if ended.returncode:
-        raise RuntimeError(ended.stderr)
-    return row, ended.stdout
-
-
-def _processor_seconds() -> float:
-    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return usage.ru_utime + usage.ru_stime
 
 
 CONTESTANTS = {

@@ -30,7 +30,7 @@ def run(folder: pathlib.Path, seed: str) -> dict[str, float]:
         seed,
         [f"--engine={_ENGINE.value}", *_EXTRA.value],
     )
-    printed = training.call(
+    ended = training.call(
         "evaluate",
         f"--run={folder}",
         f"--episodes={_EPISODES.value}",
@@ -38,7 +38,7 @@ def run(folder: pathlib.Path, seed: str) -> dict[str, float]:
     )
     return {
         "train": results["episode_return_mean"],
-        "fresh": float(printed.split("episodes: ")[1].split()[0]),
+        "fresh": float(ended.printed.split("episodes: ")[1].split()[0]),
         "env_steps": results["env_steps"],
         "epochs": results["epochs"],
         "seconds": results["seconds"],

@@ -2,29 +2,22 @@
 
 import json
 import pathlib
-import subprocess
-import sys
-import time
 from collections.abc import Sequence
 from typing import Any
 
-COMMAND = [sys.executable, "-m", "keras_cem.cli.main"]
+from benchmarks import processes
+
 # None of the seeds that were trained with.
 FRESH_SEED = 2**31
 
 
-def call(*arguments: str) -> str:
-    """Calls `keras-cem`; returns what it printed.
+def call(*arguments: str) -> processes.Ended:
+    """Calls `keras-cem`.
 
     Raises:
         RuntimeError: With what it complained about, if it failed.
     """
-    ended = subprocess.run(
-        [*COMMAND, *arguments], capture_output=True, text=True, check=False
-    )
-    if ended.returncode:
-        raise RuntimeError(ended.stderr)
-    return ended.stdout
+    return processes.run("keras_cem.cli.main", *arguments)
 
 
 def train(
@@ -39,10 +32,10 @@ def train(
         flags: Further flags of `keras-cem train`.
 
     Returns:
-        `results.json` of the run, with `seconds`, from start to exit.
+        `results.json` of the run, with `seconds`, from start to exit, and
+        `processor_seconds`.
     """
-    start = time.perf_counter()
-    call(
+    ended = call(
         "train",
         f"--env={env}",
         f"--seed={seed}",
@@ -50,6 +43,9 @@ def train(
         "--noplot",
         *flags,
     )
-    seconds = time.perf_counter() - start
     results = json.loads((folder / "results.json").read_text())
-    return {**results, "seconds": seconds}
+    return {
+        **results,
+        "seconds": ended.seconds,
+        "processor_seconds": ended.processor_seconds,
+    }

@@ -5,13 +5,14 @@ import pytest
 
 import keras_cem as cem
 from benchmarks import results, training
+from benchmarks.result_files import Result
 from keras_cem import presets
 
 ENV = "FrozenLake-v1"
 
 
 def result(seed, value):
-    return results.Result(
+    return Result(
         seed=seed,
         episode_return=value,
         standard_deviation=0.5,
@@ -20,6 +21,7 @@ def result(seed, value):
         env_steps=1000 * (seed + 1),
         epochs=3,
         seconds=1.5,
+        processor_seconds=3.5,
     )
 
 
@@ -56,22 +58,22 @@ def test_what_is_there_is_not_run_again(command, tmp_path, capsys):
     assert len(command(*arguments)) == 3
     capsys.readouterr()
     assert command(f"--envs={ENV}", "--nooverwrite", "--report") == []
-    *_, line = capsys.readouterr().out.splitlines()
-    # Seeds, least, median, exact least, optimum, median steps, seconds.
-    assert line == (
-        f"| {ENV} | 0.50 0.60 0.70 | 0.50 | 0.60 | 0.500 | 0.744 | 2,000 | 2 |"
-    )
+    printed = capsys.readouterr().out.splitlines()
+    # Seeds, least exact return, goals, optimum, median steps and seconds.
+    assert (
+        f"| {ENV} | 0-2 | 10,000 | 0.5 | 0.72, 0.74 | neither | 0.7442 | 3 "
+        "| 2,000 | 2 | 4 |"
+    ) in printed
 
 
-def test_results_of_other_settings_are_not_taken(tmp_path):
-    path = tmp_path / f"{ENV}.json"
-    results.write(path, ENV, [result(0, 0.5)])
-    assert results.read(path, ENV) == [result(0, 0.5)]
-    content = json.loads(path.read_text())
-    content["settings"]["batch_size"] = 7
-    path.write_text(json.dumps(content))
-    assert results.read(path, ENV) == []
-    assert results.read(tmp_path / "none.json", ENV) == []
+def test_pages_are_written_from_the_folder(command, tmp_path, monkeypatch):
+    asked = []
+    monkeypatch.setattr(results.result_tables, "write_pages", asked.append)
+    arguments = ["--noreport", "--nooverwrite"]
+    assert command("--pages", *arguments) == []
+    assert asked == [tmp_path]
+    command("--nopages", "--report", "--nooverwrite")
+    assert asked == [tmp_path]
 
 
 def test_a_run_trains_with_the_preset_and_plays_what_it_saved(
@@ -87,12 +89,18 @@ def test_a_run_trains_with_the_preset_and_plays_what_it_saved(
         bias[1] = 100.0
         agent.policy.set_weights([kernel, bias])
         agent.save(folder / "agent.keras")
-        return {"env_steps": 12, "epochs": 2, "seconds": 3.25}
+        return {
+            "env_steps": 12,
+            "epochs": 2,
+            "seconds": 3.25,
+            "processor_seconds": 4.75,
+        }
 
     monkeypatch.setattr(training, "train", fake)
     monkeypatch.setitem(results.EPISODES, ENV, 200)
     found = results.run(ENV, 3, tmp_path)
     assert (found.seed, found.env_steps, found.epochs) == (3, 12, 2)
+    assert (found.seconds, found.processor_seconds) == (3.2, 4.8)
     table = results.value_iteration.table_of(ENV)
     expected = results.value_iteration.of_policy(
         table.transitions, [1] * 16, table.steps
