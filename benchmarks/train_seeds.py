@@ -4,7 +4,7 @@ Each seed is a process of its own, timed from start to exit. Its agent is
 evaluated once more on episodes that no decision was made on.
 
     python -m benchmarks.train_seeds --env=CartPole-v1 --seeds=0,1,2,3,4
-    python -m benchmarks.train_seeds --engine=host
+    python -m benchmarks.train_seeds --extra=--nopreset --engine=host
 """
 
 import pathlib

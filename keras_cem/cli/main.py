@@ -50,7 +50,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 0
     try:
         _, *extra = values([program, *rest])
-    except flags.Error as error:
+    # ValueError: what absl makes of --noplot=1.
+    except (flags.Error, ValueError) as error:
         return _usage(program, str(error))
     if extra:
         return _usage(

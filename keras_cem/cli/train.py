@@ -1,5 +1,9 @@
 """Trains an agent on an environment and leaves a run folder.
 
+Where there is a preset for the environment, its settings are those of all flags
+that are not given; --nopreset leaves it out, and `keras-cem list` shows which
+there are.
+
 The folder holds agent.keras (the best by greedy evaluation), last.keras,
 policy/ (SavedModel), history.csv, config.json, results.json, pictures,
 report.html, and checkpoints/, from which --resume --output=FOLDER goes on with
@@ -18,7 +22,7 @@ import keras
 from absl import flags
 
 from keras_cem import CEMAgent, callbacks, extras
-from keras_cem.cli import report, resuming, settings
+from keras_cem.cli import preset, report, resuming, settings
 from keras_cem.cli.confirmed_stop import ConfirmedStop
 from keras_cem.cli.deferred_xla import BATCH_SIZE, DeferredXLA
 from keras_cem.cli.evaluation import describe, summary
@@ -33,6 +37,8 @@ def run(values: flags.FlagValues) -> None:
     folder = RunFolder(values.output)
     if values.resume:
         resuming.take_settings(values, folder.read_config(values.env))
+    else:
+        preset.take_settings(values)
     plots = _plots(values)
     if values.tensorboard:
         extras.require("tensorboard", "--tensorboard: training needs")

@@ -7,6 +7,7 @@ from absl import flags
 
 from keras_cem import elites, heads, improvement
 from keras_cem.cli import settings
+from keras_cem.cli.preset import PresetParser
 from keras_cem.rollouts import sources
 
 
@@ -45,6 +46,20 @@ def define_flags(values: flags.FlagValues) -> None:
 
     text("env", None, "Id of a gymnasium environment. Required.")
     text("output", None, "Folder for the run, new or empty. Required.")
+    flags.DEFINE_flag(
+        flags.Flag(
+            PresetParser(),
+            None,
+            "preset",
+            None,
+            "Settings to start from; every flag given prevails over them. "
+            "--preset=NAME.json takes those of a file, as `keras-cem tune` "
+            "writes it, --preset=ID those for another environment, --nopreset "
+            "none. Without this flag: those for --env, if there are any.",
+            boolean=True,
+        ),
+        flag_values=values,
+    )
     flags.DEFINE_bool(
         "resume",
         False,

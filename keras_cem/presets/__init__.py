@@ -7,11 +7,14 @@ default is. `benchmarks/results.py` shows what they reach.
 
 import importlib.resources
 import json
+import os
 import re
 from typing import Any
 
 _SUFFIX = ".json"
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
+# Bytes; a preset has about 200.
+_MAX_SIZE = 2**20
 
 # A list is one flag whose values are separated by commas.
 Value = bool | int | float | str | list[Any]
@@ -47,11 +50,34 @@ def load(env: str) -> dict[str, Value]:
     return parse(entry.read_text(encoding="utf-8"), str(entry))
 
 
-def parse(text: str, source: str) -> dict[str, Value]:
+def read(path: str | os.PathLike[str]) -> dict[str, Value]:
+    """Returns the settings in a file.
+
+    Args:
+        path: The file.
+
+    Raises:
+        ValueError: If it cannot be read, or holds no settings.
+    """
+    try:
+        with open(path, "rb") as file:
+            content = file.read(_MAX_SIZE + 1)
+    except OSError as error:
+        raise ValueError(
+            f"{path} must be a file that can be read. {error}"
+        ) from error
+    if len(content) > _MAX_SIZE:
+        raise ValueError(
+            f"{path} must have at most {_MAX_SIZE:,} bytes. Received: more"
+        )
+    return parse(content, str(path))
+
+
+def parse(text: str | bytes, source: str) -> dict[str, Value]:
     """Returns the settings that `text` spells out.
 
     Args:
-        text: JSON.
+        text: JSON; bytes are UTF-8.
         source: What error messages call it.
 
     Raises:
@@ -59,13 +85,13 @@ def parse(text: str, source: str) -> dict[str, Value]:
     """
     try:
         settings = json.loads(text)
-    except ValueError as error:
+    except (RecursionError, ValueError) as error:
         raise ValueError(
-            f"{source} must hold JSON. Received: {text!r}. {error}"
+            f"{source} must hold JSON. Received: {text[:80]!r}. {error}"
         ) from error
     if not isinstance(settings, dict):
         raise ValueError(
-            f"{source} must hold a JSON object. Received: {settings!r}"
+            f"{source} must hold a JSON object. Received: {str(settings)[:80]}"
         )
     for name, value in settings.items():
         if not _NAME.fullmatch(name):
@@ -89,9 +115,16 @@ def as_flags(settings: dict[str, Value]) -> list[str]:
     return [_as_flag(name, value) for name, value in settings.items()]
 
 
+def as_text(value: Value) -> str:
+    """Returns a value as the command line takes it."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, list):
+        return ",".join(map(str, value))
+    return str(value)
+
+
 def _as_flag(name: str, value: Value) -> str:
     if isinstance(value, bool):
         return f"--{name}" if value else f"--no{name}"
-    if isinstance(value, list):
-        value = ",".join(map(str, value))
-    return f"--{name}={value}"
+    return f"--{name}={as_text(value)}"

@@ -225,6 +225,7 @@ def test_progress_has_one_line_an_epoch(tmp_path, capsys):
 def test_continuous_environment_and_network_flags(tmp_path):
     arguments = [
         "--env=Pendulum-v1",
+        "--nopreset",
         f"--output={tmp_path / 'run'}",
         "--epochs=2",
         "--batch_size=4",
@@ -290,6 +291,7 @@ def test_continuous_environment_and_network_flags(tmp_path):
         (["train", "--ties=sometimes"], "sometimes"),
         (["train", "--epsilon=-1"], "epsilon=-1"),
         (["train", "--gradient_step=3"], "gradient_step"),
+        (["train", "--noplot=1"], "--noplot=1 does not take an argument"),
         (["train", "CartPole-v1"], "CartPole-v1"),
         (["play"], "'play'"),
         (["evaluate"], "--run must"),

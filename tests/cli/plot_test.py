@@ -12,6 +12,7 @@ from keras_cem.cli.main import main
 
 SMALL = [
     "--env=MountainCar-v0",
+    "--nopreset",
     "--engine=host",
     "--max_episode_steps=10",
     "--batch_size=4",

@@ -19,6 +19,8 @@ from tests.helpers import assert_equal, learned_state
 EPOCHS = 4
 SMALL = [
     "--env=CartPole-v1",
+    # Some settings are given, others come from here.
+    "--preset=Acrobot-v1",
     "--engine=host",
     "--max_episode_steps=10",
     "--batch_size=4",

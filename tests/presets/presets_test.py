@@ -71,6 +71,34 @@ def test_damaged_settings_are_refused(text, message):
         presets.parse(text, "preset")
 
 
+def test_settings_of_a_file_are_read(tmp_path):
+    path = tmp_path / "preset.json"
+    path.write_text('{"activation": "\u00e9"}', encoding="utf-8")
+    assert presets.read(path) == {"activation": "\u00e9"}
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"\xff", "must hold JSON. Received: b'.xff'"),
+        (b"[" * 100_000, "must hold JSON. Received: b'\\[\\["),
+        (b" " * (2**20 + 1), "at most 1,048,576 bytes"),
+    ],
+    ids=["no text", "nested too deeply", "too large"],
+)
+def test_files_that_hold_no_settings_are_refused(content, message, tmp_path):
+    path = tmp_path / "preset.json"
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=message) as error:
+        presets.read(path)
+    assert str(path) in str(error.value)
+
+
+def test_file_that_is_not_there_is_refused(tmp_path):
+    with pytest.raises(ValueError, match="must be a file that can be read"):
+        presets.read(tmp_path / "none.json")
+
+
 def test_flags_are_written_as_the_command_line_takes_them():
     settings = {
         "epochs": 3,

@@ -1,0 +1,97 @@
+"""Settings of `keras-cem train` from a preset; given flags prevail."""
+
+from typing import Any
+
+from absl import flags
+
+from keras_cem import presets
+from keras_cem.cli.errors import CommandError
+
+# What a run is of and where it goes, which is not for a preset to say.
+NOT_SETTINGS = ("env", "output", "overwrite", "preset", "resume")
+
+
+class PresetParser(flags.ArgumentParser[bool | str]):
+    """Takes `--preset`, `--nopreset` and `--preset=NAME`."""
+
+    syntactic_help = "the id of an environment, or a JSON file"
+
+    def parse(self, argument: Any) -> bool | str:
+        """Returns whether to take the environment's own, or a name."""
+        if isinstance(argument, bool):
+            return argument
+        if not isinstance(argument, str):
+            raise TypeError(f"must be a string. Received: {argument!r}")
+        if not argument:
+            raise ValueError(f"must be {self.syntactic_help}")
+        # What absl makes of a flag without a value.
+        return {"true": True, "false": False}.get(argument, argument)
+
+    def flag_type(self) -> str:
+        """What it is called in the help."""
+        return "preset"
+
+
+def take_settings(values: flags.FlagValues) -> None:
+    """Gives flags that were not given the values of the preset, and says so.
+
+    Args:
+        values: Flags of `train`, as parsed.
+
+    Raises:
+        CommandError: If there is no such preset, or it has a setting that
+            `train` has not, or a value that a flag cannot have.
+        ValueError: If the file of the preset holds none.
+    """
+    source = _source(values)
+    if source is None:
+        return
+    if source in presets.names():
+        which, settings = f"of {source}", presets.load(source)
+    else:
+        which, settings = source, presets.read(source)
+    taken = []
+    try:
+        for name, value in settings.items():
+            if name not in values or name in NOT_SETTINGS:
+                raise CommandError(
+                    f"Settings of the preset {which} must be flags of "
+                    f"`keras-cem train` other than {', '.join(NOT_SETTINGS)}. "
+                    f"Received: {name}={value!r}"
+                )
+            if not values[name].present:
+                text = presets.as_text(value)
+                values[name].parse(text)
+                taken.append(f"{name}={text}")
+        values.validate_all_flags()
+    except flags.IllegalFlagValueError as error:
+        raise CommandError(
+            f"Settings of the preset {which} must be values that their flags "
+            f"can have. Received: {error}"
+        ) from error
+    print(
+        f"Settings of the preset {which}: "
+        f"{', '.join(taken) or 'all given otherwise'}"
+    )
+
+
+def _source(values: flags.FlagValues) -> str | None:
+    """The id or file of the preset, or None to take none."""
+    if values.preset is False:
+        return None
+    if isinstance(values.preset, str):
+        if values.preset in presets.names() or values.preset.endswith(".json"):
+            return values.preset
+        raise CommandError(
+            "--preset must be a file NAME.json, or one of "
+            f"{', '.join(presets.names())}. Received: --preset={values.preset}"
+        )
+    if values.env in presets.names():
+        return values.env
+    if values.preset:
+        raise CommandError(
+            "--preset must name one where --env has none: a file NAME.json, or "
+            f"one of {', '.join(presets.names())}. Received: --preset, with "
+            f"--env={values.env}"
+        )
+    return None
