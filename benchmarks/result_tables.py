@@ -1,5 +1,7 @@
 """The tables of results in the pages, made from the files of results."""
 
+import dataclasses
+import json
 import pathlib
 import re
 import statistics
@@ -11,6 +13,8 @@ from keras_cem import presets
 
 ROOT = pathlib.Path(__file__).parents[1]
 PAGES = ("README.md", "docs/results.md")
+# What the package itself knows of the results.
+SUMMARY = "keras_cem/presets/results.json"
 PPO = "ppo"
 
 # What every seed should reach, and what would be better still. None stands for
@@ -226,9 +230,30 @@ def filled(text: str, made: dict[str, str]) -> str:
     )
 
 
+def summary(folder: pathlib.Path) -> str:
+    """Writes as JSON what `keras_cem.presets.measured` returns."""
+    measured = {
+        env: presets.Measured(
+            episode_return=statistics.fmean(
+                run.episode_return for run in found.runs
+            ),
+            least=min(run.episode_return for run in found.runs),
+            seeds=len(found.runs),
+            episodes=found.episodes,
+            env_steps=round(statistics.median(map(_env_steps, found.runs))),
+            seconds=statistics.median(map(_wall, found.runs)),
+        )
+        for env in presets.names()
+        if (found := result_files.ours(folder, env))
+    }
+    content = {env: dataclasses.asdict(each) for env, each in measured.items()}
+    return json.dumps(content, indent=2) + "\n"
+
+
 def write_pages(folder: pathlib.Path, root: pathlib.Path = ROOT) -> None:
-    """Writes the tables into the pages."""
+    """Writes the tables into the pages, and the summary into the package."""
     made = tables(folder)
     for page in PAGES:
         path = root / page
         path.write_text(filled(path.read_text(), made))
+    (root / SUMMARY).write_text(summary(folder))

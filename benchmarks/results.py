@@ -9,7 +9,8 @@ episodes that no decision was made on. What comes out is kept in
     python -m benchmarks.results --envs=Taxi-v4 --seeds=0,1 --overwrite
     python -m benchmarks.results --report
 
-`--pages` writes the tables of README.md and docs/results.md anew.
+`--pages` writes the tables of README.md and docs/results.md anew, and what
+`keras-cem list` shows of them.
 """
 
 import pathlib

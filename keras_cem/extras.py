@@ -3,10 +3,24 @@
 import importlib.util
 
 _PACKAGES = {
+    "box2d": ("Box2D",),
+    "mujoco": ("mujoco",),
     "plot": ("matplotlib",),
     "tensorboard": ("tensorboard",),
     "video": ("imageio", "imageio_ffmpeg"),
 }
+
+
+def missing(extra: str) -> str | None:
+    """Returns the first package of an extra that is missing, None if none is.
+
+    Args:
+        extra: Its name.
+    """
+    for package in _PACKAGES[extra]:
+        if importlib.util.find_spec(package) is None:
+            return package.replace("_", "-")
+    return None
 
 
 def require(extra: str, what: str) -> None:
@@ -19,9 +33,9 @@ def require(extra: str, what: str) -> None:
     Raises:
         ImportError: If one of them is missing.
     """
-    for package in _PACKAGES[extra]:
-        if importlib.util.find_spec(package) is None:
-            raise ImportError(
-                f"{what} {package.replace('_', '-')}. Install it with "
-                f"`pip install 'keras-cem[{extra}]'`."
-            )
+    package = missing(extra)
+    if package is not None:
+        raise ImportError(
+            f"{what} {package}. Install it with "
+            f"`pip install 'keras-cem[{extra}]'`."
+        )

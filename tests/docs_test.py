@@ -15,11 +15,16 @@ import pytest
 from absl import flags
 
 import keras_cem
-from keras_cem.cli import evaluate, export, train
+from keras_cem.cli import environments, evaluate, export, train
 from tests import docstrings
 
 ROOT = pathlib.Path(__file__).parents[1]
-COMMANDS = {"train": train, "evaluate": evaluate, "export": export}
+COMMANDS = {
+    "train": train,
+    "evaluate": evaluate,
+    "export": export,
+    "list": environments,
+}
 # Needs a package of an extra, or is run as a command.
 MODULES = [
     module.name
@@ -48,15 +53,21 @@ def test_readme_code_runs(block, tmp_path, monkeypatch, capsys):
     assert (tmp_path / "policy" / "saved_model.pb").is_file()
 
 
-def test_readme_commands_parse():
+@pytest.mark.parametrize(
+    ("document", "shown"),
+    [
+        ("README.md", {"train", "evaluate", "export", "list"}),
+        ("docs/presets.md", {"train", "list"}),
+    ],
+)
+def test_commands_of_a_page_parse(document, shown):
     commands = [
         shlex.split(line)
-        for document in ("README.md",)
         for block in blocks(document, "bash")
         for line in block.splitlines()
         if line.startswith("keras-cem ")
     ]
-    assert {command[1] for command in commands} == set(COMMANDS)
+    assert {command[1] for command in commands} == shown
     for program, name, *arguments in commands:
         values = flags.FlagValues()
         COMMANDS[name].define_flags(values)

@@ -7,14 +7,19 @@ import pytest
 from keras_cem import callbacks, extras
 
 
-@pytest.mark.parametrize("extra", ["plot", "tensorboard", "video"])
+@pytest.mark.parametrize(
+    "extra", ["box2d", "mujoco", "plot", "tensorboard", "video"]
+)
 def test_what_is_there_is_taken(extra):
     extras.require(extra, "`x` needs")
+    assert extras.missing(extra) is None
 
 
 @pytest.mark.parametrize(
     ("extra", "module", "name"),
     [
+        ("box2d", "Box2D", "Box2D"),
+        ("mujoco", "mujoco", "mujoco"),
         ("plot", "matplotlib", "matplotlib"),
         ("tensorboard", "tensorboard", "tensorboard"),
         ("video", "imageio", "imageio"),
@@ -25,6 +30,7 @@ def test_what_is_missing_is_named(extra, module, name, monkeypatch):
     monkeypatch.setitem(sys.modules, module, None)
     with pytest.raises(ImportError) as caught:
         extras.require(extra, "`x` needs")
+    assert extras.missing(extra) == name
     assert str(caught.value) == (
         f"`x` needs {name}. Install it with `pip install 'keras-cem[{extra}]'`."
     )

@@ -7,7 +7,15 @@ import gymnasium
 from absl import flags
 
 from keras_cem.callbacks import TrainingInterrupted
-from keras_cem.cli import evaluate, export, plot, record, report, train
+from keras_cem.cli import (
+    environments,
+    evaluate,
+    export,
+    plot,
+    record,
+    report,
+    train,
+)
 from keras_cem.cli.errors import CommandError
 
 _COMMANDS = {
@@ -17,6 +25,7 @@ _COMMANDS = {
     "plot": plot,
     "record": record,
     "report": report,
+    "list": environments,
 }
 
 

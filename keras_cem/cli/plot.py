@@ -19,6 +19,7 @@ from keras_cem.cli.run_folder import RunFolder
 
 # What makes no other line of a run.
 _SAME_LINE = {
+    "preset",
     "report",
     "seed",
     "plot",

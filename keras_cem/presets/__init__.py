@@ -2,9 +2,11 @@
 
 One JSON file an environment: an object from names of flags of
 `keras-cem train` to their values. What a file leaves out is as the flag's
-default is. `benchmarks/results.py` shows what they reach.
+default is. `benchmarks/results.py` measures what they reach, and writes it to
+results.json beside them.
 """
 
+import dataclasses
 import importlib.resources
 import json
 import os
@@ -12,6 +14,7 @@ import re
 from typing import Any
 
 _SUFFIX = ".json"
+_RESULTS = "results.json"
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 # Bytes; a preset has about 200.
 _MAX_SIZE = 2**20
@@ -20,13 +23,44 @@ _MAX_SIZE = 2**20
 Value = bool | int | float | str | list[Any]
 
 
+@dataclasses.dataclass(frozen=True)
+class Measured:
+    """What the settings for an environment reach.
+
+    Attributes:
+        episode_return: Mean return of greedy episodes, over all seeds.
+        least: The least of the means of a seed.
+        seeds: How many trainings.
+        episodes: Greedy episodes of each, which no decision was made on.
+        env_steps: Median of the steps that training played.
+        seconds: Median of the whole process.
+    """
+
+    episode_return: float
+    least: float
+    seeds: int
+    episodes: int
+    env_steps: int
+    seconds: float
+
+
 def names() -> list[str]:
     """Returns the ids of the environments that have settings, in order."""
     return sorted(
         entry.name.removesuffix(_SUFFIX)
         for entry in importlib.resources.files(__name__).iterdir()
-        if entry.name.endswith(_SUFFIX)
+        if entry.name.endswith(_SUFFIX) and entry.name != _RESULTS
     )
+
+
+def measured() -> dict[str, Measured]:
+    """Returns what the settings reach, by the ids of the environments.
+
+    Those that were not measured are not in it.
+    """
+    entry = importlib.resources.files(__name__) / _RESULTS
+    content = json.loads(entry.read_text(encoding="utf-8"))
+    return {env: Measured(**result) for env, result in content.items()}
 
 
 def load(env: str) -> dict[str, Value]:

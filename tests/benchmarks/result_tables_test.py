@@ -1,3 +1,4 @@
+import json
 import pathlib
 
 import pytest
@@ -38,6 +39,8 @@ def test_pages_show_what_the_files_of_results_hold():
         shown |= {name for name in made if f"<!-- table {name} -->" in text}
         assert result_tables.filled(text, made) == text
     assert shown == set(made)
+    summary = result_tables.summary(result_files.FOLDER)
+    assert (ROOT / result_tables.SUMMARY).read_text() == summary
 
 
 def test_every_committed_result_is_of_a_committed_preset():
@@ -126,11 +129,38 @@ def test_pages_are_written(tmp_path):
     page = "<!-- table results -->\n<!-- end of table -->\n"
     for name in result_tables.PAGES:
         (tmp_path / name).write_text(page)
+    summary = tmp_path / result_tables.SUMMARY
+    summary.parent.mkdir(parents=True)
     result_files.write(tmp_path, results_of("Taxi-v4", [1.0]))
     result_tables.write_pages(tmp_path, tmp_path)
     for name in result_tables.PAGES:
         written = (tmp_path / name).read_text()
         assert "| Taxi-v4 | 1 |" in written
+    assert set(json.loads(summary.read_text())) == {"Taxi-v4"}
+
+
+def test_summary_is_over_all_seeds(tmp_path):
+    result_files.write(tmp_path, results_of("Taxi-v4", [7.0, 8.5, 8.5]))
+    result_files.write(tmp_path, results_of("Acrobot-v1", [-80.0, -90.0]))
+    made = json.loads(result_tables.summary(tmp_path))
+    assert made == {
+        "Acrobot-v1": {
+            "episode_return": -85.0,
+            "least": -90.0,
+            "seeds": 2,
+            "episodes": 100,
+            "env_steps": 12_345,
+            "seconds": 6.4,
+        },
+        "Taxi-v4": {
+            "episode_return": 8.0,
+            "least": 7.0,
+            "seeds": 3,
+            "episodes": 100,
+            "env_steps": 12_345,
+            "seconds": 6.4,
+        },
+    }
 
 
 def test_line_of_what_is_there_so_far():

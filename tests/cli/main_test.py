@@ -376,9 +376,18 @@ def test_agent_of_another_class_is_refused(run_folder, tmp_path, capsys):
     assert "must hold a CEMAgent" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize(
-    "command", ["train", "evaluate", "export", "plot", "record", "report"]
-)
+COMMANDS = [
+    "train",
+    "evaluate",
+    "export",
+    "plot",
+    "record",
+    "report",
+    "list",
+]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
 def test_help_lists_the_flags_of_one_command(command, capsys):
     assert main([command, "--help"]) == 0
     printed = capsys.readouterr().out
@@ -390,7 +399,7 @@ def test_overview_names_the_commands(capsys):
     assert main([]) == 2
     assert main(["--help"]) == 0
     printed = capsys.readouterr().out
-    for command in ("train", "evaluate", "export", "plot", "record", "report"):
+    for command in COMMANDS:
         assert command in printed
 
 

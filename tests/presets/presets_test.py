@@ -45,6 +45,14 @@ def test_the_id_is_one_of_gymnasiums(env):
     assert gymnasium.spec(env).id == env
 
 
+def test_what_was_measured_is_of_environments_with_settings():
+    measured = presets.measured()
+    assert set(measured) <= set(ENVS)
+    for reached in measured.values():
+        assert reached.least <= reached.episode_return
+        assert reached.seeds >= 1
+
+
 def test_environment_without_settings_is_refused():
     with pytest.raises(ValueError, match="`env` must be one of Acrobot") as e:
         presets.load("Blackjack-v1")

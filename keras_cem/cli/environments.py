@@ -1,0 +1,105 @@
+"""Lists environments that have a preset or are played in the graph.
+
+A line has the id; the engines that play it; whether there is a preset; the
+return that gymnasium calls solved; what the preset reaches, as the mean of
+greedy episodes over seeds; and the extra of keras-cem that is missing, if any.
+"""
+
+import dataclasses
+import json
+
+import gymnasium
+from absl import flags
+
+from keras_cem import envs, extras, presets
+
+_HEAD = ("id", "engines", "preset", "threshold", "measured", "missing")
+
+
+@dataclasses.dataclass(frozen=True)
+class Listed:
+    """What is known of an environment.
+
+    Attributes:
+        id: Gymnasium's id.
+        engines: What plays it.
+        preset: Whether there are settings for it.
+        reward_threshold: The return that gymnasium calls solved, if any.
+        measured: What the preset reaches, if that was measured.
+        missing_extra: Of keras-cem, without which it cannot be made.
+    """
+
+    id: str
+    engines: tuple[str, ...]
+    preset: bool
+    reward_threshold: float | None
+    measured: presets.Measured | None
+    missing_extra: str | None
+
+
+def define_flags(values: flags.FlagValues) -> None:
+    """Defines the flags of this command."""
+    flags.DEFINE_bool(
+        "json", False, "Print JSON, for machines.", flag_values=values
+    )
+
+
+def run(values: flags.FlagValues) -> None:
+    """Prints the list."""
+    listed = environments()
+    if values.json:
+        print(json.dumps([dataclasses.asdict(each) for each in listed]))
+        return
+    rows = [_HEAD, *map(_row, listed)]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        cells = (c.ljust(w) for c, w in zip(row, widths, strict=True))
+        print("  ".join(cells).rstrip())
+
+
+def environments() -> list[Listed]:
+    """Returns what is known of each environment, in the order of their ids.
+
+    None is made, and no package of an extra imported. An id that this
+    gymnasium does not have is left out.
+    """
+    measured = presets.measured()
+    with_preset = set(presets.names())
+    return [
+        Listed(
+            id=env,
+            engines=("graph", "host") if env in envs.registry else ("host",),
+            preset=env in with_preset,
+            reward_threshold=gymnasium.spec(env).reward_threshold,
+            measured=measured.get(env),
+            missing_extra=_missing_extra(gymnasium.spec(env)),
+        )
+        for env in sorted(with_preset | set(envs.registry))
+        if env in gymnasium.registry
+    ]
+
+
+def _missing_extra(spec: gymnasium.envs.registration.EnvSpec) -> str | None:
+    """The extra that is named as the part of gymnasium it is in."""
+    module = str(spec.entry_point).partition(":")[0].split(".")
+    for extra in ("box2d", "mujoco"):
+        if extra in module and extras.missing(extra):
+            return extra
+    return None
+
+
+def _row(listed: Listed) -> tuple[str, ...]:
+    measured, extra = listed.measured, listed.missing_extra
+    return (
+        listed.id,
+        ", ".join(listed.engines),
+        "yes" if listed.preset else "",
+        ""
+        if listed.reward_threshold is None
+        else f"{listed.reward_threshold:g}",
+        ""
+        if measured is None
+        else f"{measured.episode_return:.4g} ({measured.seeds} seeds of "
+        f"{measured.episodes:,} episodes)",
+        "" if extra is None else f"pip install 'keras-cem[{extra}]'",
+    )
