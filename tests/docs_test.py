@@ -62,7 +62,7 @@ def test_readme_code_runs(block, tmp_path, monkeypatch, capsys):
 )
 def test_commands_of_a_page_parse(document, shown):
     commands = [
-        shlex.split(line)
+        shlex.split(line, comments=True)
         for block in blocks(document, "bash")
         for line in block.splitlines()
         if line.startswith("keras-cem ")
