@@ -6,6 +6,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_cem import elites, improvement, prng
+from keras_cem.kernels import Kernels
 from keras_cem.memory import Candidates
 from keras_cem.pairs import ElitePairs, accumulate, block_size
 from keras_cem.rollouts.graph import GraphTrajectories
@@ -123,40 +124,42 @@ def imitate(
     scale = 1.0 / (num_elites if per_trajectory else total)
     key = prng.make_key(agent.seed, prng.MINIBATCHES, agent.iteration.value)
     head, variables = agent.training_head, agent.trainable_variables
-    weights = [variable.value for variable in variables]
     size_of_block = block_size(played.num_steps) if in_graph else None
 
     def gradients(
-        numbers: tf.Tensor, counts: Any, first: Any, scale: Any
+        kernels: Kernels,
+        numbers: tf.Tensor,
+        counts: Any,
+        first: Any,
+        scale: Any,
     ) -> list[tf.Tensor]:
         observations, actions = played.gather(*found.locate(numbers))
-        with tf.GradientTape() as tape:
-            outputs = agent(observations, training=True)
-            losses = tf.where(counts, head.loss(outputs, actions), 0.0)
-            loss = scale * tf.reduce_sum(losses)
-            loss += first * improvement.penalties(agent)
-            scaled = agent.optimizer.scale_loss(loss)
-        return [
-            loss,
-            *tape.gradient(scaled, weights, unconnected_gradients="zero"),
-        ]
 
-    def of_all(
-        numbers: tf.Tensor, counts: tf.Tensor, first: tf.Tensor
-    ) -> list[tf.Tensor]:
-        return gradients(numbers, counts, first, scale)
+        def loss_of(outputs: Any, penalties: tf.Tensor) -> tf.Tensor:
+            losses = tf.where(counts, head.loss(outputs, actions), 0.0)
+            return scale * tf.reduce_sum(losses) + first * penalties
+
+        return kernels.gradients(observations, loss_of)
 
     def function(number: tf.Tensor) -> tuple[tf.Tensor, list[tf.Tensor]]:
         size = agent.minibatch_size
         if size is None:
-            like = [tf.constant(0.0), *weights]
-            sums = accumulate(
-                of_all, found.total, played.num_steps, like, size_of_block
+            # Of the weights as they are in this step.
+            kernels = Kernels(agent, transposed=in_graph)
+            loss, *sums = accumulate(
+                lambda *block: gradients(kernels, *block, scale),
+                found.total,
+                played.num_steps,
+                [tf.constant(0.0), *kernels.held],
+                size_of_block,
             )
         else:
+            kernels = Kernels(agent, transposed=False)
             drawn = found.draw(key, number, size)
-            sums = gradients(drawn, True, 1.0, scale * total / size)
-        return sums[0], sums[1:]
+            loss, *sums = gradients(
+                kernels, drawn, True, 1.0, scale * total / size
+            )
+        return loss, kernels.restore(sums)
 
     def step(number: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         return improvement.gradient_step(

@@ -64,6 +64,7 @@ LAYERS = (
         "fit_callbacks",
         "graph_steps",
         "iteration",
+        "kernels",
         "memory",
         "metrics",
         "options",
