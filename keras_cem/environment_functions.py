@@ -282,9 +282,11 @@ class EnvironmentFunctions(EnvironmentPlay):
             # traceback_utils.py).
             raise error from error.cause
         finally:
-            for source in (session.train, session.test):
-                if source is not None:
-                    source.close()
+            with contextlib.ExitStack() as closing:
+                # One that fails, or Ctrl-C, keeps no other from being closed.
+                for source in (session.test, session.train):
+                    if source is not None:
+                        closing.callback(source.close)
 
     @contextlib.contextmanager
     def _in_session(self, session: Session | None) -> Iterator[None]:

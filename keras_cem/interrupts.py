@@ -1,5 +1,6 @@
 """Ctrl-C and SIGTERM, held back until they do no harm."""
 
+import contextlib
 import os
 import signal
 import threading
@@ -59,8 +60,10 @@ class HeldSignals:
         self.received = signum
         self._give_back()
         name = signal.Signals(signum).name
-        # Not `print`, which may be what the signal came in between.
-        os.write(2, f"\n{name}: {self._notice}\n".encode())
+        # Who reads along may be gone: Ctrl-C ends `tee` as well.
+        with contextlib.suppress(OSError):
+            # Not `print`, which may be what the signal came in between.
+            os.write(2, f"\n{name}: {self._notice}\n".encode())
 
     def _give_back(self) -> None:
         while self._before:

@@ -8,15 +8,13 @@ import pathlib
 import pkgutil
 import re
 import shlex
-import subprocess
-import sys
 
 import pytest
 from absl import flags
 
 import keras_cem
 from keras_cem.cli import environments, evaluate, export, train
-from tests import docstrings
+from tests import docstrings, processes
 
 ROOT = pathlib.Path(__file__).parents[1]
 COMMANDS = {
@@ -83,14 +81,8 @@ def test_commands_of_a_page_parse(document, shown):
 )
 def test_example_runs(example, arguments, printed, tmp_path):
     saved = tmp_path / "agent.keras"
-    command = [sys.executable, str(ROOT / "examples" / example), *arguments]
-    ended = subprocess.run(
-        [*command, f"--output={saved}"],
-        capture_output=True,
-        text=True,
-        cwd=tmp_path,
-    )
-    assert ended.returncode == 0, ended.stderr
+    script = ROOT / "examples" / example
+    ended = processes.run(script, *arguments, f"--output={saved}", cwd=tmp_path)
     assert printed in ended.stdout
     assert saved.is_file()
 

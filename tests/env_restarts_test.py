@@ -64,10 +64,16 @@ def test_training_is_as_if_nothing_had_failed(tmp_path, faults, options):
         max_env_restarts=99,
         **options,
     )
-    assert set(toy_envs.hits(tmp_path)) == {fault.__name__ for fault in faults}
+    hits = toy_envs.hits(tmp_path)
+    assert set(hits) == {fault.__name__ for fault in faults}
     restarts = history.pop("env_restarts")
     assert expected.pop("env_restarts") == [0, 0, 0]
-    assert len(faults) <= restarts[-1] <= sum(toy_envs.hits(tmp_path).values())
+    if options["num_envs"] == 5:
+        # Each cost one sub-environment.
+        assert restarts[-1] == sum(hits.values())
+    else:
+        # Both may go wrong at once; and a busy machine may be late by itself.
+        assert 2 * restarts[-1] >= sum(hits.values())
     assert restarts == sorted(restarts)
     assert history == expected
     for received, array in zip(weights, expected_weights, strict=True):

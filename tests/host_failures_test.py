@@ -1,7 +1,6 @@
 """What `fit` says of bad input, and what it leaves behind: the same agent."""
 
 import functools
-import multiprocessing
 import re
 
 import gymnasium
@@ -11,7 +10,7 @@ import pytest
 import tensorflow as tf
 
 import keras_cem as cem
-from tests import toy_envs
+from tests import processes, toy_envs
 
 OBSERVATION_SPACE = toy_envs.Failing.observation_space
 ACTION_SPACE = toy_envs.Failing.action_space
@@ -39,9 +38,9 @@ def shared():
 def agent(shared):
     """An agent that must be as it was after the test, and as able."""
     before = state_of(shared)
-    yield shared
+    with processes.none_left():
+        yield shared
     assert state_of(shared) == before
-    assert not multiprocessing.active_children()
     sound = functools.partial(toy_envs.Failing, None, episode=-1)
     history = fit(shared, sound, epochs=2)
     assert history.epoch == [0, 1]

@@ -1,26 +1,19 @@
+import os
 import signal
 import threading
 
 import pytest
 
 from keras_cem.interrupts import HeldSignals, TrainingInterrupted
+from tests import processes
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 @pytest.fixture(autouse=True)
-def handlers():
-    """SIGTERM raises, where it would end the tests; both are put back."""
-
-    def terminated(signum, frame):
-        raise SystemExit(signum)
-
-    before = [signal.getsignal(signum) for signum in SIGNALS]
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    signal.signal(signal.SIGTERM, terminated)
-    yield
-    for signum, handler in zip(SIGNALS, before, strict=True):
-        signal.signal(signum, handler)
+def signals_raise():
+    with processes.signals_raise():
+        yield
 
 
 def _held():
@@ -71,6 +64,27 @@ def test_handlers_are_those_of_before():
     with _held():
         assert [signal.getsignal(signum) for signum in SIGNALS] != before
     assert [signal.getsignal(signum) for signum in SIGNALS] == before
+
+
+def test_notice_that_nobody_reads_is_no_error():
+    """As where Ctrl-C has ended the `tee` that stderr is piped to."""
+
+    def work():
+        with _held() as held:
+            signal.raise_signal(signal.SIGINT)
+            assert held.received == signal.SIGINT
+
+    reads, writes = os.pipe()
+    os.close(reads)
+    stderr = os.dup(2)
+    os.dup2(writes, 2)
+    try:
+        with pytest.raises(TrainingInterrupted):
+            work()
+    finally:
+        os.dup2(stderr, 2)
+        os.close(stderr)
+        os.close(writes)
 
 
 def test_another_error_goes_first():

@@ -1,34 +1,26 @@
 """What importing the package does, and what it offers."""
 
-import subprocess
-import sys
-
 import pytest
 
 import keras_cem
-
-
-def run(code):
-    return subprocess.run(
-        [sys.executable, "-c", code],
-        capture_output=True,
-        text=True,
-    )
+from tests import processes
 
 
 def test_import_brings_neither_gymnasium_nor_tf_agents():
-    ended = run(
+    ended = processes.run(
+        "-c",
         "import sys, keras_cem\n"
-        "print({'gymnasium', 'tf_agents'} & set(sys.modules))"
+        "print({'gymnasium', 'tf_agents'} & set(sys.modules))",
     )
     assert ended.stdout.strip() == "set()", ended.stderr
 
 
 def test_other_backends_are_refused_with_the_cure():
-    ended = run(
-        "import keras\nkeras.backend.backend = lambda: 'jax'\nimport keras_cem"
+    ended = processes.run(
+        "-c",
+        "import keras\nkeras.backend.backend = lambda: 'jax'\nimport keras_cem",
+        code=1,
     )
-    assert ended.returncode != 0
     assert "KERAS_BACKEND='jax'" in ended.stderr
     assert "KERAS_BACKEND=tensorflow" in ended.stderr
 

@@ -1,8 +1,6 @@
 import errno
 import json
 import os
-import subprocess
-import sys
 
 import keras
 import numpy as np
@@ -11,7 +9,7 @@ import tensorflow as tf
 
 import keras_cem as cem
 from keras_cem import formats, spaces
-from tests import toy_envs
+from tests import processes, toy_envs
 from tests.helpers import (
     BOX,
     DISCRETE,
@@ -380,13 +378,8 @@ except TypeError as error:
 import keras_cem
 print(type(keras.saving.load_model(sys.argv[1])).__name__)
 """
-    done = subprocess.run(
-        [sys.executable, "-c", program, tmp_path / "agent.keras"],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    refused, loaded = done.stdout.splitlines() or [done.stderr, ""]
+    done = processes.run("-c", program, tmp_path / "agent.keras")
+    refused, loaded = done.stdout.splitlines()
     assert "Could not locate class 'CEMAgent'" in refused
     assert loaded == "CEMAgent"
 

@@ -98,7 +98,8 @@ class Workers(AsyncVectorEnv):
     def _ended(self) -> tuple[list[int], str]:
         """Which workers have ended, and how the first of them did."""
         sentinels = [process.sentinel for process in self.processes]
-        ended = connection.wait(sentinels, timeout=1.0)
+        # Its pipe ends before the fork server has heard of it.
+        ended = connection.wait(sentinels, timeout=CLOSE_SECONDS)
         dead = [i for i, s in enumerate(sentinels) if s in ended]
         if not dead:
             return [], "it is not known how"
@@ -158,8 +159,29 @@ def end(env: AsyncVectorEnv, seconds: float | None = None) -> None:
     """
     processes = [p for p in getattr(env, "processes", []) if p.pid is not None]
     pipes = [p for p in getattr(env, "parent_pipes", []) if p is not None]
-    until = time.monotonic() + (CLOSE_SECONDS if seconds is None else seconds)
-    if until > time.monotonic():
+    try:
+        _ask_to_end(
+            processes, pipes, CLOSE_SECONDS if seconds is None else seconds
+        )
+        for process in processes:
+            if process.exitcode is None:
+                process.terminate()
+        _join(processes)
+    finally:
+        # Also where Ctrl-C comes in between: one that is deaf to SIGTERM would
+        # hold up the end of this process, where multiprocessing joins it.
+        for process in processes:
+            if process.exitcode is None:
+                process.kill()
+    _join(processes)
+
+
+def _ask_to_end(
+    processes: list[Any], pipes: list[connection.Connection], seconds: float
+) -> None:
+    """Lets workers close their environments and end, if they do so in time."""
+    until = time.monotonic() + seconds
+    if seconds > 0:
         for pipe in pipes:
             with contextlib.suppress(OSError):
                 pipe.send(("close", None))
@@ -177,13 +199,12 @@ def end(env: AsyncVectorEnv, seconds: float | None = None) -> None:
                     ready.close()
     for pipe in pipes:
         pipe.close()
-    for force in ("terminate", "kill"):
-        for process in processes:
-            if process.exitcode is None:
-                getattr(process, force)()
-        until = time.monotonic() + CLOSE_SECONDS
-        for process in processes:
-            process.join(max(0.0, until - time.monotonic()))
+
+
+def _join(processes: list[Any]) -> None:
+    until = time.monotonic() + CLOSE_SECONDS
+    for process in processes:
+        process.join(max(0.0, until - time.monotonic()))
 
 
 def _blame(error: Exception, sub_envs: list[int]) -> Exception:

@@ -17,6 +17,7 @@ from keras_cem.cli import (
     train,
 )
 from keras_cem.cli.errors import CommandError
+from keras_cem.cli.streams import say
 
 _COMMANDS = {
     "train": train,
@@ -79,13 +80,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     ) as error:
         return _usage(program, str(error))
     except (RuntimeError, OSError) as error:
-        print(f"{program}: {error}", file=sys.stderr)
+        say(f"{program}: {error}", sys.stderr)
         return 1
     except TrainingInterrupted as interrupted:
-        print(f"{program}: {interrupted}", file=sys.stderr)
+        say(f"{program}: {interrupted}", sys.stderr)
         return 128 + interrupted.signum
     except KeyboardInterrupt:
-        print(f"{program}: interrupted", file=sys.stderr)
+        say(f"{program}: interrupted", sys.stderr)
         return 130
     return 0
 

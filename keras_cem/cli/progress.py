@@ -5,6 +5,8 @@ from typing import Any
 
 import keras
 
+from keras_cem.cli.streams import say
+
 
 class ProgressLine(keras.callbacks.Callback):
     """Prints one line after each epoch, with the time that the run has taken.
@@ -64,4 +66,4 @@ class ProgressLine(keras.callbacks.Callback):
             f"{rate:>9,.0f} steps/s",
             f"{self.seconds():7.1f} s",
         ]
-        print("  ".join(part for part in parts if part), flush=True)
+        say("  ".join(part for part in parts if part))

@@ -17,7 +17,7 @@ from keras_cem.adapters import gymnasium as adapter
 from keras_cem.adapters import workers
 from keras_cem.rollouts.slots import SubEnvSlots, VectorSlots
 from keras_cem.rollouts.sources import Options
-from tests import toy_envs
+from tests import processes, toy_envs
 
 # Where a worker fails, gymnasium tells it by a warning, with the traceback.
 ignores_worker_reports = pytest.mark.filterwarnings(
@@ -36,11 +36,10 @@ def opened():
         return source
 
     toy_envs.Tracked.open_envs.clear()
-    before = set(multiprocessing.active_children())
-    yield open_source
-    for source in sources:
-        source.close()
-    assert set(multiprocessing.active_children()) == before
+    with processes.none_left():
+        yield open_source
+        for source in sources:
+            source.close()
 
 
 def act(observations, counter):
@@ -329,7 +328,8 @@ def two_workers():
 
 
 def test_async_runs_processes_that_are_not_forked(two_workers):
-    children = multiprocessing.active_children()
+    children = two_workers.slots._env.processes
+    assert set(children) <= set(multiprocessing.active_children())
     assert len(children) == 2
     assert {type(child).__name__ for child in children} <= {
         "ForkServerProcess",

@@ -1,17 +1,13 @@
 """In-graph environments: what they take of memory."""
 
 import os
-import pathlib
-import subprocess
-import sys
 
 import pytest
 
 from keras_cem import envs
 from keras_cem.adapters import in_graph
 from keras_cem.rollouts.sources import Options
-
-ROOT = pathlib.Path(__file__).resolve().parents[2]
+from tests import processes
 
 
 def open_with(monkeypatch, present, size, steps):
@@ -48,19 +44,8 @@ def test_refusal_names_what_is_needed_and_what_is_there(monkeypatch):
 @pytest.mark.slow
 def test_training_takes_little_more_than_what_is_stored():
     """0.13 GiB are stored; a comparison of all with all took 4.6 GiB."""
-    ended = subprocess.run(
-        [
-            sys.executable,
-            "-m",
-            "benchmarks.memory",
-            "--alone",
-            "--batch_sizes=16384",
-        ],
-        cwd=ROOT,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        check=True,
+    ended = processes.run(
+        "-m", "benchmarks.memory", "--alone", "--batch_sizes=16384"
     )
     size, stored, added, *_ = ended.stdout.split()
     assert int(size) == 16384

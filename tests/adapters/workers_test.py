@@ -1,20 +1,16 @@
 import functools
 import multiprocessing
 import os
-import pathlib
 import signal
-import subprocess
-import sys
 import textwrap
-import time
+import types
 
 import numpy as np
 import pytest
 
 from keras_cem.adapters import workers
-from tests import toy_envs
+from tests import processes, toy_envs
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
 ACTIONS = np.zeros(2, np.int64)
 
 # Where a worker fails, gymnasium tells it by a warning, with the traceback.
@@ -36,22 +32,29 @@ def start(make, num_envs=2, step_timeout=None):
 
 @pytest.fixture(autouse=True)
 def no_process_left():
-    before = set(multiprocessing.active_children())
-    yield
-    assert set(multiprocessing.active_children()) == before
+    with processes.none_left():
+        yield
 
 
-def test_late_answer_is_blamed_and_no_later_call_gets_it():
-    env = start(toy_envs.Balky, step_timeout=0.3)
+def test_late_answer_is_blamed_and_no_later_call_gets_it(monkeypatch):
+    env = start(toy_envs.Balky, step_timeout=processes.PATIENCE)
     try:
         env.reset(seed=[31, 32])
-        began = time.monotonic()
-        with pytest.raises(
-            workers.StepTimeoutError,
-            match=r"no answer within step_timeout=0\.3 seconds",
-        ) as error:
-            env.step(ACTIONS)
-        assert time.monotonic() - began < 5.0
+        step_async = env.step_async
+
+        def until_the_first_has_answered(actions):
+            # Only what hangs is late, however busy the machine is.
+            step_async(actions)
+            assert env.parent_pipes[0].poll(processes.PATIENCE)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(env, "_step_timeout", 0.3)
+            patch.setattr(env, "step_async", until_the_first_has_answered)
+            with pytest.raises(
+                workers.StepTimeoutError,
+                match=r"no answer within step_timeout=0\.3 seconds",
+            ) as error:
+                env.step(ACTIONS)
         assert error.value.sub_env == 1
         # What gymnasium would do is to take the answers to the step that timed
         # out for those to the next one. Here the late one is gone for good.
@@ -83,28 +86,47 @@ def test_close_ends_what_hangs(monkeypatch):
     # The second is in the middle of a step and deaf; the first hangs in its
     # own `close`.
     env.step_async(ACTIONS)
-    began = time.monotonic()
     env.close()
-    assert time.monotonic() - began < 5.0
-    assert not any(process.is_alive() for process in env.processes)
+    for process in env.processes:
+        process.join(processes.PATIENCE)
+        # Neither came to its end by itself.
+        assert process.exitcode in (-signal.SIGTERM, -signal.SIGKILL)
 
 
+def test_close_that_is_interrupted_leaves_none(monkeypatch):
+    env = start(toy_envs.Balky)
+    env.reset(seed=[33, 32])
+    env.step_async(ACTIONS)
+
+    def interrupted(*args):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(
+            workers, "connection", types.SimpleNamespace(wait=interrupted)
+        )
+        with pytest.raises(KeyboardInterrupt):
+            env.close()
+    for process in env.processes:
+        process.join(processes.PATIENCE)
+        assert process.exitcode == -signal.SIGKILL
+
+
+# Where it runs in the background, Ctrl-C is ignored.
 _PROGRAM = """
-    import os, signal, sys, threading
+    import keras, multiprocessing, signal
     import keras_cem as cem
     from tests import toy_envs
 
+    class Report(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            if epoch == 0:
+                print(len(multiprocessing.active_children()), flush=True)
+
     if __name__ == "__main__":
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         agent = cem.CEMAgent.from_env("ToySeeded-v0", hidden_units=(2,), seed=0)
         agent.compile("sgd")
-        import multiprocessing, keras
-
-        class Report(keras.callbacks.Callback):
-            def on_epoch_end(self, epoch, logs=None):
-                if epoch == 0:
-                    workers = multiprocessing.active_children()
-                    print(*(worker.pid for worker in workers), flush=True)
-
         agent.fit(
             "ToySeeded-v0", batch_size=4, epochs=1000000, verbose=0,
             callbacks=[Report()], num_envs=2, vectorization_mode="async",
@@ -118,30 +140,10 @@ def test_no_process_is_left_where_training_is_ended_from_outside(
 ):
     script = tmp_path / "train.py"
     script.write_text(textwrap.dedent(_PROGRAM))
-    with subprocess.Popen(
-        [sys.executable, str(script)],
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as process:
-        pids = [int(pid) for pid in process.stdout.readline().split()]
-        assert len(pids) == 2
-        process.send_signal(number)
-        process.communicate(timeout=60)
+    with processes.started(script) as process:
+        assert process.stdout.readline() == "2\n"
+        processes.end(process, number)
     assert process.returncode != 0
-    until = time.monotonic() + 20
-    while any(map(_exists, pids)) and time.monotonic() < until:
-        time.sleep(0.05)
-    assert not any(map(_exists, pids))
-
-
-def _exists(pid):
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    return True
 
 
 def test_environment_cannot_be_made_in_a_process_where_it_can_be_in_another():

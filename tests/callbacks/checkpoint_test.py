@@ -13,7 +13,7 @@ import tensorflow as tf
 
 import keras_cem as cem
 from keras_cem.callbacks import Checkpoint, EpsilonDecay, TrainingInterrupted
-from tests import toy_envs  # noqa: F401, registers ToySeeded-v0
+from tests import processes, toy_envs  # noqa: F401, registers ToySeeded-v0
 from tests.helpers import assert_equal, learned_state
 
 ENV = "ToySeeded-v0"
@@ -316,6 +316,13 @@ class Signal(keras.callbacks.Callback):
                 signal.raise_signal(signum)
 
 
+@pytest.fixture
+def signals_raise():
+    with processes.signals_raise():
+        yield
+
+
+@pytest.mark.usefixtures("signals_raise")
 @pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM])
 def test_signal_lets_the_epoch_end_and_a_checkpoint_be_written(
     signum, tmp_path
@@ -337,6 +344,7 @@ def test_signal_lets_the_epoch_end_and_a_checkpoint_be_written(
     assert_equal(_state(again), _state(whole))
 
 
+@pytest.mark.usefixtures("signals_raise")
 def test_second_signal_ends_at_once(tmp_path):
     agent = _agent()
     with pytest.raises(KeyboardInterrupt) as error:

@@ -3,7 +3,6 @@
 import csv
 import json
 import math
-import subprocess
 import sys
 
 import gymnasium
@@ -15,6 +14,7 @@ import tensorflow as tf
 
 import keras_cem
 from keras_cem.cli.main import main
+from tests import processes
 
 SMALL = [
     "--env=CartPole-v1",
@@ -404,7 +404,5 @@ def test_overview_names_the_commands(capsys):
 
 
 def test_console_script_runs_in_a_process_of_its_own():
-    command = [sys.executable, "-m", "keras_cem.cli.main", "evaluate"]
-    ended = subprocess.run(command, capture_output=True, text=True)
-    assert ended.returncode == 2
+    ended = processes.run("-m", "keras_cem.cli.main", "evaluate", code=2)
     assert "--run must have a value" in ended.stderr

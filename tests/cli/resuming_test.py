@@ -4,8 +4,6 @@ import json
 import os
 import shutil
 import signal
-import subprocess
-import sys
 
 import keras
 import pytest
@@ -14,6 +12,7 @@ from absl import flags
 from keras_cem.cli import resuming, train_flags
 from keras_cem.cli.errors import CommandError
 from keras_cem.cli.main import main
+from tests import processes
 from tests.helpers import assert_equal, learned_state
 
 EPOCHS = 4
@@ -90,19 +89,16 @@ def test_resumed_run_equals_one_that_was_not_interrupted(whole, tmp_path):
 
 def test_signal_ends_a_run_with_a_way_to_go_on(tmp_path):
     folder = tmp_path / "a run"
-    command = [sys.executable, "-m", "keras_cem.cli.main", "train"]
+    command = ["-m", "keras_cem.cli.main", "train", *SMALL]
     arguments = ["--epochs=100000", f"--output={folder}"]
-    with subprocess.Popen(
-        [*command, *SMALL, "--checkpoint_every=100000", *arguments],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
+    with processes.started(
+        *command, "--checkpoint_every=100000", *arguments
     ) as process:
         for line in process.stdout:
             if line.startswith("epoch    2/"):
                 break
         process.send_signal(signal.SIGTERM)
-        _, errors = process.communicate(timeout=120)
+        _, errors = process.communicate(timeout=processes.PATIENCE)
     assert process.returncode == 128 + signal.SIGTERM
     assert "SIGTERM: ending the epoch, to write a checkpoint." in errors
     assert f"keras-cem train --resume --output='{folder}'" in errors

@@ -1,10 +1,7 @@
-import pathlib
-import subprocess
-import sys
-
 import pytest
 
 from keras_cem import envs
+from tests import processes
 from tests.envs import reference
 
 
@@ -51,5 +48,4 @@ def test_importing_envs_does_not_import_gymnasium():
         "import sys; from keras_cem import envs; envs.make('CartPole-v1'); "
         "sys.exit('gymnasium' in sys.modules)"
     )
-    root = pathlib.Path(__file__).parents[2]
-    subprocess.run([sys.executable, "-c", code], check=True, cwd=root)
+    processes.run("-c", code)

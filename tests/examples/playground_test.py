@@ -1,14 +1,12 @@
 import importlib.util
-import os
-import pathlib
-import subprocess
 import sys
 
 import numpy as np
 import pytest
 
-ROOT = pathlib.Path(__file__).parents[2]
-SCRIPT = ROOT / "examples" / "playground.py"
+from tests import processes
+
+SCRIPT = processes.ROOT / "examples" / "playground.py"
 
 
 @pytest.fixture(scope="module")
@@ -22,19 +20,10 @@ def playground():
     del sys.modules["playground"]
 
 
-def _run_script(*arguments):
-    return subprocess.run(
-        [sys.executable, SCRIPT, *arguments],
-        capture_output=True,
-        text=True,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        timeout=300,
-    )
-
-
 def test_script_prints_scores_and_draws(tmp_path):
     output = tmp_path / "new" / "picture.png"
-    finished = _run_script(
+    finished = processes.run(
+        SCRIPT,
         f"--output={output}",
         "--datasets=circle,plane",
         "--networks=1x1,2x3",
@@ -46,7 +35,6 @@ def test_script_prints_scores_and_draws(tmp_path):
         "--dropout=0.1",
         "--batch_normalization",
     )
-    assert finished.returncode == 0, finished.stderr
     cases = [line.split()[:3] for line in finished.stdout.splitlines()[1:5]]
     assert cases == [
         ["circle", "1x1", "accuracy"],

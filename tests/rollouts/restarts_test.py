@@ -1,14 +1,13 @@
 """Trajectories of environments that fail and are made anew, as if nothing."""
 
 import functools
-import multiprocessing
 
 import numpy as np
 import pytest
 from gymnasium.vector import AutoresetMode, VectorWrapper
 
 from keras_cem.rollouts import sources
-from tests import toy_envs
+from tests import processes, toy_envs
 
 SEEDS = list(range(40, 64))
 # Raised in this process, or in a worker.
@@ -131,18 +130,19 @@ def test_vector_environment_that_is_reset_as_a_whole(tmp_path):
 
 def test_processes(tmp_path, expected):
     faults = [*ENDED, toy_envs.raise_local_fault]
-    before = set(multiprocessing.active_children())
-    played, source = collect(
-        functools.partial(toy_envs.Flaky, tmp_path, faults),
-        num_envs=2,
-        vectorization_mode="async",
-        step_timeout=1.0,
-        max_env_restarts=99,
-    )
-    assert set(toy_envs.hits(tmp_path)) == {fault.__name__ for fault in faults}
-    assert source.num_env_restarts >= len(faults)
+    with processes.none_left():
+        played, source = collect(
+            functools.partial(toy_envs.Flaky, tmp_path, faults),
+            num_envs=2,
+            vectorization_mode="async",
+            step_timeout=1.0,
+            max_env_restarts=99,
+        )
+    hits = toy_envs.hits(tmp_path)
+    assert set(hits) == {fault.__name__ for fault in faults}
+    # Both may go wrong at once; and a busy machine may be late by itself.
+    assert 2 * source.num_env_restarts >= sum(hits.values())
     assert_same(played, expected)
-    assert set(multiprocessing.active_children()) == before
 
 
 def test_warns_of_each_restart(tmp_path):
