@@ -574,6 +574,24 @@ def test_environments_made_by_fit_are_closed(tracked):
     assert not tracked.open_envs
 
 
+class Stuck(toy_envs.Seeded):
+    def close(self):
+        raise OSError("the motor still runs")
+
+
+def test_environment_that_cannot_be_closed_keeps_no_other_open(tracked):
+    with pytest.raises(OSError, match="the motor still runs"):
+        seeded_agent().fit(
+            Stuck,
+            batch_size=2,
+            validation_data=tracked,
+            max_episode_steps=5,
+            verbose=0,
+        )
+    assert tracked.made == 2
+    assert not tracked.open_envs
+
+
 def test_environments_of_the_user_stay_open(tracked):
     agent = seeded_agent()
     env = tracked()
