@@ -144,16 +144,24 @@ def check_source(
             episodes_per_start=episodes_per_start,
             episodes_per_policy=episodes_per_policy,
         )
-    if (
-        episodes_per_start is not None
-        and isinstance(source, HostSource)
-        and not source.slots.partial_reset
-    ):
+        return
+    if episodes_per_start is None:
+        return
+    received = (
+        f"Received: episodes_per_start={episodes_per_start}, environment "
+        f"{source.name}."
+    )
+    if isinstance(source, HostSource) and not source.slots.partial_reset:
         raise ValueError(
             "`episodes_per_start` needs sub-environments that are each reset "
-            "with a seed of their own. Received: episodes_per_start="
-            f"{episodes_per_start}, environment {source.name}. Give `fit` an "
-            "id or a callable that makes an env."
+            f"with a seed of their own. {received} Give `fit` an id or a "
+            "callable that makes an env."
+        )
+    if not source.seeded:
+        raise ValueError(
+            "`episodes_per_start` needs an environment whose start follows a "
+            f"seed. {received} Give it a method `seed`, or `seed_rows` if it "
+            "is a `TFEnvironment`."
         )
 
 

@@ -20,7 +20,8 @@ def write(endpoints: Endpoints, path: str) -> None:
     if any(leaf.dtype == "float64" for leaf in endpoints.action_space.leaves):
         raise ValueError(
             "`action_space` must not be of float64 for LiteRT, which cannot "
-            f"clip it. Received: action_space={endpoints.action_space}"
+            f"clip it. Received: action_space={endpoints.action_space}. Export "
+            "as ONNX or OpenVINO, or train on a Box of float32."
         )
     with tempfile.TemporaryDirectory() as folder:
         saved_model.write_serving(endpoints, folder)

@@ -187,6 +187,11 @@ class GraphSource:
         return self.env.action_space
 
     @property
+    def seeded(self) -> bool:
+        """Whether equal seeds make equal starts."""
+        return True
+
+    @property
     def key(self) -> tuple[Any, ...]:
         """What a compiled step depends on."""
         return (

@@ -55,6 +55,7 @@ class HostSource:
         max_env_restarts: How often sub-environments that fail may be made
             anew. Defaults to `0`.
         num_env_restarts: How often they were.
+        seeded: Whether equal seeds make equal starts. Defaults to `True`.
     """
 
     name: str
@@ -64,6 +65,7 @@ class HostSource:
     max_episode_steps: int
     max_env_restarts: int = 0
     num_env_restarts: int = 0
+    seeded: bool = True
 
     def collect(
         self,

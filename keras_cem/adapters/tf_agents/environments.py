@@ -53,12 +53,18 @@ def open_py(env: Any, options: Options) -> HostSource:
         own = env.envs[0]
     try:
         limit = sources.limit(options, _own_limit(own), repr(env))
-        slots = _slots(env, own, observations, actions)
+        seeded = Seeding(own)(0)
+        slots = _slots(env, seeded, observations, actions)
     finally:
         if type(env) is ParallelPyEnvironment:
             own.close()
     return HostSource(
-        repr(env), slots, observations.space, actions.space, limit
+        repr(env),
+        slots,
+        observations.space,
+        actions.space,
+        limit,
+        seeded=seeded,
     )
 
 
@@ -88,10 +94,10 @@ def open_tf(env: Any, options: Options) -> GraphSource | HostSource:
     return source
 
 
-def _slots(env: Any, own: Any, observations: Side, actions: Side) -> Slots:
+def _slots(env: Any, seeded: bool, observations: Side, actions: Side) -> Slots:
     spaces = (observations.space, actions.space)
     if type(env) is ParallelPyEnvironment:
-        parallel = Parallel(env, observations, actions, Seeding(own)(0))
+        parallel = Parallel(env, observations, actions, seeded)
         return VectorSlots(
             parallel,
             *spaces,

@@ -72,6 +72,11 @@ class Traced(Environment[Latest]):
         return self._actions.space
 
     @property
+    def seeded(self) -> bool:
+        """Whether it has `seed_rows`."""
+        return "seed_rows" in self._functions
+
+    @property
     def num_rows(self) -> int:
         """B, the batch size of the environment."""
         return int(self.env.batch_size or 1)
@@ -86,7 +91,7 @@ class Traced(Environment[Latest]):
         return sum(sizes) + 1
 
     def initial(self, seeds: Seeds) -> Latest:
-        if "seed_rows" in self._functions:
+        if self.seeded:
             self._functions["seed_rows"](seeds)
         return self._latest(self._functions["reset"]())
 
@@ -198,6 +203,10 @@ class TFEnvironmentSource(GraphSource):
     """
 
     env: Traced
+
+    @property
+    def seeded(self) -> bool:
+        return self.env.seeded
 
     @property
     def key(self) -> tuple[Any, ...]:
