@@ -45,6 +45,8 @@ LAYERS = (
         "networks",
         "pairs",
         "plots",
+        "policy_slice",
+        "policy_snapshots",
         "presets",
         "prng",
         "schedules",

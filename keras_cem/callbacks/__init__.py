@@ -2,6 +2,7 @@
 
 from keras_cem.callbacks.checkpoint import Checkpoint
 from keras_cem.callbacks.epsilon_decay import EpsilonDecay
+from keras_cem.callbacks.policy_logger import PolicyLogger
 from keras_cem.callbacks.record_video import RecordVideo
 from keras_cem.callbacks.returns_logger import ReturnsLogger
 from keras_cem.callbacks.stop_on_episode_return import StopOnEpisodeReturn
@@ -11,6 +12,7 @@ from keras_cem.interrupts import TrainingInterrupted
 __all__ = [
     "Checkpoint",
     "EpsilonDecay",
+    "PolicyLogger",
     "RecordVideo",
     "ReturnsLogger",
     "StopOnEpisodeReturn",

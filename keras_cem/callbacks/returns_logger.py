@@ -9,6 +9,7 @@ import keras
 import numpy as np
 
 from keras_cem import checks, files
+from keras_cem.callbacks.stages import Stages
 
 
 class ReturnsLogger(keras.callbacks.Callback):
@@ -47,8 +48,7 @@ class ReturnsLogger(keras.callbacks.Callback):
         self._begin()
 
     def _begin(self) -> None:
-        self._stages: list[dict[str, Any]] = []
-        self._every = 1
+        self._stages = Stages(self.max_stages)
         self._last: dict[str, Any] | None = None
 
     def on_train_begin(self, logs: Any = None) -> None:
@@ -76,31 +76,20 @@ class ReturnsLogger(keras.callbacks.Callback):
             "elite_threshold": threshold if np.isfinite(threshold) else None,
             "returns": returns.tolist(),
         }
-        if epoch % self._every:
-            return
-        self._stages.append(self._last)
-        if len(self._stages) > self.max_stages:
-            self._stages = self._stages[::2]
-            self._every *= 2
+        if self._stages.is_due(epoch):
+            self._stages.keep(self._last)
 
     def on_train_end(self, logs: Any = None) -> None:
         """Writes the file."""
-        stages = list(self._stages)
-        if self._last is not None and self._last not in stages:
-            stages.append(self._last)
+        stages = self._stages.with_last(self._last)
         with files.replacing(self.filepath) as partial:
             partial.write_text(json.dumps({"stages": stages}) + "\n")
 
     def get_state(self) -> dict[str, Any]:
         """What a checkpoint keeps."""
-        return {
-            "stages": self._stages,
-            "every": self._every,
-            "last": self._last,
-        }
+        return {**self._stages.get_state(), "last": self._last}
 
     def set_state(self, state: dict[str, Any]) -> None:
         """Goes on from a checkpoint."""
-        self._stages = list(state["stages"])
-        self._every = state["every"]
+        self._stages.set_state(state)
         self._last = state["last"]

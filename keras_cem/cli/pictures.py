@@ -6,9 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from keras_cem import CEMAgent, Trajectories, plots, spaces
-from keras_cem.cli import run_returns
-from keras_cem.cli.run_folder import RunFolder
+from keras_cem import CEMAgent, Trajectories, plots, policy_snapshots
+from keras_cem.cli import made_from, policy_maps, run_returns
+from keras_cem.cli.run_folder import RunFolder, write_json
+from keras_cem.policy_slice import PolicySlice, can_be_drawn
 
 
 def draw(
@@ -59,27 +60,41 @@ def stop_at(config: dict[str, Any]) -> float | None:
 
 def has_map(agent: CEMAgent) -> bool:
     """Whether what the agent sees has two dimensions, so that it is drawn."""
-    space, actions = agent.observation_space, agent.action_space
-    return (
-        isinstance(space, spaces.Box)
-        and space.shape == (2,)
-        and isinstance(actions, spaces.Discrete | spaces.Box)
-    )
+    space = agent.observation_space
+    return can_be_drawn(agent) and getattr(space, "shape", None) == (2,)
 
 
 def draw_map(
     agent: CEMAgent,
     played: Trajectories,
-    filepath: pathlib.Path,
+    folder: RunFolder,
+    output: pathlib.Path,
     dimensions: Sequence[int] = (0, 1),
-) -> None:
-    """Draws the policy.
+) -> pathlib.Path:
+    """Draws the policy; if in the run's own folder, for its report as well.
 
     Args:
         agent: The agent.
         played: Episodes of it, of which the map shows where they went.
-        filepath: PNG file to write.
+        folder: Its run.
+        output: Folder to draw in.
         dimensions: Which two components of the observation.
+
+    Returns:
+        The picture.
     """
     visited = np.asarray(played.observations)[np.asarray(played.mask)]
-    plots.policy_map(agent, visited, filepath, dimensions)
+    picture = output / folder.policy_map.name
+    plots.policy_map(agent, visited, picture, dimensions)
+    if output != folder.path:
+        return picture
+    made = [picture]
+    if folder.policies.exists():
+        maps = policy_maps.make(
+            PolicySlice.around(agent, visited, dimensions),
+            policy_snapshots.read(folder.policies),
+        )
+        write_json(folder.policy_maps, maps, indent=None)
+        made.append(folder.policy_maps)
+    made_from.note(folder, *made)
+    return picture

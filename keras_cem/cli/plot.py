@@ -12,7 +12,7 @@ from typing import Any
 
 from absl import flags
 
-from keras_cem import extras
+from keras_cem import extras, policy_slice
 from keras_cem.cli import output_folder, resuming
 from keras_cem.cli.errors import CommandError
 from keras_cem.cli.run_folder import RunFolder
@@ -113,7 +113,7 @@ def _draw_one(
     drawn = pictures.draw(folder, output, config)
     agent = folder.load_agent()
     if dimensions is not None:
-        pictures.plots.check_map(agent, dimensions)
+        policy_slice.check(agent, dimensions)
     elif not pictures.has_map(agent):
         return drawn
     trained_with = config["flags"]
@@ -123,9 +123,10 @@ def _draw_one(
         max_episode_steps=trained_with.get("max_episode_steps"),
         engine="host",
     )
-    path = output / folder.policy_map.name
-    pictures.draw_map(agent, played, path, dimensions or (0, 1))
-    return [*drawn, path]
+    return [
+        *drawn,
+        pictures.draw_map(agent, played, folder, output, dimensions or (0, 1)),
+    ]
 
 
 def _dimensions(given: list[str] | None) -> tuple[int, ...] | None:

@@ -7,7 +7,7 @@ needed.
 from absl import flags
 
 from keras_cem import extras, recording
-from keras_cem.cli import output_folder
+from keras_cem.cli import made_from, output_folder
 from keras_cem.cli.run_folder import RunFolder
 
 
@@ -87,6 +87,8 @@ def run(values: flags.FlagValues) -> None:
         max_frames=values.max_frames,
         fps=values.fps,
     )
+    if output == folder.path:
+        made_from.note(folder, mp4, gif)
     for episode, value in enumerate(returns, 1):
         print(f"episode {episode}: return {value:.2f}")
     if len(returns) < values.episodes:

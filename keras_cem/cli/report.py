@@ -1,8 +1,9 @@
 """Writes report.html, a page of a run in one file.
 
 It has the results, the settings, a histogram of returns with a slider over
-iterations, and what is in the run folder of pictures (`keras-cem plot`) and of
-video.mp4 (`keras-cem record`).
+iterations, and what is in the run folder of pictures and maps of the policy
+(`keras-cem plot`) and of video.mp4 (`keras-cem record`), but for what an
+earlier agent of the run made.
 """
 
 import pathlib
@@ -11,7 +12,13 @@ from typing import Any
 from absl import flags
 
 from keras_cem import files
-from keras_cem.cli import output_folder, report_page, run_returns
+from keras_cem.cli import (
+    made_from,
+    output_folder,
+    policy_maps,
+    report_page,
+    run_returns,
+)
 from keras_cem.cli.run_folder import RunFolder
 
 # Bytes of a picture or a film that a page can hold.
@@ -62,7 +69,7 @@ def write(
     """
     pictures = {
         "Learning curve": _content(folder.learning_curve),
-        "Policy": _content(folder.policy_map),
+        "Policy": _current(folder, folder.policy_map, "plot"),
     }
     page = report_page.render(
         f"{config['flags']['env']}, keras-cem",
@@ -76,7 +83,10 @@ def write(
         },
         run_returns.read_stages(folder.stages),
         {name: png for name, png in pictures.items() if png is not None},
-        _content(folder.mp4),
+        _current(folder, folder.mp4, "record"),
+        policy_maps.read(folder.policy_maps)
+        if made_from.is_current(folder, folder.policy_maps)
+        else None,
     )
     path = output / folder.report.name
     with files.replacing(path) as partial:
@@ -101,6 +111,19 @@ def _results(folder: RunFolder) -> dict[str, Any]:
 
 def _dictionary(value: Any) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
+
+
+def _current(
+    folder: RunFolder, path: pathlib.Path, command: str
+) -> bytes | None:
+    """What is in a file, if it was made from the agent as it is now."""
+    if not path.is_file() or made_from.is_current(folder, path):
+        return _content(path)
+    print(
+        f"Left out of the report: {path}, which was not made from the agent as "
+        f"it is now. `keras-cem {command} --run={folder.path}` makes it again."
+    )
+    return None
 
 
 def _content(path: pathlib.Path) -> bytes | None:

@@ -42,6 +42,14 @@ aria-label="Iteration">
 <p id="stage-caption"></p>
 <script type="application/json" id="stages">$stages</script>""")
 
+_MAPS = string.Template("""<canvas id="policy-map" role="img"
+aria-label="Map of the policy"></canvas>
+<input id="map-slider" type="range" min="0" max="$last" value="$last"
+aria-label="Iteration">
+<p id="map-caption"></p>
+<div id="map-legend"></div>
+<script type="application/json" id="maps">$maps</script>""")
+
 
 def render(
     title: str,
@@ -49,6 +57,7 @@ def render(
     stages: Sequence[Mapping[str, Any]] = (),
     pictures: Mapping[str, bytes] | None = None,
     video: bytes | None = None,
+    maps: Mapping[str, Any] | None = None,
 ) -> str:
     """Returns the page.
 
@@ -59,6 +68,8 @@ def render(
             Defaults to none.
         pictures: By its heading, a PNG. Defaults to `None`.
         video: An MP4. Defaults to `None`.
+        maps: Of the policy over iterations, as `policy_maps.read` returns them.
+            Defaults to `None`.
     """
     first, *others = tables.items()
     sections = [_table(*first)]
@@ -71,8 +82,14 @@ def render(
                 f'<figure><img alt="{name}" src="{address}"></figure>',
             )
         )
+    if maps is not None:
+        slider = _MAPS.substitute(last=len(maps["maps"]) - 1, maps=_json(maps))
+        sections.append(_section("Policy over training", slider))
     if stages:
-        sections.append(_section("Returns over training", _histogram(stages)))
+        slider = _HISTOGRAM.substitute(
+            last=len(stages) - 1, stages=_json(list(stages))
+        )
+        sections.append(_section("Returns over training", slider))
     if video is not None:
         address = _data("video/mp4", video)
         sections.append(
@@ -113,10 +130,9 @@ def _cell(value: Any) -> str:
     return html.escape(value if isinstance(value, str) else json.dumps(value))
 
 
-def _histogram(stages: Sequence[Mapping[str, Any]]) -> str:
+def _json(content: Any) -> str:
     # JSON in a script is not HTML: only what could end it is to be kept out.
-    text = json.dumps(list(stages)).replace("<", "\\u003c")
-    return _HISTOGRAM.substitute(last=len(stages) - 1, stages=text)
+    return json.dumps(content).replace("<", "\\u003c")
 
 
 def _data(kind: str, content: bytes) -> str:

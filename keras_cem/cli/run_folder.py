@@ -36,11 +36,14 @@ class RunFolder:
         learning_curve: Picture of the history.
         returns: Picture of returns, from the first to the final evaluation.
         policy_map: Picture of the policy, of two-dimensional observations.
+        policies: Policies in training, of few of many iterations.
+        policy_maps: Maps of them.
         mp4: Film of greedy episodes.
         gif: The same, small.
         report: All of it on one page.
         tensorboard: What TensorBoard shows.
         stages: Returns in training, of few of many iterations.
+        made_from: Which agent policy maps and films were made from.
         checkpoints: What the run can be resumed from.
     """
 
@@ -55,11 +58,14 @@ class RunFolder:
         self.learning_curve = self.path / "learning_curve.png"
         self.returns = self.path / "returns.png"
         self.policy_map = self.path / "policy_map.png"
+        self.policies = self.path / "policies.npz"
+        self.policy_maps = self.path / "policy_maps.json"
         self.mp4 = self.path / "video.mp4"
         self.gif = self.path / "video.gif"
         self.report = self.path / "report.html"
         self.tensorboard = self.path / "tensorboard"
         self.stages = self.path / "returns.json"
+        self.made_from = self.path / "made_from.json"
         self.checkpoints = self.path / "checkpoints"
 
     def create(self, *, overwrite: bool) -> None:
@@ -183,10 +189,12 @@ def versions() -> dict[str, str]:
     }
 
 
-def write_json(path: pathlib.Path, content: dict[str, Any]) -> None:
+def write_json(
+    path: pathlib.Path, content: dict[str, Any], indent: int | None = 2
+) -> None:
     """Writes JSON that is either whole or not there."""
     with files.replacing(path) as partial:
-        partial.write_text(json.dumps(content, indent=2) + "\n")
+        partial.write_text(json.dumps(content, indent=indent) + "\n")
 
 
 def remove_saved_model(path: pathlib.Path) -> None:

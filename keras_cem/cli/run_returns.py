@@ -1,13 +1,10 @@
 """Returns that a run wrote down, read from files that may be a stranger's."""
 
-import json
 import math
 import pathlib
-from collections.abc import Callable
 from typing import Any
 
-# Bytes; a run writes at most about 600,000.
-_MAX_SIZE = 2**24
+from keras_cem.cli.run_json import finite, read
 
 
 def read_stages(path: pathlib.Path) -> list[dict[str, Any]]:
@@ -19,7 +16,7 @@ def read_stages(path: pathlib.Path) -> list[dict[str, Any]]:
     Raises:
         ValueError: If it is another file.
     """
-    return _read(path, lambda content: [*map(_stage, content["stages"])], [])
+    return read(path, lambda content: [*map(_stage, content["stages"])], [])
 
 
 def read_evaluation(path: pathlib.Path) -> list[float]:
@@ -50,47 +47,17 @@ def read_results(path: pathlib.Path) -> dict[str, Any]:
         finite = [number for number in numbers if math.isfinite(number)]
         return {**content, "episode_returns": finite}
 
-    return _read(path, parse, {})
-
-
-def _read(path: pathlib.Path, parse: Callable[[Any], Any], missing: Any) -> Any:
-    if not path.exists():
-        return missing
-    size = path.stat().st_size
-    if size > _MAX_SIZE:
-        raise ValueError(
-            f"{path} must have at most {_MAX_SIZE:,} bytes. Received: {size:,}"
-        )
-    try:
-        return parse(json.loads(path.read_bytes()))
-    except (
-        KeyError,
-        TypeError,
-        ValueError,
-        OverflowError,
-        RecursionError,
-    ) as error:
-        raise ValueError(
-            f"{path} must be a file of `keras-cem train`. Received: "
-            f"{type(error).__name__}: {str(error)[:80]}"
-        ) from error
+    return read(path, parse, {})
 
 
 def _stage(stage: Any) -> dict[str, Any]:
     threshold = stage["elite_threshold"]
-    returns = [_finite(value) for value in stage["returns"]]
+    returns = [finite(value) for value in stage["returns"]]
     if not returns:
         raise ValueError("a stage without returns")
     return {
         "iteration": int(stage["iteration"]),
         "env_steps": int(stage["env_steps"]),
-        "elite_threshold": None if threshold is None else _finite(threshold),
+        "elite_threshold": None if threshold is None else finite(threshold),
         "returns": returns,
     }
-
-
-def _finite(value: Any) -> float:
-    number = float(value)
-    if not math.isfinite(number):
-        raise ValueError(f"{value!r}, which is not finite")
-    return number

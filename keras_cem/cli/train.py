@@ -21,7 +21,7 @@ import gymnasium
 import keras
 from absl import flags
 
-from keras_cem import CEMAgent, callbacks, extras
+from keras_cem import CEMAgent, callbacks, extras, policy_slice
 from keras_cem.cli import preset, report, resuming, settings
 from keras_cem.cli.confirmed_stop import ConfirmedStop
 from keras_cem.cli.deferred_xla import BATCH_SIZE, DeferredXLA
@@ -29,6 +29,9 @@ from keras_cem.cli.evaluation import describe, summary
 from keras_cem.cli.progress import ProgressLine
 from keras_cem.cli.run_folder import RunFolder, versions, write_json
 from keras_cem.cli.train_flags import define_flags as define_flags
+
+# Of a policy that snapshots are kept of: 1 MiB each.
+_MAX_WEIGHTS = 2**18
 
 
 def run(values: flags.FlagValues) -> None:
@@ -56,7 +59,7 @@ def run(values: flags.FlagValues) -> None:
         "epsilon_steps": settings.epsilon_steps(values),
         "versions": versions(),
     }
-    fit_callbacks = _callbacks(values, folder, config, clock)
+    fit_callbacks = _callbacks(values, agent, folder, config, clock)
     # All that can be refused was refused: now the folder.
     if not values.resume:
         folder.create(overwrite=values.overwrite)
@@ -86,7 +89,7 @@ def run(values: flags.FlagValues) -> None:
     if plots is not None:
         plots.draw(folder, folder.path, config)
         if plots.has_map(best):
-            plots.draw_map(best, played, folder.policy_map)
+            plots.draw_map(best, played, folder, folder.path)
     if values.report:
         report.write(folder, folder.path, config)
     print(summary(evaluation))
@@ -98,6 +101,7 @@ def run(values: flags.FlagValues) -> None:
 
 def _callbacks(
     values: flags.FlagValues,
+    agent: CEMAgent,
     folder: RunFolder,
     config: dict[str, Any],
     clock: ProgressLine,
@@ -118,6 +122,13 @@ def _callbacks(
     deferred = (
         [DeferredXLA()]
         if values.jit_compile is None and values.batch_size <= BATCH_SIZE
+        else []
+    )
+    # For maps of it, by now or later, over any two components.
+    policies = (
+        [callbacks.PolicyLogger(folder.policies)]
+        if policy_slice.can_be_drawn(agent)
+        and agent.policy.count_params() <= _MAX_WEIGHTS
         else []
     )
     tensorboard = (
@@ -148,6 +159,7 @@ def _callbacks(
         ),
         keras.callbacks.CSVLogger(str(folder.history)),
         callbacks.ReturnsLogger(folder.stages),
+        *policies,
         *tensorboard,
         clock,
         callbacks.Checkpoint(folder.checkpoints, values.checkpoint_every),

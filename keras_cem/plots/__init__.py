@@ -2,11 +2,10 @@
 
 from keras_cem.plots.comparison import comparison
 from keras_cem.plots.learning_curve import learning_curve
-from keras_cem.plots.policy_map import check_map, policy_map
+from keras_cem.plots.policy_map import policy_map
 from keras_cem.plots.returns import returns
 
 __all__ = [
-    "check_map",
     "comparison",
     "learning_curve",
     "policy_map",

@@ -45,6 +45,7 @@ def test_train_leaves_a_whole_run_folder(run_folder):
         "config.json",
         "results.json",
         "checkpoints",
+        "policies.npz",
         "learning_curve.png",
         "returns.png",
         "returns.json",

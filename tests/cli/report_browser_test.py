@@ -4,6 +4,7 @@ import itertools
 
 import pytest
 
+from keras_cem.cli import report_page
 from keras_cem.cli.main import main
 from tests import browsers
 
@@ -24,6 +25,7 @@ def report(tmp_path_factory):
     train = [
         "train",
         "--env=MountainCarContinuous-v0",
+        "--nopreset",
         "--engine=host",
         "--max_episode_steps=10",
         "--batch_size=6",
@@ -112,6 +114,113 @@ def test_slider_shows_the_returns_of_each_iteration(opened):
         shown.append(tuple(heights))
     assert len(set(shown)) == 3
     assert opened.problems == []
+
+
+def test_slider_shows_the_policy_of_each_iteration(opened):
+    page = opened.page
+    shown = []
+    for place in range(3):
+        assert move(page, "#map-slider", place) == str(place)
+        caption = page.locator("#map-caption").inner_text()
+        assert caption.startswith(f"Iteration {place + 1}, ")
+        shown.append(drawing(page))
+    assert len(set(shown)) == 3
+    legend = page.locator("#map-legend").inner_text().split("\n")
+    assert [text.strip() for text in legend] == [
+        "action -1.00",
+        "action 0.00",
+        "action 1.00",
+    ]
+    assert opened.problems == []
+
+
+def drawing(page):
+    """The map as the browser would save it."""
+    return page.locator("#policy-map").evaluate("map => map.toDataURL()")
+
+
+def color_at(page, x, y):
+    """Colour of the map, at shares of its width and height from below."""
+    return page.locator("#policy-map").evaluate(
+        """(map, [x, y]) => {
+        // The margins beside and below, as the page has them.
+        const zoom = window.devicePixelRatio;
+        const [left, bottom, top, right] = [76, 44, 8, 16];
+        const width = map.width / zoom - left - right;
+        const height = map.height / zoom - top - bottom;
+        const place = [left + x * width, top + (1 - y) * height];
+        return [...map.getContext("2d").getImageData(
+          ...place.map((each) => Math.round(each * zoom)), 1, 1).data];
+        }""",
+        [x, y],
+    )
+
+
+def page_of(maps, path):
+    content = {
+        "dimensions": [0, 3],
+        "ranges": [[-1, 1], [-2.5, 3]],
+        "low": -2,
+        "high": 2,
+        "maps": [
+            {"iteration": 1, "env_steps": 9, "values": maps.pop("values")}
+        ],
+    }
+    path.write_text(
+        report_page.render("T", {"A": {}}, maps={**content, **maps}),
+        encoding="utf-8",
+    )
+    return path.as_uri()
+
+
+def test_map_of_actions_has_their_colours(browser, tmp_path):
+    # Action 1 in the upper right quarter, else action 0.
+    values = [int(x >= 32 and y >= 32) for y in range(64) for x in range(64)]
+    address = page_of(
+        {"kind": "regions", "resolution": 64, "values": values},
+        tmp_path / "page.html",
+    )
+    opened = browser(address)
+    legend = opened.page.locator("#map-legend").inner_text()
+    assert legend.split() == ["action", "-2", "action", "-1"]
+    assert opened.problems == []
+    # Okabe and Ito's blue and vermilion, 55 % of them on white.
+    blue, vermilion = [115, 177, 213, 255], [232, 166, 115, 255]
+    assert color_at(opened.page, 0.7, 0.7) == vermilion
+    for place in [(0.3, 0.3), (0.3, 0.7), (0.7, 0.3)]:
+        assert color_at(opened.page, *place) == blue
+
+
+def test_map_of_levels_goes_from_dark_to_bright(browser, tmp_path):
+    values = [4 * y for y in range(64) for _ in range(64)]
+    address = page_of(
+        {"kind": "scale", "resolution": 64, "values": values},
+        tmp_path / "page.html",
+    )
+    page = browser(address).page
+    shades = [sum(color_at(page, 0.5, y)[:3]) for y in (0.1, 0.5, 0.9)]
+    assert shades == sorted(set(shades))
+
+
+def test_map_of_arrows_has_one_where_the_action_is_not_zero(browser, tmp_path):
+    # To the right, on the right half.
+    values = [
+        part
+        for _ in range(16)
+        for x in range(16)
+        for part in (100 if x >= 8 else 0, 0)
+    ]
+    address = page_of(
+        {"kind": "field", "resolution": 16, "values": values},
+        tmp_path / "page.html",
+    )
+    opened = browser(address)
+    legend = opened.page.locator("#map-legend").inner_text()
+    assert legend.endswith("the longest is 2.00")
+    assert opened.problems == []
+    row = 10.5 / 16
+    assert color_at(opened.page, 12.5 / 16, row)[3] > 0
+    assert color_at(opened.page, 4.5 / 16, row)[3] == 0
 
 
 def test_page_can_be_read(opened):

@@ -5,7 +5,9 @@ import shutil
 
 import pytest
 
+from keras_cem.cli import made_from
 from keras_cem.cli.main import main
+from keras_cem.cli.run_folder import RunFolder
 from tests.cli.report_page_test import EVIL, Parsed
 
 SMALL = [
@@ -56,14 +58,35 @@ def test_train_leaves_a_page_of_the_run(trained):
 
 
 def test_page_takes_up_what_came_later(run, tmp_path, capsys):
-    (run / "video.mp4").write_bytes(b"film")
-    (run / "policy_map.png").write_bytes(b"map")
+    assert main(["record", f"--run={run}", "--max_frames=2"]) == 0
+    assert main(["plot", f"--run={run}", "--dimensions=2,0"]) == 0
     output = tmp_path / "elsewhere"
     assert main(["report", f"--run={run}", f"--output={output}"]) == 0
     assert f"Report: {output / 'report.html'}" in capsys.readouterr().out
     page, _ = rows(output / "report.html")
     assert len(page.all("video")) == 1
     assert len(page.all("img")) == 2
+    maps = json.loads(page.all("script")[0][1])
+    assert maps["dimensions"] == [2, 0]
+    assert [each["iteration"] for each in maps["maps"]] == [1, 2]
+
+
+def test_what_an_earlier_agent_made_is_left_out_and_named(run, capsys):
+    assert main(["record", f"--run={run}", "--max_frames=2"]) == 0
+    assert main(["plot", f"--run={run}", "--dimensions=2,0"]) == 0
+    # As when training goes on and finds a better one.
+    (run / "agent.keras").write_bytes((run / "last.keras").read_bytes() + b"0")
+    capsys.readouterr()
+    assert main(["report", f"--run={run}"]) == 0
+    printed = capsys.readouterr().out
+    for name, command in [("video.mp4", "record"), ("policy_map.png", "plot")]:
+        assert f"Left out of the report: {run / name}, which was" in printed
+        assert f"`keras-cem {command} --run={run}` makes it again" in printed
+    page, _ = rows(run / "report.html")
+    assert page.all("video") == []
+    assert [image["alt"] for image, _ in page.all("img")] == ["Learning curve"]
+    # Returns, and the page's own.
+    assert len(page.all("script")) == 2
 
 
 def test_run_that_goes_on_has_a_page(run):
@@ -83,6 +106,8 @@ def test_run_that_goes_on_has_a_page(run):
 def test_large_files_are_left_out_and_named(run, capsys):
     with open(run / "video.mp4", "wb") as file:
         file.truncate(2**25 + 1)
+    folder = RunFolder(run)
+    made_from.note(folder, folder.mp4)
     assert main(["report", f"--run={run}"]) == 0
     assert "Left out of the report" in capsys.readouterr().out
     page, _ = rows(run / "report.html")

@@ -142,7 +142,7 @@ def test_comparison_has_a_line_a_group_and_a_band_of_several(tmp_path, drawn):
     assert lines["q=0.9"][-1].tolist() == pytest.approx([500, ends[3]])
 
 
-def agent_of(action_space, kernel):
+def agent_of(action_space, kernel, **options):
     """Its outputs are observations times `kernel`."""
     kernel = np.asarray(kernel, np.float32)
     policy = keras.Sequential(
@@ -156,6 +156,7 @@ def agent_of(action_space, kernel):
         policy,
         action_space,
         observation_space=spaces.Box(-np.inf, np.inf, (len(kernel),)),
+        **options,
     )
 
 

@@ -1,0 +1,78 @@
+"""Writes down what the policy was as it learned."""
+
+import os
+import pathlib
+from typing import Any
+
+import keras
+import numpy as np
+
+from keras_cem import checks, policy_snapshots
+from keras_cem.callbacks.stages import Stages
+
+
+class PolicyLogger(keras.callbacks.Callback):
+    """Writes the weights of the policy to a file, at few of many iterations.
+
+    They are those after evenly spaced epochs and after the last one. However
+    long training is, the file has at most `max_stages` and one. `keras-cem
+    plot` makes maps of the policy over iterations from it. It is written as
+    training ends; a `Checkpoint` keeps what is in it until then.
+
+    Args:
+        filepath: The file to write, in NumPy's format `.npz`, with arrays
+            `iterations` and `env_steps`, int64 `(S,)`, and `weights`, float32
+            `(S, W)`.
+        max_stages: How many there are at most. Defaults to `20`.
+
+    Raises:
+        ValueError: If `max_stages` is less than 2.
+    """
+
+    def __init__(self, filepath: str | os.PathLike[str], max_stages: int = 20):
+        super().__init__()
+        checks.at_least(2, max_stages=max_stages)
+        self.filepath = pathlib.Path(filepath)
+        self.max_stages = max_stages
+        self._stages = Stages(max_stages)
+
+    def on_train_begin(self, logs: Any = None) -> None:
+        """Begins anew."""
+        if getattr(self.model, "session", None) is None:
+            raise RuntimeError(
+                "`PolicyLogger` must be used with `fit` of a `CEMAgent` on an "
+                f"environment. Received: model={self.model!r}"
+            )
+        self._stages = Stages(self.max_stages)
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        """Takes note of the policy, if it is time to."""
+        if self._stages.is_due(epoch):
+            self._stages.keep(self._now())
+
+    def on_train_end(self, logs: Any = None) -> None:
+        """Writes the file."""
+        stages = self._stages.with_last(self._now())
+        policy_snapshots.write(
+            self.filepath,
+            policy_snapshots.Snapshots(
+                np.array([stage["iteration"] for stage in stages], np.int64),
+                np.array([stage["env_steps"] for stage in stages], np.int64),
+                np.stack([stage["weights"] for stage in stages]),
+            ),
+        )
+
+    def get_state(self) -> dict[str, Any]:
+        """What a checkpoint keeps."""
+        return self._stages.get_state()
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        """Goes on from a checkpoint."""
+        self._stages.set_state(state)
+
+    def _now(self) -> dict[str, Any]:
+        return {
+            "iteration": int(self.model.iteration),
+            "env_steps": int(self.model.env_steps),
+            "weights": policy_snapshots.take(self.model.policy),
+        }

@@ -1,0 +1,132 @@
+"""Maps of the policy over iterations, for the page of a run."""
+
+import pathlib
+from typing import Any
+
+import numpy as np
+
+from keras_cem import policy_snapshots, spaces
+from keras_cem.cli import run_json
+from keras_cem.cli.run_json import finite
+from keras_cem.policy_slice import PolicySlice
+from keras_cem.policy_snapshots import Snapshots
+
+# Points of each axis; arrows need room.
+_RESOLUTION = {"regions": 64, "scale": 64, "field": 16}
+_LEVELS, _LENGTHS = 255, 100
+
+
+def make(over: PolicySlice, snapshots: Snapshots) -> dict[str, Any]:
+    """Returns what JSON says of the greedy actions at each snapshot.
+
+    Args:
+        over: Where the policy is looked at.
+        snapshots: What its policy was.
+
+    Returns:
+        `kind`, which is "regions" for discrete actions, "scale" for a Box of
+        one component and "field" for the first two of several; `dimensions`,
+        `ranges` and `resolution` of the axes; `low` and `high`, the ends of
+        the actions; and `maps`, of each snapshot `iteration`, `env_steps` and
+        `values`: whole numbers, rows of one y after another from the lowest.
+        Those of "regions" are actions, from 0; of "scale" they are 0 for `low`
+        to 255 for `high`; of "field" pairs, 100 for `high`.
+
+    Raises:
+        ValueError: If the snapshots are of another policy.
+    """
+    space = over.agent.action_space
+    if isinstance(space, spaces.Discrete):
+        kind = "regions"
+    else:
+        kind = "scale" if space.low.size == 1 else "field"
+    grids = []
+    for weights in snapshots.weights:
+        with policy_snapshots.put(over.agent.policy, weights):
+            grids.append(over.actions(_RESOLUTION[kind])[2])
+    low, high, values = _numbers(kind, space, np.stack(grids))
+    return {
+        "kind": kind,
+        "dimensions": [int(axis) for axis in over.dimensions],
+        "ranges": [[float(end) for end in ends] for ends in over.ranges],
+        "resolution": _RESOLUTION[kind],
+        "low": float(low),
+        "high": float(high),
+        "maps": [
+            {
+                "iteration": int(iteration),
+                "env_steps": int(env_steps),
+                "values": numbers.ravel().tolist(),
+            }
+            for iteration, env_steps, numbers in zip(
+                snapshots.iterations, snapshots.env_steps, values, strict=True
+            )
+        ],
+    }
+
+
+def _numbers(
+    kind: str, space: Any, grids: np.ndarray
+) -> tuple[float, float, np.ndarray]:
+    """Ends of the actions, and whole numbers for them."""
+    if kind == "regions":
+        first = space.start
+        return first, first + space.n - 1, grids[..., 0].astype(int) - first
+    grids = grids.astype(np.float64)
+    if kind == "field":
+        grids = grids[..., :2]
+        most = float(np.abs(grids).max()) or 1.0
+        return -most, most, np.round(grids / most * _LENGTHS).astype(int)
+    low, high = float(space.low.min()), float(space.high.max())
+    if not np.isfinite([low, high]).all():
+        high = float(np.abs(grids).max()) or 1.0
+        low = -high
+    levels = (grids[..., 0] - low) / (high - low) * _LEVELS
+    return low, high, np.clip(np.round(levels), 0, _LEVELS).astype(int)
+
+
+def read(path: pathlib.Path) -> dict[str, Any] | None:
+    """Returns maps as `make` made them, from a file that may be a stranger's.
+
+    Args:
+        path: The file; if it is not there, None is returned.
+
+    Raises:
+        ValueError: If it is another file.
+    """
+    return run_json.read(path, _parse, None)
+
+
+def _parse(content: dict[str, Any]) -> dict[str, Any]:
+    kind = content["kind"]
+    resolution = int(content["resolution"])
+    if resolution != _RESOLUTION[kind]:
+        raise ValueError(f"a resolution of {resolution}")
+    x, y = (int(axis) for axis in content["dimensions"])
+    ranges = [[finite(low), finite(high)] for low, high in content["ranges"]]
+    if len(ranges) != 2 or not all(low < high for low, high in ranges):
+        raise ValueError(f"ranges of {ranges}")
+    size = resolution**2 * (2 if kind == "field" else 1)
+    maps = [_map(each, size) for each in content["maps"]]
+    if not maps:
+        raise ValueError("no map")
+    return {
+        "kind": kind,
+        "dimensions": [x, y],
+        "ranges": ranges,
+        "resolution": resolution,
+        "low": finite(content["low"]),
+        "high": finite(content["high"]),
+        "maps": maps,
+    }
+
+
+def _map(each: dict[str, Any], size: int) -> dict[str, Any]:
+    values = [int(value) for value in each["values"]]
+    if len(values) != size:
+        raise ValueError(f"{len(values)} values instead of {size}")
+    return {
+        "iteration": int(each["iteration"]),
+        "env_steps": int(each["env_steps"]),
+        "values": values,
+    }

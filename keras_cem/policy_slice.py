@@ -1,0 +1,120 @@
+"""Observations of which two components differ, and what a policy does there."""
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from keras_cem import spaces
+
+
+@dataclasses.dataclass
+class PolicySlice:
+    """Greedy actions over two components of the observation.
+
+    Attributes:
+        agent: A `CEMAgent`.
+        others: `(D,)`, what the other components are.
+        dimensions: Which two.
+        ranges: Low and high end of each.
+    """
+
+    agent: Any
+    others: np.ndarray
+    dimensions: Sequence[int]
+    ranges: Sequence[tuple[float, float]]
+
+    @classmethod
+    def around(
+        cls, agent: Any, visited: np.ndarray, dimensions: Sequence[int]
+    ) -> "PolicySlice":
+        """The slice that holds the other components at their median.
+
+        It reaches as far as the space does; where that has no bounds, a little
+        further than what was visited.
+
+        Args:
+            agent: A `CEMAgent`, built.
+            visited: float array `(N, D)`, observations that it made.
+            dimensions: Which two components.
+
+        Raises:
+            ValueError: If the spaces cannot be drawn, or `dimensions` are not
+                two components.
+        """
+        check(agent, dimensions)
+        space = agent.observation_space
+        ranges = [
+            _range(visited[:, x], space.low.flat[x], space.high.flat[x])
+            for x in dimensions
+        ]
+        return cls(agent, np.median(visited, axis=0), dimensions, ranges)
+
+    def actions(
+        self, resolution: int
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Two axes, and the greedy actions `(R, R, ...)`, rows of one y."""
+        x, y = (np.linspace(*ends, resolution) for ends in self.ranges)
+        observations = np.tile(
+            self.others.astype(np.float32), (resolution**2, 1)
+        )
+        observations[:, self.dimensions[0]] = np.tile(x, resolution)
+        observations[:, self.dimensions[1]] = np.repeat(y, resolution)
+        outputs = self.agent(observations, training=False)
+        actions = np.asarray(self.agent.head.greedy(outputs))
+        return x, y, actions.reshape(resolution, resolution, -1)
+
+
+def can_be_drawn(agent: Any) -> bool:
+    """Whether there is a map of the policy, over some two components."""
+    space = agent.observation_space
+    return (
+        isinstance(space, spaces.Box)
+        and len(space.shape) == 1
+        and space.shape[0] >= 2
+        and isinstance(agent.action_space, spaces.Discrete | spaces.Box)
+    )
+
+
+def check(agent: Any, dimensions: Sequence[int]) -> None:
+    """Refuses what cannot be drawn.
+
+    Args:
+        agent: A `CEMAgent`, built.
+        dimensions: Which two components of the observation.
+
+    Raises:
+        ValueError: If the spaces cannot be drawn, or `dimensions` are not two
+            components.
+    """
+    space, actions = agent.observation_space, agent.action_space
+    if not isinstance(space, spaces.Box) or len(space.shape) != 1:
+        raise ValueError(
+            "A policy map needs observations that are a Box of one axis. "
+            f"Received: observation_space={space}"
+        )
+    if not isinstance(actions, spaces.Discrete | spaces.Box):
+        raise ValueError(
+            "A policy map needs actions that are Discrete or a Box. "
+            f"Received: action_space={actions}"
+        )
+    size = space.shape[0]
+    if (
+        len(dimensions) != 2
+        or len(set(dimensions)) != 2
+        or not all(0 <= axis < size for axis in dimensions)
+    ):
+        raise ValueError(
+            "`dimensions` must be two components of the observation, of "
+            f"{size}. Received: dimensions={tuple(dimensions)}"
+        )
+
+
+def _range(values: np.ndarray, low: float, high: float) -> tuple[float, float]:
+    """What to draw: the space, or where it has no end, the visited."""
+    if np.isfinite([low, high]).all():
+        return float(low), float(high)
+    least, most = float(values.min()), float(values.max())
+    margin = 0.15 * (most - least) or 1.0
+    return max(least - margin, float(low)), min(most + margin, float(high))

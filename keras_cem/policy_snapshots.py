@@ -1,0 +1,117 @@
+"""What a policy was at some iterations, as one file."""
+
+import contextlib
+import dataclasses
+import pathlib
+import zipfile
+from collections.abc import Iterator
+from typing import Any
+
+import keras
+import numpy as np
+
+from keras_cem import files
+
+# Bytes of all snapshots of a file that is read.
+_MAX_SIZE = 2**28
+_ARRAYS = {"iterations": 1, "env_steps": 1, "weights": 2}
+
+
+@dataclasses.dataclass
+class Snapshots:
+    """A policy at S iterations.
+
+    Attributes:
+        iterations: int64 `(S,)`, counted from 1.
+        env_steps: int64 `(S,)`, done by then.
+        weights: float32 `(S, W)`, as `take` returns them.
+    """
+
+    iterations: np.ndarray
+    env_steps: np.ndarray
+    weights: np.ndarray
+
+
+def take(policy: keras.Layer) -> np.ndarray:
+    """Returns what a policy acts by, float32 `(W,)`.
+
+    These are its weights, statistics of its observations and batches included;
+    the state of random generators is not.
+    """
+    parts = [np.ravel(np.asarray(weight)) for weight in _floats(policy)]
+    return np.concatenate([np.zeros(0), *parts]).astype(np.float32)
+
+
+@contextlib.contextmanager
+def put(policy: keras.Layer, weights: np.ndarray) -> Iterator[None]:
+    """Lets a policy be what it was, for as long as the context lasts.
+
+    Args:
+        policy: The policy.
+        weights: What `take` returned of it, or of one like it.
+
+    Raises:
+        ValueError: If a policy has another number of weights.
+    """
+    variables = _floats(policy)
+    now = [np.asarray(variable) for variable in variables]
+    ends = np.cumsum([array.size for array in now], dtype=int)
+    size = int(ends[-1]) if len(ends) else 0
+    if weights.shape != (size,):
+        raise ValueError(
+            f"`weights` must be of shape ({size},), as the policy has them. "
+            f"Received: weights of shape {weights.shape}"
+        )
+    try:
+        for variable, array, end in zip(variables, now, ends, strict=True):
+            part = weights[end - array.size : end]
+            variable.assign(part.reshape(array.shape).astype(array.dtype))
+        yield
+    finally:
+        for variable, array in zip(variables, now, strict=True):
+            variable.assign(array)
+
+
+def write(path: pathlib.Path, snapshots: Snapshots) -> None:
+    """Writes snapshots to a file, which is whole or not there."""
+    with files.replacing(path) as partial, open(partial, "wb") as file:
+        np.savez(file, allow_pickle=False, **vars(snapshots))
+
+
+def read(path: pathlib.Path) -> Snapshots:
+    """Returns the snapshots in a file, which may be a stranger's.
+
+    Raises:
+        ValueError: If it is no such file, or too large.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            size = sum(member.file_size for member in archive.infolist())
+        if size > _MAX_SIZE:
+            raise ValueError(f"{size:,} bytes, which are too many")
+        with np.load(path, allow_pickle=False) as file:
+            arrays = {name: file[name] for name in _ARRAYS}
+        for name, array in arrays.items():
+            if (
+                array.ndim != _ARRAYS[name]
+                or len(array) != len(arrays["weights"])
+                or array.dtype.kind not in "if"
+                or not np.isfinite(array).all()
+            ):
+                raise ValueError(
+                    f"{name} of shape {array.shape} and dtype {array.dtype}"
+                )
+    except (EOFError, KeyError, ValueError, zipfile.BadZipFile) as error:
+        raise ValueError(
+            f"{path} must be a file of `PolicyLogger`. "
+            f"Received: {type(error).__name__}: {str(error)[:80]}"
+        ) from error
+    return Snapshots(**arrays)
+
+
+def _floats(policy: keras.Layer) -> list[Any]:
+    return [
+        weight
+        for weight in policy.weights
+        if keras.backend.is_float_dtype(weight.dtype)
+    ]
