@@ -26,14 +26,15 @@ def draw(
         The pictures.
     """
     threshold = stop_at(config)
+    stages = run_returns.read_stages(folder.stages)
     pictures = [output / folder.learning_curve.name]
     plots.learning_curve(
         folder.history,
         pictures[0],
         threshold,
         config["flags"].get("steps_per_epoch") or 1,
+        stages,
     )
-    stages = run_returns.read_stages(folder.stages)
     evaluation = run_returns.read_evaluation(folder.results)
     if stages or evaluation:
         pictures.append(output / folder.returns.name)

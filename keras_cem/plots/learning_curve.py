@@ -1,5 +1,6 @@
 """How the returns of a run rise."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import matplotlib.ticker
@@ -10,6 +11,7 @@ from keras_cem.plots.style import (
     BLUE,
     GREEN,
     ORANGE,
+    SKY,
     Path,
     new_figure,
     plain,
@@ -23,10 +25,13 @@ def learning_curve(
     filepath: Path,
     threshold: float | None = None,
     iterations_per_epoch: int = 1,
+    stages: Sequence[dict[str, Any]] = (),
 ) -> None:
     """Draws the returns and epsilon of a training run.
 
-    Below stand environment steps, above iterations.
+    Below stand environment steps, above iterations. The band of an iteration's
+    returns reaches from the least to the largest where `stages` are given,
+    which say the least; else from the elite threshold.
 
     Args:
         history: CSV file of `keras.callbacks.CSVLogger`.
@@ -34,6 +39,8 @@ def learning_curve(
         threshold: Return that counts as solved, a horizontal line. Defaults to
             `None`.
         iterations_per_epoch: `steps_per_epoch` of the run. Defaults to `1`.
+        stages: Iterations as `callbacks.ReturnsLogger` writes them. Defaults to
+            none.
 
     Raises:
         ValueError: If `history` is no history of `fit` on an environment.
@@ -48,17 +55,25 @@ def learning_curve(
     figure = new_figure(9, 5.5)
     returns, epsilon = figure.subplots(2, 1, sharex=True, height_ratios=[3, 1])
     few = len(steps) <= 100
-    returns.fill_between(
+    if stages:
+        x = [stage["env_steps" if played else "iteration"] for stage in stages]
+        least = [min(stage["returns"]) for stage in stages]
+        best = [max(stage["returns"]) for stage in stages]
+        _band(returns, x, least, best, "explored, least to best")
+    else:
+        _band(
+            returns,
+            steps,
+            columns["elite_threshold"],
+            columns["episode_return_max"],
+            "elites, up to the best",
+        )
+    returns.plot(
         steps,
         columns["elite_threshold"],
-        columns["episode_return_max"],
-        color=BLUE,
-        alpha=0.2,
-        linewidth=0,
-        label="elites, from threshold to best",
-    )
-    returns.plot(
-        steps, columns["elite_threshold"], color=BLUE, linewidth=0.8, alpha=0.6
+        color=SKY,
+        linewidth=1.2,
+        label="elite threshold",
     )
     returns.plot(
         steps, columns["episode_return"], color=BLUE, label="explored, mean"
@@ -88,8 +103,14 @@ def learning_curve(
     plain(epsilon)
     if played:
         _iterations_above(returns, steps, iterations)
-    returns.legend(loc="best", frameon=False, title=title)
+    returns.legend(loc="best", framealpha=0.85, edgecolor="none", title=title)
     save(figure, filepath)
+
+
+def _band(axes: Any, x: Any, low: Any, high: Any, label: str) -> None:
+    axes.fill_between(
+        x, low, high, color=BLUE, alpha=0.15, linewidth=0, label=label
+    )
 
 
 def _iterations_above(

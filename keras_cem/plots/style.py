@@ -13,7 +13,8 @@ from keras_cem import files
 
 # Okabe and Ito's colours, which the colour-blind can tell apart.
 BLUE, ORANGE, GREEN, GREY = "#0072B2", "#D55E00", "#009E73", "#777777"
-CYCLE = (BLUE, ORANGE, GREEN, "#CC79A7", "#56B4E9", "#E69F00", "#000000")
+SKY = "#56B4E9"
+CYCLE = (BLUE, ORANGE, GREEN, "#CC79A7", SKY, "#E69F00", "#000000")
 
 Path = str | os.PathLike[str]
 
