@@ -66,7 +66,8 @@ class EnvironmentFit(EnvironmentFunctions):
             batch_size: K, trajectories an iteration, at least 2. Defaults to
                 `64`, or to the number of recorded episodes if it is less.
             epochs: Epoch to stop at, as in Keras. Defaults to `1`.
-            verbose: As in Keras.
+            verbose: As in Keras; the bar shows environment steps a second as
+                well.
             callbacks: Keras callbacks.
             validation_split: With arrays only.
             validation_data: An environment to evaluate on greedily after an
@@ -225,7 +226,7 @@ class EnvironmentFit(EnvironmentFunctions):
             self.check_finite()
             # BackupAndRestore sets it, and nothing clears it (keras 3.15).
             self._initial_epoch = None
-            session.callbacks = fit_callbacks.arrange(callbacks)
+            session.callbacks = fit_callbacks.arrange(callbacks, verbose)
             common["callbacks"] = session.callbacks
             if resume_from is not None:
                 common |= self._resumed(session, resume_from, common)

@@ -7,6 +7,7 @@ import keras
 
 from keras_cem import training_state
 from keras_cem.checkpoint_store import CheckpointStore
+from keras_cem.progress_bar import ProgressBar
 from keras_cem.training_state import TrainingState
 
 
@@ -32,11 +33,13 @@ class Restored(keras.callbacks.Callback):
         self._state.resume(self._callbacks)
 
 
-def arrange(callbacks: Any) -> list[Any]:
+def arrange(callbacks: Any, verbose: Any = 0) -> list[Any]:
     """Returns callbacks in the order they are called in, History included.
 
     Args:
         callbacks: As given to `fit`.
+        verbose: As given to `fit`: whether there is to be a progress bar.
+            Defaults to `0`: no.
     """
     if isinstance(callbacks, keras.callbacks.CallbackList):
         callbacks = callbacks.callbacks
@@ -44,6 +47,11 @@ def arrange(callbacks: Any) -> list[Any]:
     if not any(isinstance(c, keras.callbacks.History) for c in arranged):
         # Keras would append it, behind those that run last.
         arranged.append(keras.callbacks.History())
+    if verbose and not any(
+        isinstance(c, keras.callbacks.ProgbarLogger) for c in arranged
+    ):
+        # Keras would append its own.
+        arranged.append(ProgressBar())
     return sorted(arranged, key=lambda c: isinstance(c, RunsLast))
 
 

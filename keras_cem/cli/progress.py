@@ -1,11 +1,25 @@
 """Training progress, one line an epoch: for terminals and for log files."""
 
+import sys
 import time
 from typing import Any
 
 import keras
 
 from keras_cem.cli.streams import say
+from keras_cem.step_rate import StepRate
+
+# What --progress may be.
+KINDS = ("auto", "bar", "line", "none")
+
+
+def has_bar(kind: str) -> bool:
+    """Whether Keras' bar is to be seen.
+
+    Args:
+        kind: One of `KINDS`.
+    """
+    return kind == "bar" or (kind == "auto" and sys.stdout.isatty())
 
 
 class ProgressLine(keras.callbacks.Callback):
@@ -13,14 +27,17 @@ class ProgressLine(keras.callbacks.Callback):
 
     The clock starts as this is made, and counts what the run had taken before
     it was resumed.
+
+    Attributes:
+        quiet: Whether nothing is printed, and only the clock runs.
     """
 
     def __init__(self) -> None:
         super().__init__()
+        self.quiet = False
         self._started = time.perf_counter()
         self._before = 0.0
-        self._steps = 0
-        self._epoch_began = self._played = self._started
+        self._rate = StepRate()
 
     def seconds(self) -> float:
         """Seconds that the run has taken."""
@@ -36,23 +53,23 @@ class ProgressLine(keras.callbacks.Callback):
 
     def on_train_begin(self, logs: Any = None) -> None:
         """Takes note of the steps that the agent has done in its life."""
-        self._steps = int(self.model.env_steps)
+        self._rate = StepRate(int(self.model.env_steps))
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         """Starts the clock of the epoch."""
-        self._epoch_began = self._played = time.perf_counter()
+        self._rate.begin()
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         """Takes the time: validation is not counted."""
-        self._played = time.perf_counter()
+        self._rate.stop()
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         """Prints the epoch's line."""
+        if self.quiet:
+            return
         logs = logs or {}
         greedy = logs.get("val_episode_return")
-        steps, before = int(logs["env_steps"]), self._steps
-        self._steps = steps
-        rate = (steps - before) / max(self._played - self._epoch_began, 1e-9)
+        steps = int(logs["env_steps"])
         parts = [
             f"epoch {epoch + 1:>4}/{self.params['epochs']}",
             f"return {logs['episode_return']:9.2f}",
@@ -63,7 +80,7 @@ class ProgressLine(keras.callbacks.Callback):
             f"epsilon {logs['epsilon']:.3f}",
             f"loss {logs['loss']:10.3f}",
             f"steps {steps:>10,}",
-            f"{rate:>9,.0f} steps/s",
+            f"{self._rate.end(steps):>9,.0f} steps/s",
             f"{self.seconds():7.1f} s",
         ]
         say("  ".join(part for part in parts if part))

@@ -6,8 +6,9 @@ from absl import flags
 
 from keras_cem.cli.errors import CommandError
 
-# What config.json does not keep: where the run is, and what to do with it.
-NOT_KEPT = ("output", "overwrite", "resume")
+# What config.json does not keep: where the run is, what to do with it, and what
+# is seen of that.
+NOT_KEPT = ("output", "overwrite", "progress", "resume")
 # What a resumed run may have otherwise, for the epochs so far do not depend on
 # it.
 _FREE = (

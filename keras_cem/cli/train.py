@@ -26,7 +26,7 @@ from keras_cem.cli import preset, report, resuming, settings
 from keras_cem.cli.confirmed_stop import ConfirmedStop
 from keras_cem.cli.deferred_xla import BATCH_SIZE, DeferredXLA
 from keras_cem.cli.evaluation import describe, summary
-from keras_cem.cli.progress import ProgressLine
+from keras_cem.cli.progress import ProgressLine, has_bar
 from keras_cem.cli.run_folder import RunFolder, versions, write_json
 from keras_cem.cli.train_flags import define_flags as define_flags
 
@@ -37,6 +37,7 @@ _MAX_WEIGHTS = 2**18
 def run(values: flags.FlagValues) -> None:
     """Trains, evaluates and writes the run folder."""
     clock = ProgressLine()
+    clock.quiet = values.progress == "none" or has_bar(values.progress)
     folder = RunFolder(values.output)
     if values.resume:
         resuming.take_settings(values, folder.read_config(values.env))
@@ -180,7 +181,7 @@ def _fit(
             steps_per_epoch=values.steps_per_epoch,
             validation_data=values.env,
             validation_batch_size=values.validation_episodes,
-            verbose=0,
+            verbose=int(has_bar(values.progress)),
             callbacks=fit_callbacks,
             resume_from=folder.checkpoints if values.resume else None,
             **_playing(values),

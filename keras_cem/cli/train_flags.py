@@ -6,7 +6,7 @@ from typing import Any
 from absl import flags
 
 from keras_cem import elites, heads, improvement
-from keras_cem.cli import settings
+from keras_cem.cli import progress, settings
 from keras_cem.cli.preset import PresetParser
 from keras_cem.rollouts import sources
 
@@ -86,6 +86,13 @@ def define_flags(values: flags.FlagValues) -> None:
         "Write tensorboard/, for `tensorboard --logdir`; needs the extra of "
         "keras-cem of that name.",
         **common,
+    )
+    choice(
+        "progress",
+        "auto",
+        progress.KINDS,
+        "What is seen as it goes on: Keras' bar, a line an epoch, or nothing; "
+        "by itself the bar on a terminal, and lines for a log.",
     )
     count("seed", None, "Of everything random; drawn if not given.", least=0)
     # How long.

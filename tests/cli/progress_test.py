@@ -1,8 +1,13 @@
 """The line of an epoch."""
 
+import json
+import sys
 import types
 
+import pytest
+
 from keras_cem.cli import progress
+from keras_cem.cli.main import main
 
 LOGS = {
     "episode_return": 1.0,
@@ -35,3 +40,45 @@ def test_steps_a_second_are_of_playing_and_learning_alone(monkeypatch, capsys):
     assert "1,000 steps/s" in first
     assert " 9,000 steps/s" in second
     assert second.endswith("103.0 s")
+
+
+SMALL = [
+    "--env=CartPole-v1",
+    "--engine=host",
+    "--max_episode_steps=10",
+    "--batch_size=4",
+    "--hidden_units=4",
+    "--validation_episodes=2",
+    "--episodes=2",
+    "--epochs=2",
+    "--noplot",
+    "--noreport",
+]
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_bar_is_for_terminals_unless_asked_for(terminal, monkeypatch):
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: terminal, raising=False)
+    have = {kind: progress.has_bar(kind) for kind in progress.KINDS}
+    assert have == {
+        "auto": terminal,
+        "bar": True,
+        "line": False,
+        "none": False,
+    }
+
+
+@pytest.mark.parametrize("kind", ["bar", "none"])
+def test_bar_or_nothing_is_seen_instead_of_lines(kind, tmp_path, capsys):
+    folder = tmp_path / "run"
+    flags = [*SMALL, f"--progress={kind}", f"--output={folder}"]
+    assert main(["train", *flags]) == 0
+    printed = capsys.readouterr().out
+    assert "epoch    1/2" not in printed
+    assert ("Epoch 2/2" in printed) == (kind == "bar")
+    assert ("env_steps_per_second: " in printed) == (kind == "bar")
+    assert "Greedy return over 2 episodes" in printed
+    # The time is known in any case, and no run is another for what was seen.
+    assert json.loads((folder / "results.json").read_text())["wall_seconds"] > 0
+    config = json.loads((folder / "config.json").read_text())
+    assert "progress" not in config["flags"]
