@@ -231,7 +231,9 @@ class EnvironmentFit(EnvironmentFunctions):
             if resume_from is not None:
                 common |= self._resumed(session, resume_from, common)
             return super().fit(
-                feed.ticks(steps_per_epoch or 1),
+                **feed.training_ticks(
+                    steps_per_epoch or 1, self.steps_per_execution
+                ),
                 validation_data=validation,
                 shuffle=False,
                 **common,

@@ -87,12 +87,30 @@ class EnvironmentFunctions(EnvironmentPlay):
     @property
     def metrics(self) -> list[Any]:
         """Metrics of the environment while on one, else Keras' own."""
+        own = self._own_metrics
+        return super().metrics if own is None else own.all()
+
+    @property
+    def _own_metrics(self) -> TrainMetrics | TestMetrics | None:
         session = getattr(self, "_session", None)
         if session is None:
-            return super().metrics
-        return (
-            self.test_metrics if session.testing else self.train_metrics
-        ).all()
+            return None
+        return self.test_metrics if session.testing else self.train_metrics
+
+    def reset_metrics(self) -> None:
+        """As in Keras; on an environment, all in one call."""
+        own = self._own_metrics
+        if own is None:
+            super().reset_metrics()
+        else:
+            own.reset()
+
+    def get_metrics_result(self) -> dict[str, Any]:
+        """As in Keras; on an environment, outside of a step, in one call."""
+        own = self._own_metrics
+        if own is None or not tf.executing_eagerly():
+            return super().get_metrics_result()
+        return own.results()
 
     def compile(
         self,

@@ -147,7 +147,9 @@ def imitate(
             # Of the weights as they are in this step.
             kernels = Kernels(agent, transposed=in_graph)
             loss, *sums = accumulate(
-                lambda *block: gradients(kernels, *block, scale),
+                lambda numbers, counts, first: gradients(
+                    kernels, numbers, counts, first, scale
+                ),
                 found.total,
                 played.num_steps,
                 [tf.constant(0.0), *kernels.held],

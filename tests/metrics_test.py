@@ -79,6 +79,17 @@ def test_train_metrics_of_an_epoch_of_two_iterations():
     }
 
 
+def test_metrics_are_reset_and_read_together():
+    everything = metrics.TrainMetrics()
+    for value in (-4.0, -8.0):
+        everything.reset()
+        for metric in everything.all():
+            metric.update_state(value)
+        got = everything.results()
+        assert list(got) == KEYS
+        assert {float(result) for result in got.values()} == {value}
+
+
 def test_test_metrics_average_over_batches_of_episodes():
     everything = metrics.TestMetrics()
     for returns in ([1.0, 2.0, 3.0], [10.0, 20.0, 30.0]):

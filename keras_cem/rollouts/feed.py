@@ -11,10 +11,29 @@ from typing import Any
 
 import tensorflow as tf
 
+# More ticks than are ever pulled.
+ENDLESS = 2**62
+
 
 def ticks(size: int) -> tf.data.Dataset:
     """Returns a dataset of `size` elements, which are but their numbers."""
     return tf.data.Dataset.range(size)
+
+
+def training_ticks(steps: int, steps_per_execution: int) -> dict[str, Any]:
+    """Returns the data of Keras' `fit`, as arguments.
+
+    Keras makes an iterator anew for each epoch, which takes milliseconds,
+    unless the data outlast all epochs. But of data that do, it takes whole
+    executions only.
+
+    Args:
+        steps: Iterations an epoch.
+        steps_per_execution: As given to `compile`.
+    """
+    if steps % steps_per_execution:
+        return {"x": ticks(steps)}
+    return {"x": ticks(ENDLESS), "steps_per_epoch": steps}
 
 
 class OnDemand:

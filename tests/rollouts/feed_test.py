@@ -28,6 +28,18 @@ def test_ticks_hold_nothing_and_can_be_counted():
     assert [tick.shape for tick in dataset] == [(), (), ()]
 
 
+@pytest.mark.parametrize(
+    ("steps", "steps_per_execution", "cardinality", "given"),
+    [(6, 3, feed.ENDLESS, 6), (3, 1, feed.ENDLESS, 3), (5, 3, 5, None)],
+)
+def test_training_has_an_iterator_for_all_epochs_of_whole_executions(
+    steps, steps_per_execution, cardinality, given
+):
+    arguments = feed.training_ticks(steps, steps_per_execution)
+    assert arguments["x"].cardinality() == cardinality
+    assert arguments.get("steps_per_epoch") == given
+
+
 def test_each_batch_is_collected_after_the_update_before_it():
     log = Log()
     function = feed.OnDemand(log.inner, log.collect, 2)
