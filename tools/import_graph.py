@@ -32,6 +32,8 @@ DISTRIBUTIONS = {
     "keras": "keras",
     "matplotlib": "matplotlib",
     "minari": "minari",
+    "nbclient": "nbclient",
+    "nbformat": "nbformat",
     "numpy": "numpy",
     "onnx": "onnx",
     "onnxruntime": "onnxruntime",
@@ -46,13 +48,15 @@ DISTRIBUTIONS = {
     "torch": "torch",
 }
 # Not in requirements_lock.txt, for their size, because they hold down what is
-# in it, or for the browser that they need; `bazel build //...` leaves out what
-# needs it.
+# in it, or for the browser or kernel that they need; `bazel build //...` leaves
+# out what needs it.
 NOT_LOCKED = frozenset(
     {
         "envpool",
         "gymnax",
         "jax",
+        "nbclient",
+        "nbformat",
         "playwright",
         "stable-baselines3",
         "tf-agents",
