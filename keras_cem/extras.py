@@ -7,6 +7,7 @@ _PACKAGES = {
     "mujoco": ("mujoco",),
     "plot": ("matplotlib",),
     "tensorboard": ("tensorboard",),
+    "tune": ("optuna",),
     "video": ("imageio", "imageio_ffmpeg"),
 }
 

@@ -13,7 +13,7 @@ import pytest
 from absl import flags
 
 import keras_cem
-from keras_cem.cli import environments, evaluate, export, train
+from keras_cem.cli import environments, evaluate, export, train, tune
 from tests import docstrings, processes
 
 ROOT = pathlib.Path(__file__).parents[1]
@@ -22,6 +22,7 @@ COMMANDS = {
     "evaluate": evaluate,
     "export": export,
     "list": environments,
+    "tune": tune,
 }
 # Needs a package of an extra, or is run as a command.
 MODULES = [
@@ -55,7 +56,7 @@ def test_readme_code_runs(block, tmp_path, monkeypatch, capsys):
     ("document", "shown"),
     [
         ("README.md", {"train", "evaluate", "export", "list"}),
-        ("docs/presets.md", {"train", "list"}),
+        ("docs/presets.md", {"train", "list", "tune"}),
     ],
 )
 def test_commands_of_a_page_parse(document, shown):

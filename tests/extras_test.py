@@ -8,7 +8,7 @@ from keras_cem import callbacks, extras
 
 
 @pytest.mark.parametrize(
-    "extra", ["box2d", "mujoco", "plot", "tensorboard", "video"]
+    "extra", ["box2d", "mujoco", "plot", "tensorboard", "tune", "video"]
 )
 def test_what_is_there_is_taken(extra):
     extras.require(extra, "`x` needs")
@@ -22,6 +22,7 @@ def test_what_is_there_is_taken(extra):
         ("mujoco", "mujoco", "mujoco"),
         ("plot", "matplotlib", "matplotlib"),
         ("tensorboard", "tensorboard", "tensorboard"),
+        ("tune", "optuna", "optuna"),
         ("video", "imageio", "imageio"),
         ("video", "imageio_ffmpeg", "imageio-ffmpeg"),
     ],

@@ -38,6 +38,7 @@ DISTRIBUTIONS = {
     "onnx": "onnx",
     "onnxruntime": "onnxruntime",
     "openvino": "openvino",
+    "optuna": "optuna",
     "playwright": "playwright",
     "pytest": "pytest",
     "stable_baselines3": "stable-baselines3",

@@ -15,6 +15,7 @@ from keras_cem.cli import (
     record,
     report,
     train,
+    tune,
 )
 from keras_cem.cli.errors import CommandError
 from keras_cem.cli.streams import say
@@ -27,6 +28,7 @@ _COMMANDS = {
     "record": record,
     "report": report,
     "list": environments,
+    "tune": tune,
 }
 
 

@@ -6,7 +6,10 @@ from typing import Any
 import keras
 from absl import flags
 
-from keras_cem import limits, schedules
+from keras_cem import CEMAgent, limits, schedules
+from keras_cem.callbacks import EpsilonDecay
+from keras_cem.cli.confirmed_stop import ConfirmedStop
+from keras_cem.cli.deferred_xla import BATCH_SIZE, DeferredXLA
 
 # Each makes a schedule of the initial epsilon and a number of iterations.
 EPSILON_SCHEDULES = {
@@ -80,3 +83,104 @@ def epsilon_schedule(values: flags.FlagValues) -> Any:
 def epsilon_steps(values: flags.FlagValues) -> int:
     """Iterations over which epsilon falls."""
     return values.epsilon_steps or values.epochs * values.steps_per_epoch
+
+
+def agent(values: flags.FlagValues) -> CEMAgent:
+    """The agent, compiled, and a policy that was seen to fit.
+
+    Raises:
+        ValueError, TypeError: If a setting cannot be, or contradicts another.
+    """
+    made = CEMAgent.from_env(
+        values.env,
+        hidden_units=hidden_units(values),
+        activation=values.activation,
+        network={
+            "kernel_initializer": values.kernel_initializer,
+            "l1": values.l1,
+            "l2": values.l2,
+            "dropout": values.dropout,
+            "batch_normalization": values.batch_normalization,
+            "embedding": values.embedding,
+        },
+        elite_quantile=values.elite_quantile,
+        ties=values.ties,
+        loss_normalization=values.loss_normalization,
+        gradient_steps=values.gradient_steps,
+        minibatch_size=values.minibatch_size,
+        discount=values.discount,
+        elite_memory=values.elite_memory,
+        elite_memory_age=values.elite_memory_age,
+        episodes_per_start=values.episodes_per_start,
+        episodes_per_policy=values.episodes_per_policy,
+        normalize_observations=values.normalize_observations,
+        epsilon=values.epsilon,
+        noise=values.noise,
+        correlation=values.correlation,
+        persistence=values.persistence,
+        entropy_coefficient=values.entropy_coefficient,
+        action_scale=values.action_scale,
+        on_nonfinite=values.on_nonfinite,
+        seed=values.seed,
+    )
+    made.compile(
+        optimizer=optimizer(values),
+        loss=values.loss,
+        jit_compile="auto"
+        if values.jit_compile is None
+        else values.jit_compile,
+    )
+    made.check_ready("train")
+    made.check_batch_size(values.batch_size)
+    return made
+
+
+def fitting(values: flags.FlagValues) -> dict[str, Any]:
+    """Arguments of `fit` that say how to train and play."""
+    return {
+        "batch_size": values.batch_size,
+        "epochs": values.epochs,
+        "steps_per_epoch": values.steps_per_epoch,
+        "validation_data": values.env,
+        "validation_batch_size": values.validation_episodes,
+        **on_host(values),
+        "engine": values.engine,
+    }
+
+
+def on_host(values: flags.FlagValues) -> dict[str, Any]:
+    """How to play gymnasium's own environment, never an in-graph copy."""
+    return {
+        "num_envs": values.num_envs,
+        "vectorization_mode": values.vectorization_mode,
+        "max_episode_steps": values.max_episode_steps,
+        "step_timeout": values.step_timeout,
+        "max_env_restarts": values.max_env_restarts,
+        "engine": "host",
+    }
+
+
+def callbacks(
+    values: flags.FlagValues, stop_at: float | None
+) -> list[keras.callbacks.Callback]:
+    """What steers training.
+
+    Args:
+        values: The flags.
+        stop_at: Return to stop at, None not to.
+    """
+    steering: list[keras.callbacks.Callback] = [
+        EpsilonDecay(epsilon_schedule(values), values.epsilon_minimum)
+    ]
+    if values.jit_compile is None and values.batch_size <= BATCH_SIZE:
+        steering.append(DeferredXLA())
+    if stop_at is not None:
+        steering.append(
+            ConfirmedStop(
+                stop_at,
+                values.env,
+                values.validation_episodes,
+                **on_host(values),
+            )
+        )
+    return steering

@@ -23,8 +23,6 @@ from absl import flags
 
 from keras_cem import CEMAgent, callbacks, extras, policy_slice
 from keras_cem.cli import preset, report, resuming, settings
-from keras_cem.cli.confirmed_stop import ConfirmedStop
-from keras_cem.cli.deferred_xla import BATCH_SIZE, DeferredXLA
 from keras_cem.cli.evaluation import describe, summary
 from keras_cem.cli.progress import ProgressLine, has_bar
 from keras_cem.cli.run_folder import RunFolder, versions, write_json
@@ -46,7 +44,7 @@ def run(values: flags.FlagValues) -> None:
     plots = _plots(values)
     if values.tensorboard:
         extras.require("tensorboard", "--tensorboard: training needs")
-    agent = _agent(values)
+    agent = settings.agent(values)
     stop_at = _stop_at(values)
     config = {
         "command": "train",
@@ -71,7 +69,9 @@ def run(values: flags.FlagValues) -> None:
     history = _fit(values, agent, folder, [*fit_callbacks, written])
     best = folder.load_agent()
     folder.write_policy(best)
-    played = best.collect(values.env, values.episodes, **_on_host(values))
+    played = best.collect(
+        values.env, values.episodes, **settings.on_host(values)
+    )
     evaluation = describe(played.returns)
     results = {
         "env": values.env,
@@ -107,24 +107,6 @@ def _callbacks(
     config: dict[str, Any],
     clock: ProgressLine,
 ) -> list[keras.callbacks.Callback]:
-    stop_at = config["stop_at"]
-    stop = (
-        []
-        if stop_at is None
-        else [
-            ConfirmedStop(
-                stop_at,
-                values.env,
-                values.validation_episodes,
-                **_on_host(values),
-            )
-        ]
-    )
-    deferred = (
-        [DeferredXLA()]
-        if values.jit_compile is None and values.batch_size <= BATCH_SIZE
-        else []
-    )
     # For maps of it, by now or later, over any two components.
     policies = (
         [callbacks.PolicyLogger(folder.policies)]
@@ -147,11 +129,7 @@ def _callbacks(
         else []
     )
     return [
-        callbacks.EpsilonDecay(
-            settings.epsilon_schedule(values), values.epsilon_minimum
-        ),
-        *deferred,
-        *stop,
+        *settings.callbacks(values, config["stop_at"]),
         keras.callbacks.ModelCheckpoint(
             str(folder.agent),
             monitor="val_episode_return",
@@ -176,15 +154,10 @@ def _fit(
     try:
         history = agent.fit(
             values.env,
-            batch_size=values.batch_size,
-            epochs=values.epochs,
-            steps_per_epoch=values.steps_per_epoch,
-            validation_data=values.env,
-            validation_batch_size=values.validation_episodes,
             verbose=int(has_bar(values.progress)),
             callbacks=fit_callbacks,
             resume_from=folder.checkpoints if values.resume else None,
-            **_playing(values),
+            **settings.fitting(values),
         )
     except callbacks.TrainingInterrupted as interrupted:
         raise callbacks.TrainingInterrupted(
@@ -201,71 +174,10 @@ def _fit(
     return history
 
 
-def _agent(values: flags.FlagValues) -> CEMAgent:
-    agent = CEMAgent.from_env(
-        values.env,
-        hidden_units=settings.hidden_units(values),
-        activation=values.activation,
-        network={
-            "kernel_initializer": values.kernel_initializer,
-            "l1": values.l1,
-            "l2": values.l2,
-            "dropout": values.dropout,
-            "batch_normalization": values.batch_normalization,
-            "embedding": values.embedding,
-        },
-        elite_quantile=values.elite_quantile,
-        ties=values.ties,
-        loss_normalization=values.loss_normalization,
-        gradient_steps=values.gradient_steps,
-        minibatch_size=values.minibatch_size,
-        discount=values.discount,
-        elite_memory=values.elite_memory,
-        elite_memory_age=values.elite_memory_age,
-        episodes_per_start=values.episodes_per_start,
-        episodes_per_policy=values.episodes_per_policy,
-        normalize_observations=values.normalize_observations,
-        epsilon=values.epsilon,
-        noise=values.noise,
-        correlation=values.correlation,
-        persistence=values.persistence,
-        entropy_coefficient=values.entropy_coefficient,
-        action_scale=values.action_scale,
-        on_nonfinite=values.on_nonfinite,
-        seed=values.seed,
-    )
-    agent.compile(
-        optimizer=settings.optimizer(values),
-        loss=values.loss,
-        jit_compile="auto"
-        if values.jit_compile is None
-        else values.jit_compile,
-    )
-    agent.check_ready("train")
-    agent.check_batch_size(values.batch_size)
-    return agent
-
-
 def _stop_at(values: flags.FlagValues) -> float | None:
     if values.stop_at is not None:
         return values.stop_at
     return gymnasium.spec(values.env).reward_threshold
-
-
-def _playing(values: flags.FlagValues) -> dict[str, Any]:
-    return {**_on_host(values), "engine": values.engine}
-
-
-def _on_host(values: flags.FlagValues) -> dict[str, Any]:
-    """How to play gymnasium's own environment, never an in-graph copy."""
-    return {
-        "num_envs": values.num_envs,
-        "vectorization_mode": values.vectorization_mode,
-        "max_episode_steps": values.max_episode_steps,
-        "step_timeout": values.step_timeout,
-        "max_env_restarts": values.max_env_restarts,
-        "engine": "host",
-    }
 
 
 def _plots(values: flags.FlagValues) -> Any:

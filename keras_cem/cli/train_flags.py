@@ -10,55 +10,15 @@ from keras_cem.cli import progress, settings
 from keras_cem.cli.preset import PresetParser
 from keras_cem.rollouts import sources
 
+_LARGEST = 2**32 - 1
+
 
 def define_flags(values: flags.FlagValues) -> None:
     """Defines the flags of this command."""
     common: dict[str, Any] = {"flag_values": values}
-
-    def text(name: str, default: str | None, about: str) -> None:
-        flags.DEFINE_string(name, default, about, **common)
-
-    def count(
-        name: str, default: int | None, about: str, least: int = 1
-    ) -> None:
-        flags.DEFINE_integer(
-            name,
-            default,
-            about,
-            lower_bound=least,
-            upper_bound=2**32 - 1,
-            **common,
-        )
-
-    def number(
-        name: str, default: float | None, about: str, **bounds: float
-    ) -> None:
-        flags.DEFINE_float(name, default, about, **{**bounds, **common})
-        flags.register_validator(
-            name,
-            lambda value: value is None or math.isfinite(value),
-            message="must be finite",
-            **common,
-        )
-
-    def choice(name: str, default: str, choices: Any, about: str) -> None:
-        flags.DEFINE_enum(name, default, list(choices), about, **common)
-
-    text("env", None, "Id of a gymnasium environment. Required.")
-    text("output", None, "Folder for the run, new or empty. Required.")
-    flags.DEFINE_flag(
-        flags.Flag(
-            PresetParser(),
-            None,
-            "preset",
-            None,
-            "Settings to start from; every flag given prevails over them. "
-            "--preset=NAME.json takes those of a file, as `keras-cem tune` "
-            "writes it, --preset=ID those for another environment, --nopreset "
-            "none. Without this flag: those for --env, if there are any.",
-            boolean=True,
-        ),
-        flag_values=values,
+    define_settings(values)
+    flags.DEFINE_string(
+        "output", None, "Folder for the run, new or empty. Required.", **common
     )
     flags.DEFINE_bool(
         "resume",
@@ -87,24 +47,99 @@ def define_flags(values: flags.FlagValues) -> None:
         "keras-cem of that name.",
         **common,
     )
-    choice(
+    flags.DEFINE_enum(
         "progress",
         "auto",
-        progress.KINDS,
+        list(progress.KINDS),
         "What is seen as it goes on: Keras' bar, a line an epoch, or nothing; "
         "by itself the bar on a terminal, and lines for a log.",
+        **common,
     )
-    count("seed", None, "Of everything random; drawn if not given.", least=0)
+    flags.DEFINE_integer(
+        "checkpoint_every",
+        10,
+        "Epochs between checkpoints.",
+        lower_bound=1,
+        upper_bound=_LARGEST,
+        **common,
+    )
+    flags.mark_flag_as_required("output", flag_values=values)
+    flags.register_multi_flags_validator(
+        ["env", "resume"],
+        lambda given: given["env"] is not None or given["resume"],
+        "Flag --env must have a value other than None.",
+        flag_values=values,
+    )
+
+
+def define_settings(
+    values: flags.FlagValues,
+    seed: int | None = None,
+    about_seed: str = "Of everything random; drawn if not given.",
+) -> None:
+    """Defines what any command that trains needs to know.
+
+    Args:
+        values: Get the flags.
+        seed: The default of --seed.
+        about_seed: What it is.
+    """
+    common: dict[str, Any] = {"flag_values": values}
+
+    def text(name: str, default: str | None, about: str) -> None:
+        flags.DEFINE_string(name, default, about, **common)
+
+    def count(
+        name: str, default: int | None, about: str, least: int = 1
+    ) -> None:
+        flags.DEFINE_integer(
+            name,
+            default,
+            about,
+            lower_bound=least,
+            upper_bound=_LARGEST,
+            **common,
+        )
+
+    def number(
+        name: str, default: float | None, about: str, **bounds: float
+    ) -> None:
+        flags.DEFINE_float(name, default, about, **{**bounds, **common})
+        flags.register_validator(
+            name,
+            lambda value: value is None or math.isfinite(value),
+            message="must be finite",
+            **common,
+        )
+
+    def choice(name: str, default: str, choices: Any, about: str) -> None:
+        flags.DEFINE_enum(name, default, list(choices), about, **common)
+
+    text("env", None, "Id of a gymnasium environment. Required.")
+    flags.DEFINE_flag(
+        flags.Flag(
+            PresetParser(),
+            None,
+            "preset",
+            None,
+            "Settings to start from; every flag given prevails over them. "
+            "--preset=NAME.json takes those of a file, as `keras-cem tune` "
+            "writes it, --preset=ID those for another environment, --nopreset "
+            "none. Without this flag: those for --env, if there are any.",
+            boolean=True,
+        ),
+        flag_values=values,
+    )
+    count("seed", seed, about_seed, least=0)
     # How long.
     count("epochs", 200, "Epochs at most.")
     count("steps_per_epoch", 1, "Iterations an epoch.")
-    count("checkpoint_every", 10, "Epochs between checkpoints.")
     number(
         "stop_at",
         None,
         "Stop when the greedy return reaches this, and exceeds it by its "
-        "standard error on other episodes. Defaults to the environment's "
-        "reward threshold, if it has one.",
+        "standard error on other episodes. `keras-cem train` takes the "
+        "environment's reward threshold, if it has one, where none is given.",
     )
     count("validation_episodes", 100, "Greedy episodes after each epoch.")
     count("episodes", 100, "Greedy episodes of the final evaluation.")
@@ -253,11 +288,4 @@ def define_flags(values: flags.FlagValues) -> None:
         "How often sub-environments that fail may be made anew; 3 if not "
         "given.",
         least=0,
-    )
-    flags.mark_flag_as_required("output", flag_values=values)
-    flags.register_multi_flags_validator(
-        ["env", "resume"],
-        lambda given: given["env"] is not None or given["resume"],
-        "Flag --env must have a value other than None.",
-        flag_values=values,
     )

@@ -385,6 +385,7 @@ COMMANDS = [
     "record",
     "report",
     "list",
+    "tune",
 ]
 
 
@@ -392,7 +393,7 @@ COMMANDS = [
 def test_help_lists_the_flags_of_one_command(command, capsys):
     assert main([command, "--help"]) == 0
     printed = capsys.readouterr().out
-    assert ("--batch_size" in printed) == (command == "train")
+    assert ("--batch_size" in printed) == (command in ("train", "tune"))
     assert "(default: " in printed
 
 

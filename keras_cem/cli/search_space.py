@@ -1,0 +1,175 @@
+"""What `keras-cem tune` searches: flags of `train`, and the values they try."""
+
+import dataclasses
+import math
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from absl import flags
+
+from keras_cem import presets
+from keras_cem.cli import settings, train_flags
+from keras_cem.cli.errors import CommandError
+
+
+@dataclasses.dataclass(frozen=True)
+class Numbers:
+    """Numbers of a range; integers if both of its ends are.
+
+    Attributes:
+        low: The least.
+        high: The largest.
+        log: Whether ratios count, not differences.
+        step: Distance of integers.
+    """
+
+    low: float
+    high: float
+    log: bool = False
+    step: int = 1
+
+    def including(self, value: Any) -> "Numbers":
+        """Returns a range that has `value` in it."""
+        low, high = min(self.low, value), max(self.high, value)
+        return dataclasses.replace(self, low=low, high=high)
+
+    def multiples_of(self, step: int) -> "Numbers":
+        """Returns the range of multiples, two of them at least."""
+        low = math.ceil(self.low / step) * step
+        high = max(low + step, math.floor(self.high / step) * step)
+        return Numbers(low, high, step=step)
+
+    @property
+    def probe(self) -> float:
+        """A value that is refused where the others are."""
+        return self.high
+
+
+@dataclasses.dataclass(frozen=True)
+class Choices:
+    """Some values of a flag, as it is written; None is not to give it."""
+
+    values: tuple[str | int | bool | None, ...]
+
+    def including(self, value: Any) -> "Choices":
+        """Returns the choices with `value` among them."""
+        if value in self.values:
+            return self
+        return Choices((*self.values, value))
+
+    @property
+    def probe(self) -> str | int | bool | None:
+        """A value that is refused where the others are."""
+        return self.values[-1]
+
+
+Values = Numbers | Choices
+
+SPACE: dict[str, Values] = {
+    "batch_size": Numbers(16, 512, log=True),
+    "elite_quantile": Numbers(0.5, 0.95),
+    "gradient_steps": Numbers(1, 50, log=True),
+    "minibatch_size": Choices((None, 256, 1024, 4096)),
+    "learning_rate": Numbers(1e-4, 1e-1, log=True),
+    "hidden_units": Choices(("", "32", "128", "64,64", "128,128")),
+    "epsilon_schedule": Choices(("harmonic", "linear", "cosine")),
+    "epsilon_minimum": Numbers(0.0, 0.3),
+    "elite_memory": Choices((None, 20, 100, 500)),
+    "elite_memory_age": Choices((None, 5, 20)),
+    "normalize_observations": Choices((False, True)),
+    # Discrete actions.
+    "persistence": Numbers(1, 100, log=True),
+    "entropy_coefficient": Numbers(0.0, 0.05),
+    # Box actions.
+    "noise": Choices(("gaussian", "uniform", "correlated")),
+}
+
+
+def space(
+    values: flags.FlagValues,
+    given: Collection[str],
+    asked: Collection[str] | None,
+) -> dict[str, Values]:
+    """Returns what is searched.
+
+    Args:
+        values: Flags, those of the preset included.
+        given: Names of the flags that are held as they are.
+        asked: Names to search; all that can be if None.
+
+    Raises:
+        CommandError: If one that was asked for is unknown or given.
+        ValueError: If one that was asked for contradicts the other flags.
+    """
+    for name in asked or ():
+        if name not in SPACE or name in given:
+            raise CommandError(
+                f"--search must be some of {', '.join(SPACE)}, and none that "
+                f"is given as a flag. Received: --search={name}"
+            )
+    found: dict[str, Values] = {}
+    for name in SPACE:
+        if name in given or (asked is not None and name not in asked):
+            continue
+        tried = {**found, name: _fitted(name, values)}
+        try:
+            # What cannot be searched here is what an agent refuses: nobody
+            # else needs to know which option is for which environment.
+            settings.agent(
+                changed(
+                    values, {key: each.probe for key, each in tried.items()}
+                )
+            )
+        except (TypeError, ValueError):
+            if asked is not None:
+                raise
+            continue
+        found = tried
+    if not found:
+        raise CommandError(
+            "Some flag must be left to search. "
+            f"Received: {', '.join(sorted(given))}, all given"
+        )
+    return found
+
+
+def base(
+    values: flags.FlagValues, searched: Mapping[str, Values]
+) -> dict[str, Any]:
+    """Returns what flags say of what is searched: where a search begins."""
+    return {name: _written(name, values) for name in searched}
+
+
+def _fitted(name: str, values: flags.FlagValues) -> Values:
+    fitted = SPACE[name].including(_written(name, values))
+    group = values.episodes_per_start or values.episodes_per_policy
+    if name == "batch_size" and group and isinstance(fitted, Numbers):
+        return fitted.multiples_of(group)
+    return fitted
+
+
+def _written(name: str, values: flags.FlagValues) -> Any:
+    value = values[name].value
+    return presets.as_text(value) if isinstance(value, list) else value
+
+
+def changed(
+    values: flags.FlagValues, tried: Mapping[str, Any]
+) -> flags.FlagValues:
+    """Returns a copy of flags in which some are others.
+
+    Args:
+        values: Flags of which those of a training are taken.
+        tried: Names and values; None is not to give the flag.
+    """
+    copy = flags.FlagValues()
+    train_flags.define_settings(copy)
+    for name in copy:
+        copy[name].value = values[name].value
+    for name, value in tried.items():
+        if value is None:
+            copy[name].value = None
+        else:
+            copy[name].parse(presets.as_text(value))
+    copy.mark_as_parsed()
+    return copy

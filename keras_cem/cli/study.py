@@ -1,0 +1,193 @@
+"""The trials of `keras-cem tune`, as Optuna keeps, chooses and prunes them."""
+
+import os
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import optuna
+from optuna.distributions import (
+    BaseDistribution,
+    CategoricalDistribution,
+    FloatDistribution,
+    IntDistribution,
+)
+from optuna.storages import JournalStorage
+from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
+from optuna.trial import FrozenTrial, TrialState
+
+from keras_cem.cli.errors import CommandError
+from keras_cem.cli.search_space import Choices, Values
+from keras_cem.cli.trial import STAGES, Outcome, Record, Report
+
+_NAME = "keras-cem tune"
+_DONE = (TrialState.COMPLETE, TrialState.PRUNED)
+
+# Plays what a trial tries.
+Play = Callable[[dict[str, Any], Report], Outcome]
+
+
+class Study:
+    """Trials, kept in a file from which a search goes on.
+
+    What is tried next depends on the seed and on the trials that are done, and
+    on nothing else: a search that goes on is the one that was not interrupted.
+    A trial that was interrupted is not done.
+
+    Args:
+        path: File, new or of an earlier call.
+        config: All that the trials depend on.
+        space: What is searched.
+        seed: Of the choice of what is tried.
+        startup_trials: Trials that are drawn at random, and not pruned.
+        prune: Whether a trial ends early that is worse than the median of those
+            before at the same stage.
+
+    Raises:
+        CommandError: If the file holds something else, or a search with another
+            `config`.
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        config: dict[str, Any],
+        space: Mapping[str, Values],
+        *,
+        seed: int,
+        startup_trials: int,
+        prune: bool,
+    ):
+        self._space = {name: _distribution(space[name]) for name in space}
+        self._seed = seed
+        self._startup_trials = startup_trials
+        optuna.logging.set_verbosity(optuna.logging.WARNING)
+        self._study = _opened(
+            os.fspath(path),
+            optuna.pruners.MedianPruner(
+                n_startup_trials=startup_trials, n_warmup_steps=STAGES // 4
+            )
+            if prune
+            else optuna.pruners.NopPruner(),
+        )
+        kept = self._study.user_attrs.get("config", config)
+        _compare(kept, config)
+        self._study.set_user_attr("config", config)
+        for left in self._study.get_trials(states=(TrialState.RUNNING,)):
+            self._study.tell(left.number, state=TrialState.FAIL)
+
+    def done(self) -> list[Record]:
+        """Returns the trials that are done, in their order."""
+        trials = self._study.get_trials(deepcopy=False, states=_DONE)
+        return [_record(trial) for trial in trials]
+
+    def best(self) -> Record | None:
+        """Returns the trial of the largest return, None if none has one.
+
+        Of equal ones it is that of the fewest environment steps.
+        """
+        return max(
+            (each for each in self.done() if each.env_steps is not None),
+            key=lambda each: (each.episode_return, -(each.env_steps or 0)),
+            default=None,
+        )
+
+    def run(self, start: Mapping[str, Any], play: Play) -> Record:
+        """Runs one trial more.
+
+        Args:
+            start: What the first trial tries.
+            play: Plays what this one tries. Where it raises a RuntimeError, as
+                for weights that are not finite, the trial is done as well.
+        """
+        trial = self._next(start)
+
+        def report(step: int, value: float) -> None:
+            trial.report(value, step)
+            if trial.should_prune():
+                raise optuna.TrialPruned
+
+        try:
+            outcome = play(_tried(trial.params), report)
+        except optuna.TrialPruned:
+            return self._end(trial, state=TrialState.PRUNED)
+        except RuntimeError as error:
+            trial.set_user_attr("failure", str(error))
+            return self._end(trial, state=TrialState.PRUNED)
+        trial.set_user_attr("env_steps", outcome.env_steps)
+        return self._end(trial, values=outcome.episode_return)
+
+    def _end(self, trial: optuna.Trial, **outcome: Any) -> Record:
+        return _record(self._study.tell(trial, **outcome))
+
+    def _next(self, start: Mapping[str, Any]) -> optuna.Trial:
+        number = len(self.done())
+        # Anew for each trial: a sampler does not keep its state in the file.
+        entropy = np.random.SeedSequence((self._seed, number))
+        self._study.sampler = optuna.samplers.TPESampler(
+            seed=int(entropy.generate_state(1)[0]),
+            n_startup_trials=self._startup_trials,
+        )
+        waiting = self._study.get_trials(states=(TrialState.WAITING,))
+        if not number and not waiting:
+            self._study.enqueue_trial(dict(start))
+        return self._study.ask(self._space)
+
+
+def _record(trial: FrozenTrial) -> Record:
+    return Record(
+        tried=_tried(trial.params),
+        episode_return=trial.value,
+        env_steps=trial.user_attrs.get("env_steps"),
+        stages=len(trial.intermediate_values),
+        failure=trial.user_attrs.get("failure"),
+    )
+
+
+def _tried(params: Mapping[str, Any]) -> dict[str, Any]:
+    """In numbers that a person can write."""
+    return {
+        name: float(f"{value:.4g}") if isinstance(value, float) else value
+        for name, value in params.items()
+    }
+
+
+def _opened(path: str, pruner: optuna.pruners.BasePruner) -> optuna.Study:
+    try:
+        # This lock, unlike the default, also where there are no links.
+        file = JournalFileBackend(path, JournalFileOpenLock(path))
+        return optuna.create_study(
+            storage=JournalStorage(file),
+            study_name=_NAME,
+            direction="maximize",
+            pruner=pruner,
+            load_if_exists=True,
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise CommandError(
+            "--output must be a folder of `keras-cem tune`. Received: "
+            f"{path}, which is damaged. {error!r}"
+        ) from error
+
+
+def _compare(kept: Mapping[str, Any], config: Mapping[str, Any]) -> None:
+    others = [
+        f"{name}: {config.get(name)!r}, not {kept.get(name)!r}"
+        for name in sorted(kept.keys() | config.keys())
+        if kept.get(name) != config.get(name)
+    ]
+    if others:
+        raise CommandError(
+            "A search goes on with the settings it was started with, but for "
+            f"--trials. Received: {'; '.join(others)}. Give another --output "
+            "for another search."
+        )
+
+
+def _distribution(values: Values) -> BaseDistribution:
+    if isinstance(values, Choices):
+        return CategoricalDistribution(values.values)
+    low, high = values.low, values.high
+    if isinstance(low, int) and isinstance(high, int):
+        return IntDistribution(low, high, log=values.log, step=values.step)
+    return FloatDistribution(low, high, log=values.log)

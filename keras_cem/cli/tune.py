@@ -1,0 +1,234 @@
+"""Searches settings that learn an environment, and writes them as a preset.
+
+Each trial trains with other settings and plays greedily. The first are drawn at
+random; later ones try what worked so far, and end early where they fall behind.
+--output holds preset.json, the best settings so far, for `keras-cem train
+--preset=FILE`; trials.csv, a table of all of them; and trials.log, from which
+the same command with more --trials goes on, also after Ctrl-C.
+
+Flags that are given are held as they are. All else is as in the preset, where
+the search begins, or by default.
+"""
+
+import csv
+import dataclasses
+import importlib
+import json
+import pathlib
+import shlex
+import signal
+import time
+from collections.abc import Callable, Collection, Mapping
+from typing import Any
+
+from absl import flags
+
+from keras_cem import extras, files
+from keras_cem.callbacks import TrainingInterrupted
+from keras_cem.cli import (
+    output_folder,
+    preset,
+    search_space,
+    settings,
+    train_flags,
+    trial,
+)
+from keras_cem.cli.errors import CommandError
+from keras_cem.cli.run_folder import write_json
+
+LOG, TABLE, PRESET = "trials.log", "trials.csv", "preset.json"
+
+
+def define_flags(values: flags.FlagValues) -> None:
+    """Defines the flags of this command."""
+    train_flags.define_settings(
+        values,
+        seed=0,
+        about_seed="Of the search, and of the first training of each trial.",
+    )
+    flags.DEFINE_string(
+        "output",
+        None,
+        "Folder for the search, new, empty, or of a search to go on with. "
+        "Required.",
+        flag_values=values,
+    )
+    counts = {
+        "trials": (50, "Trials, those of earlier calls included."),
+        "trainings": (
+            1,
+            "Trainings a trial, each of another seed; their mean counts.",
+        ),
+        "startup_trials": (
+            10,
+            "Trials at random, none of which ends early, before what they did "
+            "is made use of.",
+        ),
+        "train_episodes": (
+            None,
+            "Episodes that each training plays: epochs follow from it and the "
+            "batch size. If not given, as many as where the search begins.",
+        ),
+    }
+    for name, (default, about) in counts.items():
+        flags.DEFINE_integer(
+            name, default, about, lower_bound=1, flag_values=values
+        )
+    flags.DEFINE_list(
+        "search",
+        None,
+        f"Flags to search, of {', '.join(search_space.SPACE)}; all that the "
+        "environment allows if not given.",
+        flag_values=values,
+    )
+    flags.DEFINE_bool(
+        "prune", True, "End trials early that fall behind.", flag_values=values
+    )
+    flags.mark_flags_as_required(["env", "output"], flag_values=values)
+
+
+def run(values: flags.FlagValues) -> None:
+    """Searches, and writes what it finds after each trial."""
+    extras.require("tune", "`keras-cem tune` needs")
+    given = {name for name in values if values[name].present}
+    preset.take_settings(values)
+    episodes = _train_episodes(values, given)
+
+    def settled(tried: Mapping[str, Any]) -> flags.FlagValues:
+        return trial.settled(values, tried, given, episodes)
+
+    def play(tried: dict[str, Any], report: trial.Report) -> trial.Outcome:
+        return trial.play(settled(tried), values.trainings, report)
+
+    # Refuses what no trial could be made with.
+    settings.agent(settled({}))
+    space = search_space.space(values, given, values.search)
+    start = search_space.base(values, space)
+    folder = _folder(values.output)
+    # Not before it is known to be there.
+    study = importlib.import_module("keras_cem.cli.study").Study(
+        folder / LOG,
+        _config(values, given, episodes, space),
+        space,
+        seed=values.seed,
+        startup_trials=values.startup_trials,
+        prune=values.prune,
+    )
+    print(f"Searching {', '.join(space)}.", flush=True)
+    try:
+        while len(study.done()) < values.trials:
+            began = time.perf_counter()
+            ended = study.run(start, play)
+            print(
+                _line(study, ended, values.trials),
+                f"{time.perf_counter() - began:.1f} s",
+                sep="  ",
+                flush=True,
+            )
+            _write(folder, study, settled)
+    except KeyboardInterrupt as error:
+        raise TrainingInterrupted(
+            signal.SIGINT,
+            f"interrupted; {len(study.done())} trials are kept. To go on, give "
+            "the same command again.",
+        ) from error
+    best = study.best()
+    if best is None:
+        raise RuntimeError("no trial came to its end.")
+    _write(folder, study, settled)
+    print(
+        f"Best of {len(study.done())} trials: return "
+        f"{best.episode_return:.2f}. To train with its settings: keras-cem "
+        f"train --env={values.env} --preset={shlex.quote(str(folder / PRESET))}"
+        " --output=FOLDER"
+    )
+
+
+def _train_episodes(values: flags.FlagValues, given: Collection[str]) -> int:
+    if values.train_episodes is None:
+        return values.epochs * values.steps_per_epoch * values.batch_size
+    if "epochs" in given:
+        raise CommandError(
+            "--train_episodes must be left out where --epochs is given, which "
+            f"says as much. Received: --epochs={values.epochs}, "
+            f"--train_episodes={values.train_episodes}"
+        )
+    return values.train_episodes
+
+
+def _folder(path: str) -> pathlib.Path:
+    folder = pathlib.Path(path)
+    if (
+        folder.is_dir()
+        and any(folder.iterdir())
+        and not (folder / LOG).is_file()
+    ):
+        raise CommandError(
+            "--output must be a new or empty folder, or one of `keras-cem "
+            f"tune`. Received: --output={path}, which holds something else"
+        )
+    return output_folder.prepare(folder, (LOG, TABLE, PRESET))
+
+
+def _config(
+    values: flags.FlagValues,
+    given: Collection[str],
+    episodes: int,
+    space: Mapping[str, search_space.Values],
+) -> dict[str, Any]:
+    """All that trials depend on, as it is after a file was written and read."""
+    # Where the settings came from makes no difference.
+    left_out = {"output", "preset", "search", "trials"}
+    config = {
+        **{name: values[name].value for name in values if name not in left_out},
+        "train_episodes": None if "epochs" in given else episodes,
+        "space": {name: dataclasses.asdict(space[name]) for name in space},
+    }
+    return json.loads(json.dumps(config))
+
+
+def _line(study: Any, ended: trial.Record, trials: int) -> str:
+    done, best = study.done(), study.best()
+    value = ended.episode_return
+    if ended.failure is not None:
+        came_to = f"failed: {ended.failure}"
+    elif ended.env_steps is None:
+        came_to = f"ended early at {value:.2f}, after {ended.stages} stages"
+    else:
+        came_to = f"return {value:9.2f}  steps {ended.env_steps:>10,.0f}"
+    parts = [
+        f"trial {len(done):>4}/{trials}",
+        came_to,
+        f"best {best.episode_return:9.2f}" if best else "",
+        " ".join(f"{name}={value}" for name, value in ended.tried.items()),
+    ]
+    return "  ".join(part for part in parts if part)
+
+
+def _write(
+    folder: pathlib.Path,
+    study: Any,
+    settled: Callable[[Mapping[str, Any]], flags.FlagValues],
+) -> None:
+    """Writes the table and the best settings so far."""
+    rows = [
+        {
+            "trial": number,
+            "episode_return": each.episode_return,
+            "env_steps": each.env_steps,
+            "stages": each.stages,
+            "failure": each.failure,
+            **each.tried,
+        }
+        for number, each in enumerate(study.done(), 1)
+    ]
+    with (
+        files.replacing(folder / TABLE) as partial,
+        partial.open("w", newline="", encoding="utf-8") as file,
+    ):
+        writer = csv.DictWriter(file, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+    best = study.best()
+    if best is not None:
+        write_json(folder / PRESET, trial.as_preset(settled(best.tried)))
