@@ -3,7 +3,8 @@ r"""What each option of the method does on one environment.
 Each row trains with and without the option, otherwise alike: five seeds, and
 the same number of environment steps, up to the end of an iteration. The greedy
 policy is then played for 100 episodes of gymnasium's own environment, on
-episodes that no decision was made on.
+episodes that no decision was made on. The option of the row `recorded` is to
+learn from recorded episodes before.
 
     python -m benchmarks.options
     python -m benchmarks.options --rows=discount,elite_memory --seeds=0,1
@@ -15,6 +16,7 @@ import sys
 import time
 from typing import Any
 
+import gymnasium
 import keras
 import numpy as np
 from absl import flags
@@ -45,6 +47,8 @@ class Row:
         agent: Arguments of `CEMAgent` in both cases.
         learning_rate: Of Adam.
         minimum: Floor of epsilon, which falls as 1/n.
+        recorded: How many recorded episodes to learn from before, where the
+            option is tried.
     """
 
     name: str
@@ -55,6 +59,7 @@ class Row:
     agent: dict[str, Any] = dataclasses.field(default_factory=dict)
     learning_rate: float = 1e-2
     minimum: float = 0.0
+    recorded: int = 0
 
 
 _LAKE = {"elite_quantile": 0.7, "gradient_steps": 10}
@@ -132,6 +137,16 @@ ROWS = [
         100,
         _LAKE,
     ),
+    Row(
+        "recorded",
+        "MountainCar-v0",
+        {},
+        200_000,
+        50,
+        _CAR,
+        minimum=0.05,
+        recorded=200,
+    ),
 ]
 
 
@@ -161,10 +176,66 @@ def agent_of(row: Row, seed: int, option: dict[str, Any]) -> cem.CEMAgent:
     return agent
 
 
-def run(row: Row, seed: int, option: dict[str, Any]) -> float:
-    """Trains; returns the mean greedy return."""
+def drive(env_id: str, count: int) -> list[dict[str, Any]]:
+    """Records a clumsy driver of the mountain car.
+
+    It pushes to where the car goes, but for a share of random actions that is
+    each episode's own, uniform between none and all.
+
+    Args:
+        env_id: A mountain car with three actions.
+        count: How many episodes.
+    """
+    env, generator = gymnasium.make(env_id), np.random.default_rng(0)
+    episodes = []
+    for seed in range(count):
+        observation, _ = env.reset(seed=seed)
+        episode: dict[str, Any] = {
+            name: [] for name in ("observations", "actions", "rewards")
+        }
+        clumsiness, over = generator.uniform(), False
+        while not over:
+            action = 2 if observation[1] > 0 else 0
+            if generator.uniform() < clumsiness:
+                action = int(generator.integers(3))
+            episode["observations"].append(observation)
+            episode["actions"].append(action)
+            observation, reward, terminated, truncated, _ = env.step(action)
+            episode["rewards"].append(reward)
+            over = terminated or truncated
+        episodes.append(episode)
+    return episodes
+
+
+def warm_up(agent: cem.CEMAgent, row: Row) -> None:
+    """Learns from recorded episodes; prints what they and it are worth."""
+    episodes = drive(row.env, row.recorded)
+    agent.fit(episodes, batch_size=row.batch_size, epochs=20, verbose=0)
+    played = agent.collect(
+        row.env, EPISODES, seed=training.FRESH_SEED, engine="host"
+    )
+    print(
+        f"recorded {np.mean([sum(e['rewards']) for e in episodes]):.2f}, "
+        f"imitated {np.mean(played.returns):.2f}",
+        file=sys.stderr,
+    )
+
+
+def run(
+    row: Row, seed: int, option: dict[str, Any], tried: bool = False
+) -> float:
+    """Trains; returns the mean greedy return.
+
+    Args:
+        row: What to train.
+        seed: Of the agent.
+        option: Arguments of the agent.
+        tried: Whether to learn from the recorded episodes of `row` before.
+    """
     start = time.perf_counter()
     agent = agent_of(row, seed, option)
+    if tried and row.recorded:
+        warm_up(agent, row)
     agent.fit(
         row.env,
         batch_size=row.batch_size,
@@ -180,8 +251,9 @@ def run(row: Row, seed: int, option: dict[str, Any]) -> float:
         row.env, EPISODES, seed=training.FRESH_SEED, engine="host"
     )
     reached = float(np.mean(played.returns))
+    what = "recorded" if tried and row.recorded else option or "default"
     print(
-        f"{row.env}, {option or 'default'}, seed {seed}: {reached:.2f} after "
+        f"{row.env}, {what}, seed {seed}: {reached:.2f} after "
         f"{int(agent.env_steps):,} steps, {time.perf_counter() - start:.0f} s",
         file=sys.stderr,
         flush=True,
@@ -192,7 +264,10 @@ def run(row: Row, seed: int, option: dict[str, Any]) -> float:
 def write(row: Row, without: list[float], with_it: list[float]) -> str:
     """Writes one line of the table."""
     named = ", ".join(f"{name}={value!r}" for name, value in row.option.items())
-    cells = [f"`{named}`", row.env, f"{row.env_steps:,}"]
+    named = f"`{named}`"
+    if row.recorded:
+        named = f"`fit` on {row.recorded} recorded episodes first"
+    cells = [named, row.env, f"{row.env_steps:,}"]
     for returns in (without, with_it):
         each = " ".join(f"{value:.2f}" for value in returns)
         cells += [each, f"{statistics.mean(returns):.2f}"]
@@ -229,10 +304,10 @@ def main(argv: list[str]) -> None:
     defaults: dict[str, list[float]] = {}
     print(HEAD, flush=True)
     for row in chosen(_ROWS.value):
-        shared = repr(dataclasses.replace(row, name="", option={}))
+        shared = repr(dataclasses.replace(row, name="", option={}, recorded=0))
         if shared not in defaults:
             defaults[shared] = [run(row, seed, {}) for seed in seeds]
-        with_it = [run(row, seed, row.option) for seed in seeds]
+        with_it = [run(row, seed, row.option, tried=True) for seed in seeds]
         print(write(row, defaults[shared], with_it), flush=True)
 
 

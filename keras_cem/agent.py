@@ -275,6 +275,13 @@ class CEMAgent(EnvironmentFit):
         """
         observation_space, action_space = cls.spaces_of(env)
         seed = _seed(agent_kwargs.pop("seed", None))
+        if network is not None and not isinstance(network, dict):
+            raise TypeError(
+                "`network` must be a dictionary of arguments of "
+                f"`networks.default_policy`. Received: network={network!r} of "
+                f"type {type(network).__name__}. A network of your own goes to "
+                "`CEMAgent(policy, action_space)`."
+            )
         policy = networks.default_policy(
             observation_space,
             action_space,
@@ -361,6 +368,10 @@ class CEMAgent(EnvironmentFit):
         # weights, with a warning only (keras 3.15, layer.py).
         outputs = self(observation_space.pack(batch))
         heads.check_outputs(self.head, outputs, self.policy.name)
+        heads.check_last_layer(
+            self.head,
+            self.policy.policy if self.normalize_observations else self.policy,
+        )
         self.observation_space = observation_space
 
     def call(self, inputs: Any, training: bool | None = None) -> Any:
@@ -501,6 +512,21 @@ class CEMAgent(EnvironmentFit):
             copy.deepcopy(config.pop("policy"))
         )
         return cls(policy, config.pop("action_space"), **config)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Lets `epsilon` be assigned; refuses what is fixed, or out of range.
+
+        Raises:
+            AttributeError: If `name` is of an option of the method.
+            ValueError: If it is `epsilon`, and out of range.
+        """
+        if name in vars(self):
+            if name == "epsilon":
+                self.head.check_epsilon(value)
+                self.epsilon.assign(value)
+                return
+            options.refuse_change(self, name, value)
+        super().__setattr__(name, value)
 
     def _counter(self, name: str, dtype: str, value: float = 0) -> Any:
         return self.add_weight(

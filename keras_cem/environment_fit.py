@@ -1,5 +1,6 @@
 """`fit` and `evaluate` on environments, as Keras verbs."""
 
+import collections.abc
 import os
 import pathlib
 from typing import Any
@@ -145,6 +146,11 @@ class EnvironmentFit(EnvironmentFunctions):
             "initial_epoch": initial_epoch,
             "validation_freq": validation_freq,
         }
+        if x is None:
+            raise TypeError(
+                f"`x` must be an environment ({sources.FORMS}) or data. "
+                "Received: x=None"
+            )
         if not sources.is_env(x):
             checks.only_for(
                 "an environment",
@@ -189,11 +195,22 @@ class EnvironmentFit(EnvironmentFunctions):
             validation_steps=validation_steps,
             validation_batch_size=validation_batch_size,
         )
+        checks.at_least(0, initial_epoch=initial_epoch)
+        if validation_data is None:
+            checks.only_for(
+                "`validation_data`",
+                validation_steps=validation_steps,
+                validation_batch_size=validation_batch_size,
+            )
+        if not isinstance(validation_freq, collections.abc.Container):
+            # A list of epochs is Keras' own affair.
+            checks.at_least(1, validation_freq=validation_freq)
         checks.at_least(
             2,
             "A single trajectory cannot exceed its own quantile.",
             batch_size=batch_size,
         )
+        arranged = fit_callbacks.arrange(callbacks, verbose)
         with self._on_environment(
             testing=False, stream=prng.VALIDATION_RESETS
         ) as session:
@@ -219,14 +236,18 @@ class EnvironmentFit(EnvironmentFunctions):
                         f"{type(validation_data).__name__}"
                     )
                 session.test = self._open(
-                    validation_data, session.test_batch_size, env_options
+                    validation_data,
+                    session.test_batch_size,
+                    env_options,
+                    argument="validation_data",
                 )
                 validation = feed.ticks(validation_steps or 1)
+            self.check_can_learn()
             self.optimizer.build(self.trainable_variables)
             self.check_finite()
             # BackupAndRestore sets it, and nothing clears it (keras 3.15).
             self._initial_epoch = None
-            session.callbacks = fit_callbacks.arrange(callbacks, verbose)
+            session.callbacks = arranged
             common["callbacks"] = session.callbacks
             if resume_from is not None:
                 common |= self._resumed(session, resume_from, common)
@@ -250,6 +271,11 @@ class EnvironmentFit(EnvironmentFunctions):
             raise ValueError(
                 "`initial_epoch` must be left to `resume_from`. Received: "
                 f"initial_epoch={arguments['initial_epoch']}"
+            )
+        if not isinstance(resume_from, (str, os.PathLike)) or not resume_from:
+            raise TypeError(
+                "`resume_from` must be the path of a folder. "
+                f"Received: resume_from={resume_from!r}"
             )
         directory = pathlib.Path(resume_from).resolve()
         session.resume_from = directory

@@ -9,7 +9,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from keras_cem import improvement, prng
+from keras_cem import checks, improvement, prng
 from keras_cem.environment_play import DEFAULT_BATCH_SIZE, EnvironmentPlay
 from keras_cem.graph_steps import GraphSteps
 from keras_cem.metrics import TestMetrics, TrainMetrics
@@ -133,6 +133,10 @@ class EnvironmentFunctions(EnvironmentPlay):
             **kwargs: As in Keras. `metrics` are of arrays; on environments
                 History has what `fit` lists.
         """
+        checks.one_of(("auto", True, False, None), jit_compile=jit_compile)
+        checks.at_least(
+            1, steps_per_execution=kwargs.get("steps_per_execution")
+        )
         object.__setattr__(self, "_jit_is_auto", jit_compile == "auto")
         super().compile(
             optimizer, loss, *args, jit_compile=jit_compile, **kwargs
@@ -179,6 +183,11 @@ class EnvironmentFunctions(EnvironmentPlay):
             raise RuntimeError(
                 "Epsilon can follow a schedule during `fit` on an environment "
                 "only: arrays are not explored. Leave out `EpsilonDecay`."
+            )
+        if self._session.schedule is not None:
+            raise ValueError(
+                "`callbacks` must hold one `EpsilonDecay` at most. "
+                "Received: callbacks with several."
             )
         self._session.schedule = schedule
 
@@ -318,7 +327,10 @@ class EnvironmentFunctions(EnvironmentPlay):
     def _collect_train(self) -> Trajectories:
         session = self._session
         if session.schedule is not None:
-            self.epsilon.assign(session.schedule(self.iteration.value))
+            epsilon = session.schedule(int(self.iteration))
+            # Before it becomes a weight, which stays when this `fit` has not.
+            self.head.check_epsilon(epsilon)
+            self.epsilon.assign(epsilon)
         if isinstance(session.train, RecordedSource):
             read = session.train.read(self.seed, int(self.iteration))
             return tf.nest.map_structure(tf.convert_to_tensor, read)
@@ -354,6 +366,20 @@ class EnvironmentFunctions(EnvironmentPlay):
             )
         # Refuses a loss that means nothing for the action space.
         _ = self.training_head
+
+    def check_can_learn(self) -> None:
+        """Refuses to `fit` what nothing can be learned by, or nothing in."""
+        if self.optimizer is None:
+            raise ValueError(
+                "`optimizer` of `compile` must be given for `fit`. "
+                "Received: optimizer=None."
+            )
+        if not self.trainable_variables:
+            raise ValueError(
+                "`policy` must have trainable weights for `fit`. Received: "
+                f"policy={self.policy.name!r} with none. Set `trainable` of "
+                "its layers, or play it with `evaluate` or `collect`."
+            )
 
     def check_finite(self) -> None:
         """Refuses weights from which nothing can be learned."""

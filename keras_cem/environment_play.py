@@ -73,6 +73,7 @@ class EnvironmentPlay(keras.Model):
         checks.at_least(0, seed=seed)
         if seed is not None:
             checks.number(0, prng.MAX_SEED, seed=seed)
+        epsilon = _plain(epsilon)
         if epsilon is not None:
             self.head.check_epsilon(epsilon)
         env_options = {
@@ -118,6 +119,7 @@ class EnvironmentPlay(keras.Model):
                 "`CEMAgent`, or `fit` on an environment first."
             )
         buffer = ObservationBuffer(self.observation_space, 1)
+        epsilon = _plain(epsilon)
         buffer.write(0, observation)
         if buffer.not_finite(np.arange(1)).size:
             raise ValueError(
@@ -147,7 +149,11 @@ class EnvironmentPlay(keras.Model):
         return source.observation_space, source.action_space
 
     def _open(
-        self, env: Any, batch_size: int, env_options: dict[str, Any]
+        self,
+        env: Any,
+        batch_size: int,
+        env_options: dict[str, Any],
+        argument: str = "x",
     ) -> sources.Playable:
         source = sources.open_source(
             env, sources.Options(batch_size, **env_options)
@@ -161,8 +167,8 @@ class EnvironmentPlay(keras.Model):
                 )
             if source.action_space != self.action_space:
                 raise ValueError(
-                    "`x` must be an environment with the agent's action "
-                    f"space, {self.action_space}. "
+                    f"`{argument}` must be an environment with the agent's "
+                    f"action space, {self.action_space}. "
                     f"Received: action_space={source.action_space}"
                 )
             self.build_for(source.observation_space)
@@ -196,3 +202,8 @@ class EnvironmentPlay(keras.Model):
         self.build_for(observation_space)
         source.load(observation_space, action_space, size)
         return source
+
+
+def _plain(epsilon: Any) -> Any:
+    """The value of a variable, as `agent.epsilon` is; else what was given."""
+    return float(epsilon) if isinstance(epsilon, keras.Variable) else epsilon

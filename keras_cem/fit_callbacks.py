@@ -40,10 +40,23 @@ def arrange(callbacks: Any, verbose: Any = 0) -> list[Any]:
         callbacks: As given to `fit`.
         verbose: As given to `fit`: whether there is to be a progress bar.
             Defaults to `0`: no.
+
+    Raises:
+        TypeError: If something among them is no callback.
     """
     if isinstance(callbacks, keras.callbacks.CallbackList):
         callbacks = callbacks.callbacks
     arranged = keras.tree.flatten(callbacks) if callbacks else []
+    for callback in arranged:
+        if not isinstance(callback, keras.callbacks.Callback):
+            cure = ""
+            if isinstance(callback, type):
+                cure = f" Make one: `{callback.__name__}()`."
+            raise TypeError(
+                "`callbacks` must be Keras callbacks. Received: "
+                f"{callback!r} of type {type(callback).__name__} among them."
+                f"{cure}"
+            )
     if not any(isinstance(c, keras.callbacks.History) for c in arranged):
         # Keras would append it, behind those that run last.
         arranged.append(keras.callbacks.History())

@@ -1,5 +1,6 @@
 """Options of the method: which values they take, and which go together."""
 
+import inspect
 from typing import Any
 
 from keras_cem import checks, elites, improvement
@@ -74,6 +75,34 @@ def check(
             "what is remembered would have to be ranked with the group it was "
             "played in, which is gone",
             **{name: value, "elite_memory": elite_memory},
+        )
+
+
+# What an agent is made with, and what is compiled into its steps.
+FIXED = frozenset(inspect.signature(check).parameters) | {
+    "on_nonfinite",
+    "seed",
+}
+
+
+def refuse_change(agent: Any, name: str, value: Any) -> None:
+    """Refuses another value of an option, which compiled steps would ignore.
+
+    Args:
+        agent: Whose option it is.
+        name: Of the attribute.
+        value: The value it was to have.
+
+    Raises:
+        AttributeError: If it is one of `FIXED`.
+    """
+    if name in FIXED:
+        raise AttributeError(
+            f"`{name}` must stay what the agent was made with, "
+            f"{getattr(agent, name)!r}, for it is compiled into its steps. "
+            f"Received: {name}={value!r}. Make another agent: "
+            "`CEMAgent.from_config({**agent.get_config(), "
+            f"{name!r}: {value!r}}})`, and `set_weights` of this one's."
         )
 
 

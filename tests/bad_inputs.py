@@ -16,6 +16,7 @@ import pytest
 import keras_cem as cem
 from keras_cem import heads, spaces
 from keras_cem.cli.main import main
+from tests import bad_habits
 from tests.helpers import BOX, DISCRETE, OBSERVATION, make_agent, make_policy
 
 NAN, INFINITY = float("nan"), float("inf")
@@ -764,6 +765,6 @@ ROWS = [
         parts,
         id=f"{group}-{number}",
     )
-    for group, (call, rows) in _GROUPS.items()
+    for group, (call, rows) in {**_GROUPS, **bad_habits.GROUPS}.items()
     for number, (arguments, error, parts) in enumerate(rows)
 ]

@@ -283,9 +283,12 @@ def _described(
 def _checked(env: Any, name: str) -> Any:
     if isinstance(env, (gymnasium.Env, VectorEnv)):
         return env
+    cure = ""
+    if sources.is_playable(env):
+        cure = " Give that, rather than what makes it."
     raise TypeError(
         f"`env` must be {FORMS}. Received: env={name}, which made {env!r} of "
-        f"type {type(env).__name__}"
+        f"type {type(env).__name__}.{cure}"
     )
 
 

@@ -1,5 +1,6 @@
 """Reduces epsilon as training goes on."""
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -54,5 +55,15 @@ class EpsilonDecay(keras.callbacks.Callback):
             )
         follow(self._epsilon)
 
-    def _epsilon(self, iterations: Any) -> float:
-        return max(float(self.schedule(iterations)), self.minimum)
+    def _epsilon(self, iterations: int) -> float:
+        given = self.schedule(iterations)
+        try:
+            value = float(given)
+        except (TypeError, ValueError):
+            value = math.nan
+        if not math.isfinite(value):
+            raise ValueError(
+                "`schedule` must return a finite number. "
+                f"Received: schedule({iterations})={given!r}"
+            )
+        return max(value, self.minimum)

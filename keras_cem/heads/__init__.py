@@ -7,7 +7,7 @@ from keras_cem.heads.factory import for_space
 from keras_cem.heads.multi_binary import MultiBinaryHead
 from keras_cem.heads.multi_discrete import MultiDiscreteHead
 from keras_cem.heads.noise import NOISES
-from keras_cem.heads.outputs import check_outputs
+from keras_cem.heads.outputs import check_last_layer, check_outputs
 from keras_cem.heads.scale import leaf_scales, plain_scale
 from keras_cem.heads.softmax import SoftmaxHead
 
@@ -19,6 +19,7 @@ __all__ = [
     "MultiBinaryHead",
     "MultiDiscreteHead",
     "SoftmaxHead",
+    "check_last_layer",
     "check_outputs",
     "deserialize",
     "for_space",

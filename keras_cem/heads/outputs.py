@@ -2,10 +2,12 @@
 
 from typing import Any
 
+import keras
 import tensorflow as tf
 
 from keras_cem import spaces
 from keras_cem.heads.base import Head
+from keras_cem.heads.choices import ChoicesHead
 
 
 def check_outputs(head: Head, outputs: Any, policy: str) -> None:
@@ -48,6 +50,35 @@ def check_outputs(head: Head, outputs: Any, policy: str) -> None:
                 f"for action_space={space}. Received: policy={policy!r}, which "
                 f"returned shape {_batch(part.shape[1:])}"
             )
+
+
+def check_last_layer(head: Head, policy: Any) -> None:
+    """Refuses probabilities where logits are wanted, as far as can be seen.
+
+    Args:
+        head: The head that is to act on the outputs.
+        policy: A layer, built; looked into where it is a Keras model.
+
+    Raises:
+        ValueError: If choices are made by the head, and its last layer is a
+            softmax, of which another one is nearly uniform.
+    """
+    if not isinstance(head, ChoicesHead):
+        return
+    try:
+        last = policy.layers[-1]
+    except (AttributeError, IndexError):
+        return
+    activation = getattr(last, "activation", None)
+    if (
+        isinstance(last, keras.layers.Softmax)
+        or activation is keras.activations.softmax
+    ):
+        raise ValueError(
+            "`policy` must return logits for discrete actions, of which the "
+            f"softmax is taken here. Received: policy={policy.name!r}, whose "
+            f"last layer, {last.name!r}, is a softmax. Leave that out."
+        )
 
 
 def _batch(shape: Any) -> str:

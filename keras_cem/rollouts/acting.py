@@ -50,7 +50,11 @@ def runs_compiled(function: Callable[[], Any], what: str) -> bool:
         what: What it is, and what it does where it cannot be compiled.
     """
     try:
-        tf.function(function, jit_compile=True, autograph=False)()
+        # Not by a call, for each of which TensorFlow counts a tracing, and
+        # warns of many.
+        tf.function(
+            function, jit_compile=True, autograph=False
+        ).get_concrete_function()()
     except _NOT_COMPILABLE as error:
         _warn(error, what)
         return False

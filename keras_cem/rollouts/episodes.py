@@ -32,10 +32,10 @@ class Episodes(NamedTuple):
 
 
 def is_episode(value: Any) -> bool:
-    """Whether `value` has the fields of an episode."""
+    """Whether `value` is meant as an episode, though a field may be missing."""
     if isinstance(value, Mapping):
-        return all(name in value for name in _FIELDS)
-    return all(hasattr(value, name) for name in _FIELDS)
+        return any(name in value for name in _FIELDS)
+    return any(hasattr(value, name) for name in _FIELDS)
 
 
 def read(
@@ -82,14 +82,15 @@ class _Reader:
     """
 
     def __init__(self, name: str, episode: Any):
-        if not is_episode(episode):
+        self._name = name
+        self._episode = episode
+        lacking = [f for f in _FIELDS if self._get(f, None) is None]
+        if lacking:
             raise TypeError(
                 f"`{name}` must be an episode: an object or a mapping with "
                 f"{', '.join(_FIELDS)}. Received: {name} of type "
-                f"{type(episode).__name__}"
+                f"{type(episode).__name__}, without {', '.join(lacking)}"
             )
-        self._name = name
-        self._episode = episode
 
     def read(
         self, observation_space: spaces.Space, action_space: spaces.Space

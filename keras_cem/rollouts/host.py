@@ -18,7 +18,7 @@ import numpy as np
 
 from keras_cem import spaces
 from keras_cem.rollouts import lending
-from keras_cem.rollouts.observations import ObservationError
+from keras_cem.rollouts.interface import InterfaceError
 from keras_cem.rollouts.slots import SlotError, Slots
 from keras_cem.trajectories import Trajectories
 
@@ -126,9 +126,18 @@ class _Collection:
         size, steps = len(seeds), source.max_episode_steps
         self._steps = steps
         # Rows are addressed as trajectory * steps + step.
-        self._observations = _storage(source.observation_space, size * steps)
-        self._actions = _storage(source.action_space, size * steps)
-        self._rewards = np.zeros(size * steps, np.float32)
+        try:
+            self._observations = _storage(
+                source.observation_space, size * steps
+            )
+            self._actions = _storage(source.action_space, size * steps)
+            self._rewards = np.zeros(size * steps, np.float32)
+        except MemoryError as error:
+            raise ValueError(
+                "`batch_size` x `max_episode_steps` must fit in memory. "
+                f"Received: batch_size={size}, max_episode_steps={steps}, "
+                f"environment {source.name}. {error}"
+            ) from None
         self._lengths = np.zeros(size, np.int32)
         self._terminated = np.zeros(size, bool)
         # Trajectory and step of each slot.
@@ -261,7 +270,7 @@ class _Collection:
         count = 1 if failed is None else len(failed)
         while True:
             left = source.max_env_restarts - source.num_env_restarts
-            if count > left or isinstance(error.__cause__, ObservationError):
+            if count > left or isinstance(error.__cause__, InterfaceError):
                 # What does not fit its spaces now never will.
                 self._fail(error)
             source.num_env_restarts += count

@@ -6,9 +6,10 @@ import numpy as np
 
 from keras_cem import spaces
 from keras_cem.rollouts import lending
+from keras_cem.rollouts.interface import InterfaceError
 
 
-class ObservationError(ValueError):
+class ObservationError(InterfaceError):
     """An observation does not fit the observation space."""
 
 
@@ -80,7 +81,12 @@ class ObservationBuffer:
         self, index: int, value: Any, batch: tuple[int, ...] = ()
     ) -> np.ndarray:
         """Returns the value of one leaf as an array, if it fits."""
-        leaf, value = self._spaces[index], np.asarray(value)
+        leaf, original = self._spaces[index], value
+        try:
+            value = np.asarray(value)
+        except ValueError:
+            # Of parts of several shapes.
+            value = np.asarray(value, object)
         # "same_kind" lets float64 through to a float32 space, which many
         # environments return, and neither floats to integers nor objects.
         if value.shape == (*batch, *leaf.shape) and (
@@ -93,4 +99,15 @@ class ObservationBuffer:
             f"{(*batch, *leaf.shape)} and dtype {leaf.dtype.name}, as the "
             "observation space says. "
             f"Received: shape={value.shape}, dtype={value.dtype}"
+            f"{_cure(original)}"
         )
+
+
+def _cure(value: Any) -> str:
+    if (
+        isinstance(value, tuple)
+        and len(value) == 2
+        and isinstance(value[1], dict)
+    ):
+        return ". `reset` returns (observation, info): give the first of them."
+    return ""

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from keras_cem import spaces
+from keras_cem.rollouts.interface import begun, flag, no_step, number
 from keras_cem.rollouts.observations import ObservationBuffer
 
 StepResult = tuple[np.ndarray, np.ndarray, np.ndarray]
@@ -119,8 +120,8 @@ class SubEnvSlots(Slots):
         failures: dict[int, Exception] = {}
         for slot, seed in zip(slots, seeds, strict=True):
             try:
-                observation, _ = self._envs[slot].reset(seed=seed)
-                self.observations.write(slot, observation)
+                result = self._envs[slot].reset(seed=seed)
+                self.observations.write(slot, begun(result))
             except Exception as error:
                 failures[slot] = error
         if failures:
@@ -135,8 +136,16 @@ class SubEnvSlots(Slots):
         for slot in slots.tolist():
             try:
                 result = envs[slot].step(single(slot))
-                observation, reward, terminal, cut, _ = result
+                try:
+                    observation, reward, terminal, cut, _ = result
+                except (TypeError, ValueError):
+                    raise no_step(result) from None
                 write(slot, observation)
+                if type(terminal) is not bool or type(cut) is not bool:
+                    terminal = flag("terminated", terminal)
+                    cut = flag("truncated", cut)
+                if not isinstance(reward, (float, int)):
+                    reward = number(reward)
                 ended = bool(terminal), bool(cut)
                 rewards.append(float(reward))
             except Exception as error:

@@ -121,12 +121,25 @@ def is_env(x: Any, argument: str = "x") -> bool:
         TypeError: If it is neither that nor data.
     """
     if is_data(x):
+        if type(x) in (list, tuple) and x and is_playable(x[0]):
+            raise TypeError(
+                f"`{argument}` must be one environment. Received: "
+                f"{argument}={x!r}. Give an id, or a callable that makes one, "
+                "of which `num_envs` are played at a time."
+            )
         return False
-    if any(adapter.accepts(x, Options(1)) for adapter in _adapters()):
+    if is_playable(x):
         return True
     raise TypeError(
         f"`{argument}` must be an environment ({FORMS}) or data as Keras takes "
         f"it. Received: {argument}={x!r} of type {type(x).__name__}"
+    )
+
+
+def is_playable(x: Any) -> bool:
+    """Whether `x` is one of the forms of environment, or recorded episodes."""
+    return not is_data(x) and any(
+        adapter.accepts(x, Options(1)) for adapter in _adapters()
     )
 
 

@@ -9,7 +9,7 @@ def test_each_row_is_about_an_option_that_goes_with_the_others(row):
     tried = options.agent_of(row, 0, row.option).get_config()
     changed = {name for name in row.option if plain[name] != tried[name]}
     assert changed == set(row.option)
-    assert row.name in row.option
+    assert row.name in row.option or row.recorded
 
 
 def test_a_run_stops_after_its_steps_and_says_what_it_reached():
@@ -25,6 +25,29 @@ def test_line_of_the_table():
         "| `discount=0.9` | Some-v0 | 10,000 | 1.00 2.00 | 1.50 "
         "| 3.00 5.00 | 4.00 |"
     )
+
+
+def test_driver_is_clumsier_in_some_episodes_and_it_shows():
+    episodes = options.drive("MountainCar-v0", 12)
+    returns = [sum(episode["rewards"]) for episode in episodes]
+    # Each is an episode of the limit's 200 steps at most, of -1 a step.
+    assert all(
+        -total == len(episode["actions"]) == len(episode["observations"])
+        for total, episode in zip(returns, episodes, strict=True)
+    )
+    assert min(returns) == -200 < max(returns)
+
+
+def test_recorded_episodes_are_learned_from_where_they_are_tried(monkeypatch):
+    row = options.Row("recorded", "MountainCar-v0", {}, 10, 4, recorded=4)
+    warmed = []
+    monkeypatch.setattr(
+        options, "warm_up", lambda agent, row: warmed.append(row.recorded)
+    )
+    options.run(row, 0, {})
+    assert not warmed
+    options.run(row, 0, {}, tried=True)
+    assert warmed == [4]
 
 
 def test_rows_are_chosen_by_name():
