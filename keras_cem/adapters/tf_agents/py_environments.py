@@ -44,9 +44,11 @@ class Single:
 
     def step(self, action: Any) -> Step:
         time_step = self._env.step(self._actions.to_spec(action))
-        _refuse_first(time_step.step_type)
-        over = time_step.step_type == _LAST
-        terminated = over and time_step.discount == 0.0
+        step_type = int(time_step.step_type)
+        if step_type == _FIRST:
+            _refuse_first(step_type)
+        over = step_type == _LAST
+        terminated = over and bool(time_step.discount == 0.0)
         return (
             self._observations.to_space(time_step.observation),
             time_step.reward,
