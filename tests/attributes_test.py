@@ -27,7 +27,7 @@ def test_epsilon_of_a_box_is_bounded_by_0_only():
 
 def test_options_do_not_change_and_the_cure_of_the_message_works():
     agent = make_agent(DISCRETE, elite_quantile=0.5)
-    with pytest.raises(AttributeError, match="CEMAgent.from_config") as error:
+    with pytest.raises(AttributeError, match=r"CEMAgent\.from_config") as error:
         agent.elite_quantile = 0.75
     assert "the agent was made with, 0.5," in str(error.value)
     assert agent.elite_quantile == 0.5
