@@ -1,9 +1,12 @@
 """Sets what importing TF-Agents needs, and lets its warnings pass.
 
-Imports nothing: what is printed meanwhile would be the last that pytest prints.
+Imports nothing large: what is printed meanwhile would be the last that pytest
+prints.
 """
 
 import os
+
+from tests.conftest import pytest_runtest_setup  # noqa: F401
 
 # Of packages that are no longer changed; what is ours still raises.
 _OTHERS_WARNINGS = (

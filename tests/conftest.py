@@ -1,0 +1,21 @@
+"""Lets no test depend on which others ran before it in its process.
+
+Imports nothing large: what a test needs is imported with it.
+"""
+
+import os
+import random
+
+import pytest
+
+
+def pytest_configure():
+    # OpenVINO reports each conversion to its makers, from a process that it
+    # forks off this one, unless it runs in CI.
+    os.environ["CI"] = "true"
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup():
+    # Keras draws seeds from it where it is given none.
+    random.seed(0)
