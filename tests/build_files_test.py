@@ -52,6 +52,7 @@ LAYERS = (
         "schedules",
         "spaces",
         "step_rate",
+        "summary_images",
         "trajectories",
         "version",
     ),

@@ -4,6 +4,7 @@ import os
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from keras_cem import extras
@@ -14,7 +15,8 @@ class Summaries(keras.callbacks.Callback):
 
     `keras.callbacks.TensorBoard` counts epochs, which are of more steps the
     better the agent is or the worse. Both can be used together. Tags are the
-    names of History, and `config` for the text. It needs `pip install
+    names of History, `episode_returns` for how the returns of an epoch's last
+    iteration were distributed, and `config` for the text. It needs `pip install
     'keras-cem[tensorboard]'`.
 
     Args:
@@ -48,10 +50,14 @@ class Summaries(keras.callbacks.Callback):
                 tf.summary.text("config", self.text)
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        """Writes a point of each curve."""
+        """Writes a point of each curve, and a histogram."""
         with self._writer.as_default(step=int(self.model.env_steps)):
             for name, value in (logs or {}).items():
                 tf.summary.scalar(name, value)
+            returns = np.asarray(self.model.graph_steps.latest_returns)
+            finite = returns[np.isfinite(returns)]
+            if len(finite):
+                tf.summary.histogram("episode_returns", finite)
         # To be seen while training goes on.
         self._writer.flush()
 

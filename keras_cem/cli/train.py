@@ -13,6 +13,7 @@ the run, or extends it by a larger --epochs.
 import contextlib
 import importlib
 import json
+import pathlib
 import shlex
 import textwrap
 from typing import Any
@@ -27,6 +28,7 @@ from keras_cem.cli.evaluation import describe, summary
 from keras_cem.cli.progress import ProgressLine, has_bar
 from keras_cem.cli.run_folder import RunFolder, versions, write_json
 from keras_cem.cli.train_flags import define_flags as define_flags
+from keras_cem.summary_images import write_images
 
 # Of a policy that snapshots are kept of: 1 MiB each.
 _MAX_WEIGHTS = 2**18
@@ -88,9 +90,11 @@ def run(values: flags.FlagValues) -> None:
     }
     write_json(folder.results, results)
     if plots is not None:
-        plots.draw(folder, folder.path, config)
+        drawn = plots.draw(folder, folder.path, config)
         if plots.has_map(best):
-            plots.draw_map(best, played, folder, folder.path)
+            drawn.append(plots.draw_map(best, played, folder, folder.path))
+        if values.tensorboard:
+            write_images(_summaries(folder), drawn, results["env_steps"])
     if values.report:
         report.write(folder, folder.path, config)
     print(summary(evaluation))
@@ -120,7 +124,7 @@ def _callbacks(
                 str(folder.tensorboard), write_graph=False
             ),
             callbacks.Summaries(
-                folder.tensorboard / "env_steps",
+                _summaries(folder),
                 # Indented, it is shown as it is.
                 textwrap.indent(json.dumps(config, indent=2), " " * 4),
             ),
@@ -143,6 +147,11 @@ def _callbacks(
         clock,
         callbacks.Checkpoint(folder.checkpoints, values.checkpoint_every),
     ]
+
+
+def _summaries(folder: RunFolder) -> pathlib.Path:
+    """Where TensorBoard's x axis is environment steps."""
+    return folder.tensorboard / "env_steps"
 
 
 def _fit(

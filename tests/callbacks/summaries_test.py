@@ -39,6 +39,18 @@ def test_history_stands_over_environment_steps(tmp_path):
         assert scalars(written, name) == list(
             zip(history["env_steps"], history[name], strict=True)
         )
+    for (step, _), mean, best, buckets in zip(
+        scalars(written, "env_steps"),
+        history["episode_return"],
+        history["episode_return_max"],
+        written.Tensors("episode_returns"),
+        strict=True,
+    ):
+        assert buckets.step == step
+        # Left and right end and count of each.
+        left, right, counts = tf.make_ndarray(buckets.tensor_proto).T
+        assert counts.sum() == 4
+        assert left[0] <= mean <= right[-1] == best
     (event,) = written.Tensors("config")
     assert tf.make_ndarray(event.tensor_proto) == b"**settings**"
     assert event.step == 0

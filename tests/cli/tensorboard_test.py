@@ -1,6 +1,10 @@
 """`keras-cem train --tensorboard`."""
 
+import json
 import sys
+
+import numpy as np
+import tensorflow as tf
 
 from keras_cem.cli.main import main
 from tests.callbacks.summaries_test import read
@@ -14,7 +18,6 @@ SMALL = [
     "--validation_episodes=3",
     "--episodes=3",
     "--epochs=2",
-    "--noplot",
     "--tensorboard",
 ]
 
@@ -26,11 +29,20 @@ def test_a_run_has_both_axes_and_overwrites_them(tmp_path):
     assert len(read(board / "env_steps").Tensors("val_episode_return")) == 2
     config = read(board / "env_steps").Tensors("config")[0]
     assert b'"batch_size": 4' in config.tensor_proto.string_val[0]
+    steps = json.loads((folder / "results.json").read_text())["env_steps"]
+    for name in ("learning_curve", "returns"):
+        (picture,) = read(board / "env_steps").Tensors(name)
+        assert picture.step == steps
+        *_, png = tf.make_ndarray(picture.tensor_proto)
+        drawn = tf.io.decode_png((folder / f"{name}.png").read_bytes(), 3)
+        np.testing.assert_array_equal(tf.io.decode_png(png), drawn)
     epochs = read(board / "train").Tensors("epoch_episode_return")
     assert [event.step for event in epochs] == [0, 1]
-    again = ["--overwrite", "--epochs=1", f"--output={folder}"]
+    again = ["--overwrite", "--epochs=1", "--noplot", f"--output={folder}"]
     assert main(["train", *SMALL, *again]) == 0
-    assert len(read(board / "env_steps").Tensors("val_episode_return")) == 1
+    written = read(board / "env_steps")
+    assert len(written.Tensors("val_episode_return")) == 1
+    assert "learning_curve" not in written.Tags()["tensors"]
 
 
 def test_missing_package_is_named_before_training(
