@@ -13,6 +13,7 @@ ENVS = [
     "CliffWalking-v1",
     "FrozenLake-v1",
     "FrozenLake8x8-v1",
+    "InvertedPendulum-v5",
     "MountainCar-v0",
     "MountainCarContinuous-v0",
     "Pendulum-v1",
