@@ -447,7 +447,7 @@ def test_reward_that_is_no_number(reward):
 
 def test_reward_of_none_is_refused():
     error = complain_about(lambda: None, "reward")
-    assert "not 'NoneType'" in str(error)
+    assert "Received: reward=None of type NoneType" in str(error)
     assert "sub-environment" in str(error)
 
 

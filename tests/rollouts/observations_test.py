@@ -88,7 +88,7 @@ def test_write_refuses_what_does_not_fit(space, value, received):
 
 
 def test_write_refuses_lists_of_unequal_length():
-    with pytest.raises(ValueError, match="inhomogeneous shape"):
+    with pytest.raises(ObservationError, match="dtype=object"):
         ObservationBuffer(PAIR, 1).write(0, [[1.0], [1.0, 2.0]])
 
 
