@@ -1,12 +1,11 @@
 """The notebook runs from top to bottom."""
 
-import pathlib
-
 import nbclient
 import nbformat
 
-ROOT = pathlib.Path(__file__).parents[2]
-NOTEBOOK = ROOT / "examples" / "cartpole.ipynb"
+from tests import processes
+
+NOTEBOOK = processes.ROOT / "examples" / "cartpole.ipynb"
 
 
 def outputs(notebook, kind):
@@ -28,14 +27,17 @@ def printed(notebook):
 
 
 def test_notebook_runs_and_shows_pictures_and_a_film(tmp_path, monkeypatch):
-    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    monkeypatch.setenv("PYTHONPATH", str(processes.ROOT))
     notebook = nbformat.read(NOTEBOOK, as_version=4)
     for cell in notebook.cells:
         if cell.cell_type == "code":
             cell.outputs = []
     client = nbclient.NotebookClient(
         notebook,
-        timeout=900,
+        # Of a cell, of a kernel to start, and of what it prints to come.
+        timeout=processes.PATIENCE,
+        startup_timeout=processes.PATIENCE,
+        iopub_timeout=processes.PATIENCE,
         kernel_name="python3",
         resources={"metadata": {"path": str(tmp_path)}},
     )
