@@ -25,8 +25,9 @@ class TrainingInterrupted(KeyboardInterrupt):
 class HeldSignals:
     """Context manager that holds back the first Ctrl-C or SIGTERM.
 
-    It is raised as `TrainingInterrupted` when the context is left in peace. A
-    second one does at once what it would do without this context.
+    It is raised as `TrainingInterrupted` by `check`, or when the context is
+    left in peace. A second one does at once what it would do without this
+    context.
 
     Signals that the process ignores stay ignored. Outside of the main thread,
     where Python handles no signals, nothing is held back.
@@ -53,7 +54,16 @@ class HeldSignals:
 
     def __exit__(self, kind: Any, error: Any, traceback: Any) -> None:
         self._give_back()
-        if self.received is not None and kind is None:
+        if kind is None:
+            self.check()
+
+    def check(self) -> None:
+        """Raises a signal that was held back, where it does no harm.
+
+        Raises:
+            TrainingInterrupted: If there was one.
+        """
+        if self.received is not None:
             raise TrainingInterrupted(self.received, self._message())
 
     def _hold(self, signum: int, frame: Any) -> None:

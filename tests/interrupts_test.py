@@ -116,3 +116,22 @@ def test_other_threads_hold_nothing():
     thread.start()
     thread.join()
     assert seen == before
+
+
+def test_check_raises_what_was_held_back():
+    before = [signal.getsignal(signum) for signum in SIGNALS]
+    done = []
+
+    def work():
+        with HeldSignals("wait", lambda: "kept") as held:
+            held.check()
+            signal.raise_signal(signal.SIGINT)
+            done.append("held back")
+            held.check()
+            done.append("not raised")
+
+    with pytest.raises(TrainingInterrupted, match="kept") as caught:
+        work()
+    assert caught.value.signum == signal.SIGINT
+    assert done == ["held back"]
+    assert [signal.getsignal(signum) for signum in SIGNALS] == before

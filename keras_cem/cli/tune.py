@@ -16,7 +16,6 @@ import importlib
 import json
 import pathlib
 import shlex
-import signal
 import time
 from collections.abc import Callable, Collection, Mapping
 from typing import Any
@@ -24,7 +23,6 @@ from typing import Any
 from absl import flags
 
 from keras_cem import extras, files
-from keras_cem.callbacks import TrainingInterrupted
 from keras_cem.cli import (
     output_folder,
     preset,
@@ -35,6 +33,7 @@ from keras_cem.cli import (
 )
 from keras_cem.cli.errors import CommandError
 from keras_cem.cli.run_folder import write_json
+from keras_cem.interrupts import HeldSignals
 
 LOG, TABLE, PRESET = "trials.log", "trials.csv", "preset.json"
 
@@ -97,9 +96,6 @@ def run(values: flags.FlagValues) -> None:
     def settled(tried: Mapping[str, Any]) -> flags.FlagValues:
         return trial.settled(values, tried, given, episodes)
 
-    def play(tried: dict[str, Any], report: trial.Report) -> trial.Outcome:
-        return trial.play(settled(tried), values.trainings, report)
-
     # Refuses what no trial could be made with.
     settings.agent(settled({}))
     space = search_space.space(values, given, values.search)
@@ -114,8 +110,23 @@ def run(values: flags.FlagValues) -> None:
         startup_trials=values.startup_trials,
         prune=values.prune,
     )
+    held = HeldSignals(
+        "ending the trial at its next stage, to be run again. Once more: now.",
+        lambda: (
+            f"interrupted; {len(study.done())} trials are kept. To go on, give "
+            "the same command again."
+        ),
+    )
+
+    def play(tried: dict[str, Any], report: trial.Report) -> trial.Outcome:
+        def reported(stages: int, value: float) -> None:
+            report(stages, value)
+            held.check()
+
+        return trial.play(settled(tried), values.trainings, reported)
+
     print(f"Searching {', '.join(space)}.", flush=True)
-    try:
+    with held:
         while len(study.done()) < values.trials:
             began = time.perf_counter()
             ended = study.run(start, play)
@@ -126,12 +137,7 @@ def run(values: flags.FlagValues) -> None:
                 flush=True,
             )
             _write(folder, study, settled)
-    except KeyboardInterrupt as error:
-        raise TrainingInterrupted(
-            signal.SIGINT,
-            f"interrupted; {len(study.done())} trials are kept. To go on, give "
-            "the same command again.",
-        ) from error
+            held.check()
     best = study.best()
     if best is None:
         raise RuntimeError("no trial came to its end.")

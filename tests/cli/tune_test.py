@@ -2,6 +2,7 @@
 
 import csv
 import json
+import signal
 import sys
 
 import pytest
@@ -21,14 +22,17 @@ SEARCH = [
 def played(monkeypatch):
     """Trials that take no time; returns what was played, newest last.
 
-    An exception that is put into `raises` is raised by the next one.
+    An exception or signal that is put into `raises` is raised by the next one.
     """
     calls, raises = [], []
 
     def play(values, trainings, report):
         calls.append((values.gradient_steps, values.hidden_units, trainings))
         if raises:
-            raise raises.pop()
+            error = raises.pop()
+            if isinstance(error, Exception):
+                raise error
+            signal.raise_signal(error)
         value = float(values.gradient_steps)
         for stage in range(trial.STAGES):
             report(stage + 1, value)
@@ -106,10 +110,11 @@ def test_a_second_call_goes_on_to_more_trials(played, tmp_path, capsys):
     whole = list(calls)
     assert _tune(tmp_path / "tune", "--trials=2") == 0
     # Interrupted in the third, which is run again.
-    raises.append(KeyboardInterrupt())
+    raises.append(signal.SIGINT)
     capsys.readouterr()
     assert _tune(tmp_path / "tune", "--trials=5") == 130
-    assert "interrupted; 2 trials are kept." in capsys.readouterr().err
+    errors = capsys.readouterr().err
+    assert "interrupted; 2 trials are kept." in errors
     assert len(_rows(tmp_path / "tune")) == 2
     assert (tmp_path / "tune" / "preset.json").is_file()
     assert _tune(tmp_path / "tune", "--trials=5") == 0

@@ -5,13 +5,18 @@ from absl import flags
 from hypothesis import given
 from hypothesis import strategies as st
 
-from keras_cem.cli import evaluate, export, train
+from keras_cem.cli import evaluate, export, train, tune
 from keras_cem.cli.errors import CommandError
 from keras_cem.cli.main import main
 from keras_cem.cli.run_folder import RunFolder
 from tests import strategies
 
-COMMANDS = {"train": train, "evaluate": evaluate, "export": export}
+COMMANDS = {
+    "train": train,
+    "evaluate": evaluate,
+    "export": export,
+    "tune": tune,
+}
 
 
 def _names(command):
