@@ -18,6 +18,7 @@ import sys
 import tempfile
 from typing import Any
 
+import gymnasium
 import keras
 import numpy as np
 from absl import flags
@@ -58,9 +59,9 @@ DEFAULT_EPISODES = 100
 
 def run(env: str, seed: int, folder: pathlib.Path) -> Result:
     """Trains with one seed and evaluates."""
-    settings = presets.load(env)
-    limit = settings.get("max_episode_steps")
-    trained = training.train(folder, env, seed, presets.as_flags(settings))
+    limit = evaluated_steps(env)
+    given = presets.as_flags(presets.load(env))
+    trained = training.train(folder, env, seed, given)
     agent = keras.saving.load_model(folder / "agent.keras")
     returns = agent.collect(
         env,
@@ -80,6 +81,16 @@ def run(env: str, seed: int, folder: pathlib.Path) -> Result:
         epochs=trained["epochs"],
         processor_seconds=round(trained["processor_seconds"], 1),
     )
+
+
+def evaluated_steps(env: str) -> Any:
+    """Returns how long an episode of the last evaluation may be.
+
+    As gymnasium has it, also where training has shorter episodes; as training
+    has it where gymnasium sets no limit.
+    """
+    standard = gymnasium.spec(env).max_episode_steps
+    return standard or presets.load(env).get("max_episode_steps")
 
 
 def expected_return(env: str, agent: Any, limit: Any) -> float | None:
@@ -116,7 +127,7 @@ def complete(env: str, seeds: list[int], folder: pathlib.Path) -> None:
         env,
         settings,
         EPISODES.get(env, DEFAULT_EPISODES),
-        best_return(env, settings.get("max_episode_steps")),
+        best_return(env, evaluated_steps(env)),
     )
     for seed in seeds:
         if results.has(seed) and not _OVERWRITE.value:

@@ -114,3 +114,15 @@ def test_a_run_trains_with_the_preset_and_plays_what_it_saved(
 def test_environments_without_a_table_have_no_optimum():
     assert results.best_return("CartPole-v1", None) is None
     assert results.best_return("CliffWalking-v1", 200) == -13
+
+
+@pytest.mark.parametrize(
+    ("env", "steps"),
+    [
+        ("MountainCar-v0", 200),  # gymnasium's; the preset leaves it alone
+        ("LunarLanderContinuous-v3", 1000),  # gymnasium's; the preset's is 400
+        ("CliffWalking-v1", 200),  # the preset's; gymnasium has no limit
+    ],
+)
+def test_evaluated_episodes_are_as_long_as_gymnasium_has_them(env, steps):
+    assert results.evaluated_steps(env) == steps

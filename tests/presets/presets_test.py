@@ -14,6 +14,8 @@ ENVS = [
     "FrozenLake-v1",
     "FrozenLake8x8-v1",
     "InvertedPendulum-v5",
+    "LunarLander-v3",
+    "LunarLanderContinuous-v3",
     "MountainCar-v0",
     "MountainCarContinuous-v0",
     "Pendulum-v1",
