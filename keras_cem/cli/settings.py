@@ -10,6 +10,7 @@ from keras_cem import CEMAgent, limits, schedules
 from keras_cem.callbacks import EpsilonDecay
 from keras_cem.cli.confirmed_stop import ConfirmedStop
 from keras_cem.cli.deferred_xla import BATCH_SIZE, DeferredXLA
+from keras_cem.rollouts import sources
 
 # Each makes a schedule of the initial epsilon and a number of iterations.
 EPSILON_SCHEDULES = {
@@ -132,6 +133,12 @@ def agent(values: flags.FlagValues) -> CEMAgent:
     )
     made.check_ready("train")
     made.check_batch_size(values.batch_size)
+    if values.engine == "graph":
+        # What `fit` would refuse; nothing is made in here that takes time.
+        playing = {**on_host(values), "engine": values.engine}
+        sources.open_source(
+            values.env, sources.Options(values.batch_size, **playing)
+        )
     return made
 
 

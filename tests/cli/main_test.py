@@ -14,7 +14,7 @@ import tensorflow as tf
 
 import keras_cem
 from keras_cem.cli.main import main
-from tests import processes
+from tests import processes, toy_envs  # noqa: F401 - registers them
 
 SMALL = [
     "--env=CartPole-v1",
@@ -333,6 +333,25 @@ def test_bad_values_are_refused_before_a_folder_is_made(
     small = [s for s in SMALL if not s.startswith(f"{name}=")]
     assert main(["train", *small, f"--output={folder}", flag]) == 2
     assert message in capsys.readouterr().err
+    assert not folder.exists()
+
+
+@pytest.mark.parametrize(
+    ("flag", "message"),
+    [
+        ("--vectorization_mode=async", "vectorization_mode='async'"),
+        ("--num_envs=2", "num_envs=2"),
+        ("--batch_size=1000000000", "batch_size=1000000000"),
+        ("--env=ToySeeded-v0", "engine='graph', env='ToySeeded-v0'"),
+    ],
+)
+def test_what_the_graph_cannot_play_is_refused_before_a_folder_is_made(
+    flag, message, capsys, tmp_path
+):
+    folder = tmp_path / "run"
+    small = [*SMALL, "--nopreset", "--engine=graph", f"--output={folder}"]
+    assert main(["train", *small, flag]) == 2
+    assert f"Received: {message}" in capsys.readouterr().err
     assert not folder.exists()
 
 
