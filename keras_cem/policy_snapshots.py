@@ -101,7 +101,14 @@ def read(path: pathlib.Path) -> Snapshots:
                 raise ValueError(
                     f"{name} of shape {array.shape} and dtype {array.dtype}"
                 )
-    except (EOFError, KeyError, ValueError, zipfile.BadZipFile) as error:
+    except (
+        EOFError,
+        KeyError,
+        # Of a size that is declared and not there.
+        MemoryError,
+        ValueError,
+        zipfile.BadZipFile,
+    ) as error:
         raise ValueError(
             f"{path} must be a file of `PolicyLogger`. "
             f"Received: {type(error).__name__}: {str(error)[:80]}"

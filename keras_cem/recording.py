@@ -68,7 +68,7 @@ def record(
         int(agent.iteration),
         episodes,
     )
-    made = _make(env)
+    made = open_env(env)
     returns: list[float] = []
     try:
         if spaces.get(made.action_space) != agent.action_space:
@@ -121,7 +121,15 @@ def _picture(env: Any) -> np.ndarray:
     return frame
 
 
-def _make(env: Any) -> Any:
+def open_env(env: Any) -> Any:
+    """Makes an environment that can be filmed.
+
+    Args:
+        env: As `record` takes it.
+
+    Raises:
+        ValueError: If there is none of that id, or it does not draw itself.
+    """
     import gymnasium
 
     # No window is opened; what draws with SDL looks for a screen all the same.

@@ -1,5 +1,8 @@
 """What a policy was, taken, put back and written."""
 
+import io
+import zipfile
+
 import keras
 import numpy as np
 import pytest
@@ -100,6 +103,23 @@ def test_objects_are_not_unpickled(tmp_path):
     np.savez(tmp_path / "p.npz", **arrays)
     with pytest.raises(ValueError, match="a file of `PolicyLogger`"):
         policy_snapshots.read(tmp_path / "p.npz")
+
+
+def test_a_size_that_is_declared_and_not_there_is_refused(tmp_path):
+    path = tmp_path / "p.npz"
+    policy_snapshots.write(path, make_snapshots())
+    with zipfile.ZipFile(path) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    content = io.BytesIO()
+    np.lib.format.write_array_header_1_0(
+        content, {"descr": "<f4", "fortran_order": False, "shape": (2, 2**55)}
+    )
+    members["weights.npy"] = content.getvalue()
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, member in members.items():
+            archive.writestr(name, member)
+    with pytest.raises(ValueError, match="a file of `PolicyLogger`"):
+        policy_snapshots.read(path)
 
 
 def test_what_is_too_large_or_none_is_refused(tmp_path, monkeypatch):

@@ -27,6 +27,7 @@ _SAME_LINE = {
     "episodes",
     "stop_at",
     "tensorboard",
+    "video",
     "checkpoint_every",
 }
 _EPISODES = 20

@@ -17,6 +17,7 @@ _FREE = (
     "plot",
     "report",
     "tensorboard",
+    "video",
     "checkpoint_every",
 )
 

@@ -22,8 +22,8 @@ import gymnasium
 import keras
 from absl import flags
 
-from keras_cem import CEMAgent, callbacks, extras, policy_slice
-from keras_cem.cli import preset, report, resuming, settings
+from keras_cem import CEMAgent, callbacks, extras, policy_slice, recording
+from keras_cem.cli import made_from, preset, report, resuming, settings
 from keras_cem.cli.evaluation import describe, summary
 from keras_cem.cli.progress import ProgressLine, has_bar
 from keras_cem.cli.run_folder import RunFolder, versions, write_json
@@ -46,6 +46,10 @@ def run(values: flags.FlagValues) -> None:
     plots = _plots(values)
     if values.tensorboard:
         extras.require("tensorboard", "--tensorboard: training needs")
+    if values.video:
+        extras.require("video", "--video: films need")
+        # Whether it can be drawn is known before it is learned.
+        recording.open_env(values.env).close()
     agent = settings.agent(values)
     stop_at = _stop_at(values)
     config = {
@@ -95,6 +99,8 @@ def run(values: flags.FlagValues) -> None:
             drawn.append(plots.draw_map(best, played, folder, folder.path))
         if values.tensorboard:
             write_images(_summaries(folder), drawn, results["env_steps"])
+    if values.video:
+        _film(values, best, folder)
     if values.report:
         report.write(folder, folder.path, config)
     print(summary(evaluation))
@@ -147,6 +153,17 @@ def _callbacks(
         clock,
         callbacks.Checkpoint(folder.checkpoints, values.checkpoint_every),
     ]
+
+
+def _film(values: flags.FlagValues, agent: CEMAgent, folder: RunFolder) -> None:
+    recording.record(
+        agent,
+        values.env,
+        mp4=folder.mp4,
+        gif=folder.gif,
+        max_episode_steps=values.max_episode_steps,
+    )
+    made_from.note(folder, folder.mp4, folder.gif)
 
 
 def _summaries(folder: RunFolder) -> pathlib.Path:

@@ -24,8 +24,8 @@ def define_flags(values: flags.FlagValues) -> None:
         "resume",
         False,
         "Go on with the run in --output, with its settings; only --epochs, "
-        "--episodes, --checkpoint_every, --plot, --report and --tensorboard "
-        "may be others.",
+        "--episodes, --checkpoint_every, --plot, --report, --tensorboard and "
+        "--video may be others.",
         **common,
     )
     flags.DEFINE_bool(
@@ -35,6 +35,13 @@ def define_flags(values: flags.FlagValues) -> None:
         "plot",
         None,
         "Draw pictures; without this flag, if matplotlib is there.",
+        **common,
+    )
+    flags.DEFINE_bool(
+        "video",
+        False,
+        "Film a greedy episode at the end, as `keras-cem record` does; needs "
+        "the extra of keras-cem of that name.",
         **common,
     )
     flags.DEFINE_bool(

@@ -1,10 +1,12 @@
 """`keras-cem record`."""
 
+import base64
 import json
 import sys
 
 import pytest
 
+import tests.toy_envs  # noqa: F401 registers
 from keras_cem.cli.main import main
 
 SMALL = [
@@ -42,6 +44,35 @@ def test_films_are_of_the_final_evaluation(trained, tmp_path, capsys):
     printed = capsys.readouterr().out
     for number, value in enumerate(results["episode_returns"][:2], 1):
         assert f"episode {number}: return {value:.2f}" in printed
+
+
+def test_train_films_for_its_report(tmp_path):
+    folder = tmp_path / "run"
+    assert main(["train", *SMALL, "--video", f"--output={folder}"]) == 0
+    assert (folder / "video.gif").read_bytes().startswith(b"GIF8")
+    film = base64.b64encode((folder / "video.mp4").read_bytes()).decode()
+    assert f"data:video/mp4;base64,{film}" in (
+        folder / "report.html"
+    ).read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("env", "message"),
+    [
+        ("CartPole-v1", "--video: films need imageio"),
+        ("ToyEcho-v0", "`env` must draw itself as `rgb_array`"),
+    ],
+)
+def test_what_cannot_be_filmed_is_named_before_training(
+    env, message, tmp_path, capsys, monkeypatch
+):
+    if env == "CartPole-v1":
+        monkeypatch.setitem(sys.modules, "imageio", None)
+    folder = tmp_path / "run"
+    flags = [f"--env={env}", "--nopreset", "--video", f"--output={folder}"]
+    assert main(["train", *flags]) == 2
+    assert message in capsys.readouterr().err
+    assert not folder.exists()
 
 
 def test_film_in_the_run_folder_is_cut_off(trained, capsys):
