@@ -8,7 +8,12 @@ import tensorflow as tf
 from keras_cem import elites, improvement, prng
 from keras_cem.kernels import Kernels
 from keras_cem.memory import Candidates
-from keras_cem.pairs import ElitePairs, accumulate, block_size
+from keras_cem.pairs import (
+    ElitePairs,
+    PairsByStep,
+    accumulate,
+    block_size,
+)
 from keras_cem.rollouts.graph import GraphTrajectories
 from keras_cem.rollouts.recorded import RecordedTrajectories
 
@@ -119,6 +124,8 @@ def imitate(
         `improvement.descend` says it.
     """
     found = ElitePairs(played.lengths, elite_mask)
+    if agent.minibatch_size is None and isinstance(played, GraphTrajectories):
+        found = PairsByStep(played.lengths, elite_mask, played.max_steps)
     total = tf.cast(found.total, tf.float32)
     per_trajectory = agent.loss_normalization == "trajectory"
     scale = 1.0 / (num_elites if per_trajectory else total)

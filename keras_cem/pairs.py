@@ -82,6 +82,39 @@ class ElitePairs:
         return tf.minimum(tf.cast(fraction * count, tf.int32), self.total - 1)
 
 
+class PairsByStep(ElitePairs):
+    """Numbers the pairs step by step, not trajectory by trajectory.
+
+    Where what was played is stored time first, those of one step are near one
+    another: a processor finds them in its cache.
+
+    Args:
+        lengths: int tensor `(K,)`, steps of each trajectory.
+        elite_mask: bool tensor `(K,)`.
+        num_steps: T, the most steps of one.
+    """
+
+    def __init__(
+        self, lengths: tf.Tensor, elite_mask: tf.Tensor, num_steps: int
+    ):
+        counts = tf.where(elite_mask, tf.cast(lengths, tf.int32), 0)
+        # The shortest first: who still plays is at the end.
+        self._order = tf.argsort(counts, stable=True)
+        self._over = count_at_most(
+            tf.gather(counts, self._order), tf.range(num_steps)
+        )
+        live = tf.size(counts) - self._over
+        self._ends = tf.cumsum(live)
+        self._begins = self._ends - live
+        self.total = self._ends[-1]
+
+    def locate(self, numbers: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """Returns trajectory and step of pairs, as `ElitePairs` does."""
+        step = count_at_most(self._ends, numbers)
+        place = tf.gather(self._over - self._begins, step) + numbers
+        return tf.gather(self._order, place), step
+
+
 def count_at_most(ordered: tf.Tensor, values: tf.Tensor) -> tf.Tensor:
     """Counts the entries that are at most as large as each of some values.
 

@@ -28,6 +28,22 @@ def test_every_pair_is_located_in_order(seed):
     assert list(located) == expected
 
 
+@pytest.mark.parametrize("seed", range(5))
+def test_every_pair_is_located_step_by_step(seed):
+    numbers = np.random.default_rng(seed)
+    size = int(numbers.integers(1, 12))
+    lengths = numbers.integers(1, 7, size).astype(np.int32)
+    elite_mask = numbers.random(size) < 0.5
+    elite_mask[numbers.integers(size)] = True
+    found = pairs.PairsByStep(tf.constant(lengths), tf.constant(elite_mask), 9)
+    expected = brute_force(lengths, elite_mask)
+    assert int(found.total) == len(expected)
+    trajectory, step = found.locate(tf.range(found.total))
+    assert step.numpy().tolist() == sorted(step.numpy())
+    located = zip(trajectory.numpy(), step.numpy(), strict=True)
+    assert sorted(located) == expected
+
+
 @pytest.mark.parametrize("size", [1, 2, 3, 4, 7, 8, 9, 100])
 def test_count_at_most_is_numpys_search(size):
     numbers = np.random.default_rng(size)

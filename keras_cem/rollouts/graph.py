@@ -62,6 +62,11 @@ class GraphTrajectories(NamedTuple):
         return size * steps
 
     @property
+    def max_steps(self) -> int:
+        """T."""
+        return self._num_rows[0]
+
+    @property
     def _num_rows(self) -> tuple[int, int]:
         """T and K."""
         steps, size = tf.nest.flatten(self.actions)[0].shape[:2]

@@ -70,6 +70,27 @@ def test_xla_comes_with_the_epoch_after_the_iterations(compiled):
         np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-6)
 
 
+def test_resumed_equals_uninterrupted_across_the_change(compiled, tmp_path):
+    def goes_on(folder, epochs):
+        agent = make_agent()
+        checkpoint = cem.callbacks.Checkpoint(tmp_path / folder)
+        fit(
+            agent,
+            [DeferredXLA(iterations=2), checkpoint],
+            epochs=epochs,
+            resume_from=tmp_path / folder,
+        )
+        return agent.get_weights()
+
+    whole = goes_on("whole", 4)
+    goes_on("part", 1)
+    rest = goes_on("part", 4)
+    # Compiled in the third iteration of both, in the second half of one.
+    assert compiled == [(2, 6), (2, 6)]
+    for ours, theirs in zip(whole, rest, strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
 def test_training_that_ends_before_never_compiles(compiled):
     agent = make_agent()
     fit(agent, [DeferredXLA(iterations=3)], epochs=3)
