@@ -12,6 +12,7 @@ NEED_TF_AGENTS = [
     for name in (
         "environments",
         "graph_tf_environment",
+        "gym_wrapped",
         "gymnasium_py_environment",
         "policy",
         "py_environments",
