@@ -1,11 +1,6 @@
 """`ParallelPyEnvironment`, from a script as its users have to write it."""
 
-import os
-import pathlib
-import subprocess
-import sys
-
-ROOT = pathlib.Path(__file__).parents[1]
+from tests import processes
 
 SCRIPT = """
 import functools
@@ -62,14 +57,7 @@ if __name__ == "__main__":
 def test_plays_what_one_environment_plays(tmp_path):
     script = tmp_path / "script.py"
     script.write_text(SCRIPT)
-    ended = subprocess.run(
-        [sys.executable, str(script)],
-        capture_output=True,
-        text=True,
-        timeout=200,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-    )
-    assert ended.returncode == 0, ended.stderr
+    ended = processes.run(script)
     assert ended.stdout.endswith("same trajectories\n")
     # A process that is gone is an error, not a hang.
     assert "says `reset` of the environment raised" in ended.stdout
