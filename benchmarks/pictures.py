@@ -14,19 +14,27 @@ Seconds of processors are printed as well, which other load disturbs less.
 """
 
 import pathlib
+import sys
 import tempfile
 import time
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from absl import app, flags
+from absl import flags
 
 from benchmarks import processes
 from keras_cem import plots
 
-_SEEDS = flags.DEFINE_list("seeds", ["0", "1", "2"], "Seeds of the runs.")
-_EPOCHS = flags.DEFINE_integer("epochs", 10_000, "Of the history.")
+# Apart from those of other modules, so that tests can import this one.
+_FLAGS = flags.FlagValues()
+_DEFINE = {"flag_values": _FLAGS}
+_SEEDS = flags.DEFINE_list(
+    "seeds", ["0", "1", "2"], "Seeds of the runs.", **_DEFINE
+)
+_EPOCHS = flags.DEFINE_integer(
+    "epochs", 10_000, "Of the history.", **_DEFINE
+)
 
 MADE = ("learning_curve.png", "returns.png", "report.html")
 # As many as `callbacks.ReturnsLogger` keeps.
@@ -35,7 +43,7 @@ _STAGES, _RETURNS = 101, 256
 
 def main(argv: list[str]) -> None:
     """Measures both and prints a table."""
-    del argv
+    _FLAGS(argv)
     print(f"{'':32} {'seconds':>8} {'processors':>10}")
     with tempfile.TemporaryDirectory() as temporary:
         folder = pathlib.Path(temporary)
@@ -134,4 +142,4 @@ def stages(epochs: int) -> list[dict[str, Any]]:
 
 
 if __name__ == "__main__":
-    app.run(main)
+    main(sys.argv)

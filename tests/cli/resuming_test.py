@@ -18,8 +18,10 @@ from tests.helpers import assert_equal, learned_state
 EPOCHS = 4
 SMALL = [
     "--env=CartPole-v1",
-    # Some settings are given, others come from here.
-    "--preset=Acrobot-v1",
+    "--nopreset",
+    "--elite_quantile=0.9",
+    "--gradient_steps=20",
+    "--normalize_observations",
     "--engine=host",
     "--max_episode_steps=10",
     "--batch_size=4",
