@@ -32,9 +32,7 @@ _DEFINE = {"flag_values": _FLAGS}
 _SEEDS = flags.DEFINE_list(
     "seeds", ["0", "1", "2"], "Seeds of the runs.", **_DEFINE
 )
-_EPOCHS = flags.DEFINE_integer(
-    "epochs", 10_000, "Of the history.", **_DEFINE
-)
+_EPOCHS = flags.DEFINE_integer("epochs", 10_000, "Of the history.", **_DEFINE)
 
 MADE = ("learning_curve.png", "returns.png", "report.html")
 # As many as `callbacks.ReturnsLogger` keeps.
