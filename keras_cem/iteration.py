@@ -123,9 +123,11 @@ def imitate(
         The loss; and what was not finite, so that nothing was learned: as
         `improvement.descend` says it.
     """
-    found = ElitePairs(played.lengths, elite_mask)
+    found: ElitePairs
     if agent.minibatch_size is None and isinstance(played, GraphTrajectories):
         found = PairsByStep(played.lengths, elite_mask, played.max_steps)
+    else:
+        found = ElitePairs(played.lengths, elite_mask)
     total = tf.cast(found.total, tf.float32)
     per_trajectory = agent.loss_normalization == "trajectory"
     scale = 1.0 / (num_elites if per_trajectory else total)

@@ -92,6 +92,20 @@ def make_agent(
     return agent
 
 
+def fit_briefly(epochs=2, **kwargs):
+    """Trains a new agent on CartPole for a moment; returns its history."""
+    agent = cem.CEMAgent.from_env("CartPole-v1", hidden_units=(), seed=0)
+    agent.compile(optimizer=keras.optimizers.Adam(1e-2), jit_compile=False)
+    return agent.fit(
+        "CartPole-v1",
+        engine="host",
+        batch_size=4,
+        max_episode_steps=12,
+        epochs=epochs,
+        **{"verbose": 0, **kwargs},
+    ).history
+
+
 def improve(agent, *batches):
     """Takes an iteration on each batch; returns what the last one reports."""
     agent.make_train_function()

@@ -13,34 +13,40 @@ def brute_force(lengths, elite_mask):
     ]
 
 
-@pytest.mark.parametrize("seed", range(20))
-def test_every_pair_is_located_in_order(seed):
+def draw(seed):
+    """Random lengths of at most 6, and a mask of elites, at least one."""
     numbers = np.random.default_rng(seed)
     size = int(numbers.integers(1, 12))
     lengths = numbers.integers(1, 7, size).astype(np.int32)
     elite_mask = numbers.random(size) < 0.5
     elite_mask[numbers.integers(size)] = True
+    return lengths, elite_mask
+
+
+def locate(found):
+    """Trajectory and step of every pair, in the order of their numbers."""
+    trajectory, step = found.locate(tf.range(found.total))
+    return list(zip(trajectory.numpy(), step.numpy(), strict=True))
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_every_pair_is_located_in_order(seed):
+    lengths, elite_mask = draw(seed)
     found = pairs.ElitePairs(tf.constant(lengths), tf.constant(elite_mask))
     expected = brute_force(lengths, elite_mask)
     assert int(found.total) == len(expected)
-    trajectory, step = found.locate(tf.range(found.total))
-    located = zip(trajectory.numpy(), step.numpy(), strict=True)
-    assert list(located) == expected
+    assert locate(found) == expected
 
 
-@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("seed", range(20))
 def test_every_pair_is_located_step_by_step(seed):
-    numbers = np.random.default_rng(seed)
-    size = int(numbers.integers(1, 12))
-    lengths = numbers.integers(1, 7, size).astype(np.int32)
-    elite_mask = numbers.random(size) < 0.5
-    elite_mask[numbers.integers(size)] = True
+    lengths, elite_mask = draw(seed)
     found = pairs.PairsByStep(tf.constant(lengths), tf.constant(elite_mask), 9)
     expected = brute_force(lengths, elite_mask)
     assert int(found.total) == len(expected)
-    trajectory, step = found.locate(tf.range(found.total))
-    assert step.numpy().tolist() == sorted(step.numpy())
-    located = zip(trajectory.numpy(), step.numpy(), strict=True)
+    located = locate(found)
+    steps = [step for _, step in located]
+    assert steps == sorted(steps)
     assert sorted(located) == expected
 
 

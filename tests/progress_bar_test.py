@@ -5,32 +5,18 @@ import re
 import keras
 import pytest
 
-import keras_cem as cem
-
-
-def fit(verbose, **kwargs):
-    agent = cem.CEMAgent.from_env("CartPole-v1", hidden_units=(), seed=0)
-    agent.compile(optimizer=keras.optimizers.Adam(1e-2), jit_compile=False)
-    return agent.fit(
-        "CartPole-v1",
-        engine="host",
-        batch_size=4,
-        max_episode_steps=12,
-        epochs=2,
-        verbose=verbose,
-        **kwargs,
-    ).history
+from tests.helpers import fit_briefly
 
 
 @pytest.fixture(scope="module")
 def quiet():
-    return fit(0)
+    return fit_briefly()
 
 
 # Line by line as for a file, and as a bar that is drawn again.
 @pytest.mark.parametrize("verbose", [1, 2])
 def test_bar_shows_steps_a_second_and_history_has_none(quiet, verbose, capsys):
-    history = fit(verbose)
+    history = fit_briefly(verbose=verbose)
     printed = capsys.readouterr().out
     rates = re.findall(r"env_steps_per_second: (\d+\.\d+)", printed)
     assert len(rates) >= 2
@@ -42,7 +28,7 @@ def test_bar_shows_steps_a_second_and_history_has_none(quiet, verbose, capsys):
 
 
 def test_a_bar_of_the_callers_is_the_one(capsys):
-    fit(1, callbacks=[keras.callbacks.ProgbarLogger()])
+    fit_briefly(verbose=1, callbacks=[keras.callbacks.ProgbarLogger()])
     printed = capsys.readouterr().out
     assert printed.count("Epoch 1/2") == 1
     assert "env_steps_per_second" not in printed

@@ -46,7 +46,7 @@ def number(reward: Any) -> Any:
 
 
 def flag(name: str, value: Any) -> Any:
-    """Returns `terminated` or `truncated`; 0 and 1 will do.
+    """Returns `terminated` or `truncated`; whole numbers count as in Python.
 
     Args:
         name: Which of them.

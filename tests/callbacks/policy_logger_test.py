@@ -4,9 +4,9 @@ import keras
 import numpy as np
 import pytest
 
-import keras_cem as cem
 from keras_cem import policy_snapshots
 from keras_cem.callbacks import Checkpoint, PolicyLogger
+from tests.helpers import fit_briefly
 
 
 class Weights(keras.callbacks.Callback):
@@ -21,18 +21,7 @@ class Weights(keras.callbacks.Callback):
 
 
 def fit(epochs, *callbacks, **kwargs):
-    agent = cem.CEMAgent.from_env("CartPole-v1", hidden_units=(), seed=0)
-    agent.compile(optimizer=keras.optimizers.Adam(1e-2), jit_compile=False)
-    return agent.fit(
-        "CartPole-v1",
-        engine="host",
-        batch_size=4,
-        max_episode_steps=12,
-        epochs=epochs,
-        callbacks=list(callbacks),
-        verbose=0,
-        **kwargs,
-    ).history
+    return fit_briefly(epochs, callbacks=list(callbacks), **kwargs)
 
 
 def test_it_is_the_policy_after_evenly_spaced_epochs_and_the_last(tmp_path):

@@ -9,19 +9,9 @@ import pytest
 from keras_cem import plots
 from keras_cem.cli import run_returns
 from keras_cem.cli.main import main
+from tests.cli import small_run
 
-SMALL = [
-    "--env=MountainCar-v0",
-    "--nopreset",
-    "--engine=host",
-    "--max_episode_steps=10",
-    "--batch_size=4",
-    "--hidden_units=4",
-    "--validation_episodes=3",
-    "--episodes=3",
-    "--epochs=2",
-    "--seed=1",
-]
+SMALL = [*small_run.SMALL, "--env=MountainCar-v0", "--nopreset", "--seed=1"]
 PICTURES = {"learning_curve.png", "returns.png", "policy_map.png"}
 
 

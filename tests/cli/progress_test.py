@@ -8,6 +8,7 @@ import pytest
 
 from keras_cem.cli import progress
 from keras_cem.cli.main import main
+from tests.cli import small_run
 
 LOGS = {
     "episode_return": 1.0,
@@ -43,14 +44,9 @@ def test_steps_a_second_are_of_playing_and_learning_alone(monkeypatch, capsys):
 
 
 SMALL = [
-    "--env=CartPole-v1",
-    "--engine=host",
-    "--max_episode_steps=10",
-    "--batch_size=4",
-    "--hidden_units=4",
+    *small_run.SMALL,
     "--validation_episodes=2",
     "--episodes=2",
-    "--epochs=2",
     "--noplot",
     "--noreport",
 ]

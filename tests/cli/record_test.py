@@ -8,19 +8,9 @@ import pytest
 
 import tests.toy_envs  # noqa: F401 registers
 from keras_cem.cli.main import main
+from tests.cli import small_run
 
-SMALL = [
-    "--env=CartPole-v1",
-    "--engine=host",
-    "--max_episode_steps=10",
-    "--batch_size=4",
-    "--hidden_units=4",
-    "--validation_episodes=3",
-    "--episodes=3",
-    "--epochs=1",
-    "--noplot",
-    "--seed=1",
-]
+SMALL = [*small_run.SMALL, "--epochs=1", "--noplot", "--seed=1"]
 
 
 @pytest.fixture(scope="module")

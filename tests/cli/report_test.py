@@ -8,19 +8,10 @@ import pytest
 from keras_cem.cli import made_from
 from keras_cem.cli.main import main
 from keras_cem.cli.run_folder import RunFolder
+from tests.cli import small_run
 from tests.cli.report_page_test import EVIL, Parsed
 
-SMALL = [
-    "--env=CartPole-v1",
-    "--engine=host",
-    "--max_episode_steps=10",
-    "--batch_size=4",
-    "--hidden_units=4",
-    "--validation_episodes=3",
-    "--episodes=3",
-    "--epochs=2",
-    "--seed=1",
-]
+SMALL = [*small_run.SMALL, "--seed=1"]
 
 
 @pytest.fixture(scope="module")

@@ -13,21 +13,16 @@ from keras_cem.cli import resuming, train_flags
 from keras_cem.cli.errors import CommandError
 from keras_cem.cli.main import main
 from tests import processes
+from tests.cli import small_run
 from tests.helpers import assert_equal, learned_state
 
 EPOCHS = 4
 SMALL = [
-    "--env=CartPole-v1",
+    *small_run.SMALL,
     "--nopreset",
     "--elite_quantile=0.9",
     "--gradient_steps=20",
     "--normalize_observations",
-    "--engine=host",
-    "--max_episode_steps=10",
-    "--batch_size=4",
-    "--hidden_units=4",
-    "--validation_episodes=3",
-    "--episodes=3",
     "--stop_at=1000",
     "--checkpoint_every=1",
     "--noplot",

@@ -8,18 +8,9 @@ import tensorflow as tf
 
 from keras_cem.cli.main import main
 from tests.callbacks.summaries_test import read
+from tests.cli import small_run
 
-SMALL = [
-    "--env=CartPole-v1",
-    "--engine=host",
-    "--max_episode_steps=10",
-    "--batch_size=4",
-    "--hidden_units=4",
-    "--validation_episodes=3",
-    "--episodes=3",
-    "--epochs=2",
-    "--tensorboard",
-]
+SMALL = [*small_run.SMALL, "--tensorboard"]
 
 
 def test_a_run_has_both_axes_and_overwrites_them(tmp_path):
