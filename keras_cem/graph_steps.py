@@ -6,7 +6,8 @@ from typing import Any
 import tensorflow as tf
 
 from keras_cem import improvement, prng
-from keras_cem.rollouts.graph import FAULTS, GraphSource, GraphTrajectories
+from keras_cem.rollouts.graph import GraphSource
+from keras_cem.rollouts.graph_trajectories import FAULTS, GraphTrajectories
 
 # What there is to go wrong in playing and in learning, counted from 1.
 _ORIGINS = (*FAULTS, *improvement.ORIGINS)

@@ -14,7 +14,7 @@ from keras_cem.pairs import (
     accumulate,
     block_size,
 )
-from keras_cem.rollouts.graph import GraphTrajectories
+from keras_cem.rollouts.graph_trajectories import GraphTrajectories
 from keras_cem.rollouts.recorded import RecordedTrajectories
 
 

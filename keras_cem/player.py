@@ -7,7 +7,8 @@ import tensorflow as tf
 
 from keras_cem import prng
 from keras_cem.rollouts.acting import Actor
-from keras_cem.rollouts.graph import FAULTS, GraphSource
+from keras_cem.rollouts.graph import GraphSource
+from keras_cem.rollouts.graph_trajectories import FAULTS
 from keras_cem.rollouts.groups import NO_GROUPS, Groups
 from keras_cem.rollouts.host import EpisodeError
 from keras_cem.rollouts.observations import ObservationBuffer

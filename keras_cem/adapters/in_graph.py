@@ -9,7 +9,8 @@ import tensorflow as tf
 from keras_cem import envs
 from keras_cem.envs.base import Environment
 from keras_cem.rollouts import sources
-from keras_cem.rollouts.graph import GraphSource, storage_dtype
+from keras_cem.rollouts.graph import GraphSource
+from keras_cem.rollouts.graph_trajectories import storage_dtype
 from keras_cem.rollouts.sources import HOST_OPTIONS, Options
 
 # Peak memory of an iteration, as a multiple of what its trajectories take:

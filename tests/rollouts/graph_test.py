@@ -8,7 +8,8 @@ import pytest
 import tensorflow as tf
 
 from keras_cem import envs, heads, prng, spaces
-from keras_cem.rollouts.graph import FAULTS, GraphSource, storage_dtype
+from keras_cem.rollouts.graph import GraphSource
+from keras_cem.rollouts.graph_trajectories import FAULTS
 
 SIZE, STEPS = 6, 9
 
@@ -204,19 +205,3 @@ def test_what_is_not_finite_is_noted_where_an_episode_goes_on(
     assert played.faults.numpy().tolist() == (faulty * number).tolist()
     expected = np.where(faulty, last, left)
     assert played.lengths.numpy().tolist() == expected.tolist()
-
-
-@pytest.mark.parametrize(
-    ("space", "name"),
-    [
-        (spaces.Discrete(2), "int8"),
-        (spaces.Discrete(128), "int8"),
-        (spaces.Discrete(129), "int16"),
-        (spaces.Discrete(2, start=127), "int16"),
-        (spaces.Discrete(2, start=-(2**20)), "int32"),
-        (spaces.Discrete(2, start=2**40), "int64"),
-        (spaces.Box(-1, 1, (2,), "float64"), "float64"),
-    ],
-)
-def test_actions_are_stored_in_the_smallest_type(space, name):
-    assert storage_dtype(space) == np.dtype(name)

@@ -19,7 +19,8 @@ from keras_cem import heads, spaces
 from keras_cem.adapters.tf_agents.specs import Side
 from keras_cem.envs.base import Environment, Seeds
 from keras_cem.rollouts import acting
-from keras_cem.rollouts.graph import GraphSource, GraphTrajectories
+from keras_cem.rollouts.graph import GraphSource
+from keras_cem.rollouts.graph_trajectories import GraphTrajectories
 
 
 class Latest(NamedTuple):
