@@ -8,6 +8,7 @@ import pytest
 import tensorflow as tf
 
 from keras_cem import envs, heads, prng, spaces
+from keras_cem.rollouts import graph_loop
 from keras_cem.rollouts.graph import GraphSource
 from keras_cem.rollouts.graph_trajectories import FAULTS
 
@@ -99,7 +100,10 @@ def brute_force(first=0, epsilon=0.5, iteration=4):
 
 
 @pytest.mark.parametrize("mode", ["eager", "graph", "compiled"])
-def test_trajectories_equal_brute_force(mode):
+@pytest.mark.parametrize("most_rows", [SIZE, 4])
+def test_trajectories_equal_brute_force(mode, most_rows, monkeypatch):
+    # Side by side, or in two blocks of three.
+    monkeypatch.setattr(graph_loop, "MOST_ROWS", most_rows)
     played, returns, lengths = play(mode)
     expected = brute_force()
     assert lengths.numpy().tolist() == [len(episode) for episode in expected]
