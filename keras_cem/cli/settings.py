@@ -65,7 +65,7 @@ def optimizer(values: flags.FlagValues) -> keras.optimizers.Optimizer:
         return keras.optimizers.get(
             {
                 "class_name": values.optimizer,
-                "config": {"learning_rate": values.learning_rate},
+                "config": {"learning_rate": _learning_rate(values)},
             }
         )
     except (ValueError, TypeError) as error:
@@ -73,6 +73,15 @@ def optimizer(values: flags.FlagValues) -> keras.optimizers.Optimizer:
             "--optimizer must be the name of a Keras optimizer, such as adam, "
             f"sgd or adadelta. Received: --optimizer={values.optimizer}"
         ) from error
+
+
+def _learning_rate(values: flags.FlagValues) -> Any:
+    iterations = values.learning_rate_decay_steps
+    if iterations is None:
+        return values.learning_rate
+    return keras.optimizers.schedules.CosineDecay(
+        values.learning_rate, iterations * values.gradient_steps
+    )
 
 
 def epsilon_schedule(values: flags.FlagValues) -> Any:

@@ -256,6 +256,12 @@ def define_settings(
     )
     text("optimizer", "adam", "Keras optimizer.")
     number("learning_rate", 0.01, "Of the optimizer.", lower_bound=0.0)
+    count(
+        "learning_rate_decay_steps",
+        None,
+        "Iterations over which the learning rate falls to 0, as half a wave of "
+        "a cosine; it stays as it is if not given.",
+    )
     # Playing.
     choice(
         "engine",

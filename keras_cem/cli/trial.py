@@ -116,8 +116,8 @@ def settled(
         tried: What the search tries.
         given: Names of flags that are held as they are.
         train_episodes: Episodes to train for, whatever the batch size, unless
-            epochs are given. A schedule of epsilon that the preset has is
-            stretched alike.
+            epochs are given. Schedules that the preset has are stretched
+            alike.
     """
     copy = search_space.changed(values, tried)
     if copy.elite_memory is None:
@@ -126,9 +126,10 @@ def settled(
     if "epochs" not in given:
         an_epoch = copy.batch_size * copy.steps_per_epoch
         epochs = max(1, round(train_episodes / an_epoch))
-        if copy.epsilon_steps is not None and "epsilon_steps" not in given:
-            stretched = copy.epsilon_steps * epochs / values.epochs
-            copy["epsilon_steps"].value = max(1, round(stretched))
+        for name in ("epsilon_steps", "learning_rate_decay_steps"):
+            if copy[name].value is not None and name not in given:
+                stretched = copy[name].value * epochs / values.epochs
+                copy[name].value = max(1, round(stretched))
         copy["epochs"].value = epochs
     return copy
 

@@ -235,6 +235,7 @@ def test_continuous_environment_and_network_flags(tmp_path):
         "--activation=tanh",
         "--optimizer=sgd",
         "--learning_rate=0.001",
+        "--learning_rate_decay_steps=4",
         "--loss=huber",
         "--noise=correlated",
         "--correlation=0.5",
@@ -257,6 +258,8 @@ def test_continuous_environment_and_network_flags(tmp_path):
     assert main(["train", *arguments]) == 0
     agent = keras.saving.load_model(tmp_path / "run" / "last.keras")
     assert int(agent.optimizer.iterations) == 6
+    # Half of 4 iterations of 3 steps.
+    assert float(agent.optimizer.learning_rate) == pytest.approx(0.0005)
     assert float(agent.epsilon) == pytest.approx(0.6)
     dense = [
         layer
@@ -288,6 +291,7 @@ def test_continuous_environment_and_network_flags(tmp_path):
         (["train", "--elite_quantile=1.5"], "elite_quantile=1.5"),
         (["train", "--epochs=0"], "epochs=0"),
         (["train", "--epochs=many"], "epochs=many"),
+        (["train", "--learning_rate_decay_steps=0"], "decay_steps=0"),
         (["train", "--max_episode_steps=0"], "max_episode_steps=0"),
         (["train", "--ties=sometimes"], "sometimes"),
         (["train", "--epsilon=-1"], "epsilon=-1"),

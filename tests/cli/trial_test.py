@@ -62,11 +62,17 @@ def test_a_training_that_stops_early_reports_the_stages_left():
 
 
 def test_as_many_episodes_are_played_whatever_the_batch_size():
-    values = parsed("--epochs=100", "--batch_size=100", "--epsilon_steps=90")
+    values = parsed(
+        "--epochs=100",
+        "--batch_size=100",
+        "--epsilon_steps=90",
+        "--learning_rate_decay_steps=80",
+    )
     settled = trial.settled(values, {"batch_size": 50}, (), 10_000)
     assert (settled.batch_size, settled.epochs) == (50, 200)
-    # The schedule is stretched with it.
+    # The schedules are stretched with it.
     assert settled.epsilon_steps == 180
+    assert settled.learning_rate_decay_steps == 160
     settled = trial.settled(values, {}, (), 10_000)
     assert (settled.epochs, settled.epsilon_steps) == (100, 90)
     settled = trial.settled(
