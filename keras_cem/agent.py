@@ -115,6 +115,10 @@ class CEMAgent(EnvironmentFit):
         noise: For a Box, `"gaussian"`, `"uniform"` or `"correlated"`, which
             is alike from step to step. Defaults to `"gaussian"`.
         correlation: Of correlated noise, in [0, 1). Defaults to `None`: 0.9.
+        imitate: For a Box, `"played"` imitates actions as they were played,
+            `"drawn"` as they were before they were clipped to the box. The
+            latter learns faster where many are clipped: where noise is large,
+            or the best actions lie at the bounds. Defaults to `"played"`.
         persistence: For discrete actions, the largest number of steps that a
             random action is held for. Above 1, epsilon is the share of random
             ones among the decisions, see `heads.SoftmaxHead`. Defaults to `1`.
@@ -165,6 +169,7 @@ class CEMAgent(EnvironmentFit):
         epsilon: float = 0.1,
         noise: str = "gaussian",
         correlation: float | None = None,
+        imitate: str = "played",
         persistence: int = 1,
         entropy_coefficient: float = 0.0,
         action_scale: Any = None,
@@ -193,6 +198,7 @@ class CEMAgent(EnvironmentFit):
             action_scale=action_scale,
             noise=noise,
             correlation=correlation,
+            imitate=imitate,
             persistence=persistence,
             entropy_coefficient=entropy_coefficient,
         )
@@ -242,6 +248,7 @@ class CEMAgent(EnvironmentFit):
             "epsilon": float(epsilon),
             "noise": noise,
             "correlation": correlation,
+            "imitate": imitate,
             "persistence": persistence,
             "entropy_coefficient": entropy_coefficient,
             "action_scale": heads.plain_scale(action_scale),

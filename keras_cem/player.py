@@ -74,6 +74,7 @@ class Player:
             seeds[first : first + size],
             first,
             skip_nonfinite=self._agent.on_nonfinite == "skip",
+            clip=self._agent.head.exceeds and epsilon is not None,
         )
 
     def act(
@@ -92,7 +93,8 @@ class Player:
         counter = np.array([[0], [step % 2**31]], np.int32)
         act = actor.bind(epsilon or 0.0, self._agent.seed, prng.ACT, 0)
         actions, _ = act(buffer.leaves, counter)
-        return actions
+        # Greedy ones are inside already.
+        return self._agent.action_space.clip_leaves(actions)
 
     def _graph_function(
         self, source: GraphSource, stream: int, epsilon: float | None

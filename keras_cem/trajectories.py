@@ -21,7 +21,9 @@ class Trajectories(NamedTuple):
         observations: Array `(K, T, ...)`, or a nest of arrays as the space is.
             What the policy saw before each action.
         actions: Array `(K, T, ...)`, or a nest of arrays. What the environment
-            was given: executed actions, in the environment's own format.
+            was given: executed actions, in the environment's own format. Of an
+            agent with `imitate="drawn"` that explores, as they were drawn: the
+            environment was given the clipped.
         rewards: float32 array `(K, T)`.
         mask: bool array `(K, T)`; true on the first steps of each row, as many
             as the episode had.

@@ -172,6 +172,16 @@ _CONSTRUCTOR: _Rows = [
         for space in (BOX, DISCRETE)
     ),
     (
+        {"imitate": "best", "action_space": BOX},
+        ValueError,
+        ["`imitate` must be one of ('played', 'drawn')", "imitate='best'"],
+    ),
+    (
+        {"imitate": "drawn"},
+        ValueError,
+        ["`imitate` must be 'played'", "imitate='drawn'", "Discrete(n=4"],
+    ),
+    (
         {"noise": "correlated"},
         ValueError,
         ["`noise` must be 'gaussian'", "noise='correlated'", "Discrete(n=4"],

@@ -132,6 +132,7 @@ box_options = st.fixed_dictionaries(
         **_options,
         "epsilon": st.floats(0, 100),
         "noise": st.sampled_from(["gaussian", "uniform", "correlated"]),
+        "imitate": st.sampled_from(["played", "drawn"]),
         "action_scale": _scales | st.lists(_scales, min_size=2, max_size=2),
     },
 )

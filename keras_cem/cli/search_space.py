@@ -82,6 +82,7 @@ SPACE: dict[str, Values] = {
     "entropy_coefficient": Numbers(0.0, 0.05),
     # Box actions.
     "noise": Choices(("gaussian", "uniform", "correlated")),
+    "imitate": Choices(("played", "drawn")),
 }
 
 

@@ -127,6 +127,7 @@ def agent(values: flags.FlagValues) -> CEMAgent:
         epsilon=values.epsilon,
         noise=values.noise,
         correlation=values.correlation,
+        imitate=values.imitate,
         persistence=values.persistence,
         entropy_coefficient=values.entropy_coefficient,
         action_scale=values.action_scale,

@@ -224,6 +224,13 @@ def define_settings(
         "Of correlated noise, in [0, 1); 0.9 if not given.",
         lower_bound=0.0,
     )
+    choice(
+        "imitate",
+        "played",
+        heads.IMITATED,
+        "Imitate Box actions as they were played, or as they were drawn, "
+        "before they were clipped.",
+    )
     count(
         "persistence",
         1,

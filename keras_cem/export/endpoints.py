@@ -61,7 +61,7 @@ class Endpoints:
         key = prng.threefry2x32((words[0], words[1]), (words[0], words[1]))
         state = self._head.initial_exploration(tf.shape(rows)[0])
         actions, _ = self._head.explore(outputs, epsilon, key, counter, state)
-        return self._shallow(actions, "actions")
+        return self._shallow(self._head.playable(actions), "actions")
 
     def serve(self, *leaves: Any) -> dict[str, Any]:
         """Returns actions and logits by name, for each format alike.

@@ -1,7 +1,7 @@
 """What a kind of action space needs of the policy's outputs."""
 
 from keras_cem.heads.base import Head, deserialize, serialize
-from keras_cem.heads.box import BoxHead
+from keras_cem.heads.box import IMITATED, BoxHead
 from keras_cem.heads.composite import CompositeHead
 from keras_cem.heads.factory import for_space
 from keras_cem.heads.multi_binary import MultiBinaryHead
@@ -12,6 +12,7 @@ from keras_cem.heads.scale import leaf_scales, plain_scale
 from keras_cem.heads.softmax import SoftmaxHead
 
 __all__ = [
+    "IMITATED",
     "NOISES",
     "BoxHead",
     "CompositeHead",

@@ -15,16 +15,20 @@ class Head(abc.ABC):
 
     A head has no variables. Actions are in the environment's own format
     throughout: what `explore` and `greedy` return can be given to `step`, and
-    `loss` takes it back.
+    `loss` takes it back. The one exception is where `exceeds` is true.
 
     Attributes:
         space: The action space, a `keras_cem.spaces.Space`.
         output_shape: Shape of the policy's outputs for one observation; for a
             nested space, a nest of shapes.
+        exceeds: Whether actions that `explore` returns may lie outside of the
+            action space. They are imitated as they are; an environment is
+            given what `playable` makes of them. Defaults to `False`.
     """
 
     space: spaces.Space
     output_shape: Any
+    exceeds: bool = False
 
     def __init_subclass__(cls, **kwargs: Any):
         super().__init_subclass__(**kwargs)
@@ -84,6 +88,14 @@ class Head(abc.ABC):
             ValueError: If it is not built as the action space is.
         """
         return [outputs]
+
+    def playable(self, actions: Any) -> Any:
+        """Returns explored actions as an environment takes them.
+
+        Args:
+            actions: What `explore` returned.
+        """
+        return actions
 
     @abc.abstractmethod
     def greedy(self, outputs: tf.Tensor) -> tf.Tensor:

@@ -10,9 +10,11 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from keras_cem import prng, spaces
+from keras_cem import checks, prng, spaces
 from keras_cem.heads.base import Head
 from keras_cem.heads.noise import Noise
+
+IMITATED = ("played", "drawn")
 
 
 class BoxHead(Head):
@@ -27,6 +29,13 @@ class BoxHead(Head):
     On the box [-1, 1] this is the lecture's to the letter; elsewhere h makes
     dimensions of unlike width count alike.
 
+    Where the noise is large, or the best actions lie at the bounds, many
+    actions are clipped, and a policy that imitates clipped ones shrinks
+    towards the middle of the box. With `imitate="drawn"`, a in the loss is
+    what was drawn, F(s) + epsilon h Noise, of which the environment was given
+    the clipped. F is then the mean of the elites' distribution, and moves out
+    of the box where that pays.
+
     Args:
         space: `Box` space of any shape and bounds.
         scale: Number or array of the space's shape, h. Defaults to half of the
@@ -38,6 +47,8 @@ class BoxHead(Head):
             pendulum, it is the worse one. Defaults to `"gaussian"`.
         correlation: Of correlated noise from one step to the next, in [0, 1).
             Defaults to `None`: 0.9, and nothing for other noise.
+        imitate: `"played"`, actions as they were played; `"drawn"`, as they
+            were before they were clipped. Defaults to `"played"`.
         loss: Keras loss of two `(N, dimensions)` tensors to take instead of
             the mean square, such as `"mae"` or `"huber"`. Its mean over the
             dimensions is multiplied by their number.
@@ -56,13 +67,17 @@ class BoxHead(Head):
         noise: str = "gaussian",
         loss: Any = None,
         correlation: float | None = None,
+        imitate: str = "played",
     ):
+        checks.one_of(IMITATED, imitate=imitate)
         self.space = spaces.get_as(spaces.Box, space, "action_space")
         self.output_shape = self.space.shape
         self.scale = _scale(self.space, scale)
         self.noise = noise
         self._numbers = Noise(noise, correlation, math.prod(self.space.shape))
         self.correlation = self._numbers.correlation
+        self.imitate = imitate
+        self.exceeds = imitate == "drawn"
         if not np.issubdtype(self.space.dtype, np.floating):
             raise ValueError(
                 "`action_space` must be a Box of floats. "
@@ -86,8 +101,13 @@ class BoxHead(Head):
         noise, state = self._numbers.draw(key, counter, state)
         noise = tf.reshape(noise, (-1, *self.space.shape))
         outputs = tf.cast(outputs, tf.float32)
-        actions = self._to_action(outputs + epsilon * self.scale * noise)
-        return actions, state
+        drawn = outputs + epsilon * self.scale * noise
+        if self.exceeds:
+            return tf.cast(drawn, self.space.dtype), state
+        return self._to_action(drawn), state
+
+    def playable(self, actions: tf.Tensor) -> tf.Tensor:
+        return self._to_action(actions) if self.exceeds else actions
 
     def greedy(self, outputs: tf.Tensor) -> tf.Tensor:
         return self._to_action(outputs)
@@ -105,7 +125,12 @@ class BoxHead(Head):
         if loss is None:
             return self
         return BoxHead(
-            self.space, self.scale, self.noise, loss, self.correlation
+            self.space,
+            self.scale,
+            self.noise,
+            loss,
+            self.correlation,
+            self.imitate,
         )
 
     def get_config(self) -> dict[str, Any]:
@@ -115,6 +140,7 @@ class BoxHead(Head):
             "scale": self.scale.tolist(),
             "noise": self.noise,
             "correlation": self.correlation,
+            "imitate": self.imitate,
             "loss": loss
             if isinstance(loss, (str, NoneType))
             else (keras.losses.serialize(loss)),

@@ -46,6 +46,7 @@ class CompositeHead(Head):
         self.output_shape = self.space.pack(
             [head.output_shape for head in self.heads]
         )
+        self.exceeds = any(head.exceeds for head in self.heads)
         self.max_epsilon = min(head.max_epsilon for head in self.heads)
 
     def initial_exploration(self, size: Any) -> Any:
@@ -79,6 +80,10 @@ class CompositeHead(Head):
         ]
         actions, states = zip(*explored, strict=True)
         return self.space.pack(actions), states
+
+    def playable(self, actions: Any) -> Any:
+        parts = zip(self.heads, self.space.flatten(actions), strict=True)
+        return self.space.pack([head.playable(part) for head, part in parts])
 
     def greedy(self, outputs: Any) -> Any:
         parts = zip(self.heads, self.parts(outputs), strict=True)

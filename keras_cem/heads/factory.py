@@ -4,7 +4,7 @@ from typing import Any
 
 from keras_cem import checks, spaces
 from keras_cem.heads.base import Head
-from keras_cem.heads.box import BoxHead
+from keras_cem.heads.box import IMITATED, BoxHead
 from keras_cem.heads.composite import CompositeHead
 from keras_cem.heads.multi_binary import MultiBinaryHead
 from keras_cem.heads.multi_discrete import MultiDiscreteHead
@@ -13,7 +13,12 @@ from keras_cem.heads.scale import leaf_scales
 from keras_cem.heads.softmax import SoftmaxHead
 
 # Options of one kind of head, by what they are when they are not used.
-_OF_BOX = {"action_scale": None, "noise": "gaussian", "correlation": None}
+_OF_BOX = {
+    "action_scale": None,
+    "noise": "gaussian",
+    "correlation": None,
+    "imitate": "played",
+}
 _OF_DISCRETE = {"persistence": 1, "entropy_coefficient": 0.0}
 
 _HEADS: dict[type[spaces.Leaf], Any] = {
@@ -29,6 +34,7 @@ def for_space(
     action_scale: Any = None,
     noise: str = "gaussian",
     correlation: float | None = None,
+    imitate: str = "played",
     persistence: int = 1,
     entropy_coefficient: float = 0.0,
 ) -> Head:
@@ -40,6 +46,7 @@ def for_space(
             `leaf_scales`.
         noise: Noise of a `BoxHead`.
         correlation: Correlation of a `BoxHead`'s noise.
+        imitate: Which actions of a `BoxHead` are imitated.
         persistence: Of heads other than `BoxHead`.
         entropy_coefficient: Of heads other than `BoxHead`.
 
@@ -52,11 +59,13 @@ def for_space(
             space, the leaf is named by the path to it.
     """
     checks.one_of(NOISES, noise=noise)
+    checks.one_of(IMITATED, imitate=imitate)
     described = spaces.get(space, "action_space")
     of_box = {
         "action_scale": action_scale,
         "noise": noise,
         "correlation": correlation,
+        "imitate": imitate,
     }
     of_discrete = {
         "persistence": persistence,
@@ -71,7 +80,11 @@ def for_space(
     def head_of(leaf: spaces.Leaf, scale: Any) -> Head:
         if isinstance(leaf, spaces.Box):
             return BoxHead(
-                leaf, scale=scale, noise=noise, correlation=correlation
+                leaf,
+                scale=scale,
+                noise=noise,
+                correlation=correlation,
+                imitate=imitate,
             )
         return _HEADS[type(leaf)](leaf, **of_discrete)
 

@@ -184,7 +184,9 @@ class GraphLoop:
                 self._env.action_space, actions, self._action_dtypes
             )
             following, rewards, terminated = self._env.transition(
-                state, actions, prng.threefry2x32(self._step_key, counter)
+                state,
+                self._head.playable(actions),
+                prng.threefry2x32(self._step_key, counter),
             )
             returns, discounted, lengths, over, faults = totals
             fault = tf.where(live, _fault(observations, outputs, rewards), 0)

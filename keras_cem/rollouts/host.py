@@ -74,6 +74,7 @@ class HostSource:
         first: int = 0,
         *,
         skip_nonfinite: bool = False,
+        clip: bool = False,
     ) -> Trajectories:
         """Plays one whole episode for each seed.
 
@@ -85,6 +86,9 @@ class HostSource:
                 finite ends there, its return being NaN or infinite, rather
                 than raise. It raises still if none is left. Defaults to
                 `False`.
+            clip: Whether actions may lie outside of the action space, and the
+                environment is given what is nearest inside. They are returned
+                as they are. Defaults to `False`.
 
         Returns:
             `Trajectories` of NumPy arrays, `(K, max_episode_steps, ...)`.
@@ -96,7 +100,7 @@ class HostSource:
                 not finite, or the policy's outputs are not finite. Says in
                 which trajectory and step.
         """
-        return _Collection(self, act, seeds, first, skip_nonfinite).run()
+        return _Collection(self, act, seeds, first, skip_nonfinite, clip).run()
 
     def close(self) -> None:
         """Closes what was opened for this source."""
@@ -113,9 +117,11 @@ class _Collection:
         seeds: Sequence[int],
         first: int,
         skip_nonfinite: bool,
+        clip: bool,
     ):
         self._source = source
         self._skip = skip_nonfinite
+        self._clip = clip
         self._complaints: dict[int, EpisodeError] = {}
         self._slots = source.slots
         self._num_slots = source.slots.num_envs
@@ -227,6 +233,8 @@ class _Collection:
             stored[rows] = leaf[picked]
         for stored, leaf in zip(self._actions, actions, strict=True):
             stored[rows] = leaf[picked]
+        if self._clip:
+            actions = self._source.action_space.clip_leaves(actions)
         broken = None
         try:
             result = self._slots.step(live, actions)

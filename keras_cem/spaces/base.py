@@ -67,6 +67,13 @@ class Space(abc.ABC):
     def to_gymnasium(self) -> Any:
         """Returns the `gymnasium.spaces.Space` that this describes."""
 
+    def clip_leaves(self, leaves: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """Returns batches of each leaf's values, clipped, see `Leaf.clip`."""
+        return [
+            leaf.clip(values)
+            for leaf, values in zip(self.leaves, leaves, strict=True)
+        ]
+
     @property
     def leaf_names(self) -> list[str]:
         """What the inputs of a network for these leaves are called."""
@@ -140,6 +147,14 @@ class Leaf(Space):
     def pack(self, leaves: Sequence[Any]) -> Any:
         (value,) = leaves
         return value
+
+    def clip(self, values: np.ndarray) -> np.ndarray:
+        """Returns a batch with what lies outside of a `Box` moved to it.
+
+        Args:
+            values: `(N, *shape)`.
+        """
+        return values
 
 
 def float_leaves(space: Space, values: Any) -> list[Any]:

@@ -96,6 +96,9 @@ class Box(Leaf):
             "dtype": self.dtype.name,
         }
 
+    def clip(self, values: np.ndarray) -> np.ndarray:
+        return np.clip(values, self.low, self.high)
+
     def to_gymnasium(self) -> Any:
         import gymnasium
 

@@ -239,6 +239,7 @@ def test_continuous_environment_and_network_flags(tmp_path):
         "--loss=huber",
         "--noise=correlated",
         "--correlation=0.5",
+        "--imitate=drawn",
         "--epsilon_schedule=linear",
         "--epsilon_minimum=0.6",
         "--minibatch_size=16",
@@ -268,6 +269,7 @@ def test_continuous_environment_and_network_flags(tmp_path):
     ]
     assert [layer.units for layer in dense] == [8, 4, 1]
     assert (agent.head.noise, agent.head.correlation) == ("correlated", 0.5)
+    assert agent.head.imitate == "drawn"
     assert agent.discount == 0.9
     assert (agent.memory.size, agent.memory.age) == (3, 2)
     assert agent.memory.num_held >= 1

@@ -57,13 +57,18 @@ def test_page_states_the_space():
 
 def test_discrete_actions_are_searched_otherwise_than_a_box():
     discrete, box = space(), space("--env=Pendulum-v1")
-    assert set(SPACE) - set(discrete) == {"noise"}
+    assert set(SPACE) - set(discrete) == {"noise", "imitate"}
     assert set(SPACE) - set(box) == {"persistence", "entropy_coefficient"}
 
 
 def test_flags_that_are_given_are_not_searched():
     found = space("--batch_size=16", "--learning_rate=0.5")
-    assert set(SPACE) - set(found) == {"batch_size", "learning_rate", "noise"}
+    assert set(SPACE) - set(found) == {
+        "batch_size",
+        "learning_rate",
+        "noise",
+        "imitate",
+    }
 
 
 def test_what_contradicts_the_other_flags_is_not_searched():
@@ -112,7 +117,7 @@ def test_nothing_to_search_is_refused():
     everything = [
         f"--{name}={each.probe}"
         for name, each in SPACE.items()
-        if name not in ("noise", "normalize_observations")
+        if name not in ("noise", "imitate", "normalize_observations")
     ]
     with pytest.raises(CommandError, match="must be left to search"):
         space(*everything, "--normalize_observations")

@@ -105,6 +105,33 @@ def test_explored_actions_are_clipped_to_the_box():
         np.testing.assert_allclose(share, outside / 2, atol=TOLERANCE / 2)
 
 
+def test_drawn_actions_are_not_clipped_until_they_are_played():
+    """A normal of deviation 2 half-widths stays one."""
+    head = heads.BoxHead(_space(), imitate="drawn")
+    drawn = _explore(head, MIDDLE, 2.0)
+    noise = (drawn - MIDDLE) / (2.0 * HALF)
+    np.testing.assert_allclose(
+        noise.var(axis=0), 1.0, atol=TOLERANCE * np.sqrt(2)
+    )
+    played = heads.BoxHead(_space())
+    clipped = _explore(played, MIDDLE, 2.0)
+    np.testing.assert_array_equal(head.playable(tf.constant(drawn)), clipped)
+    assert played.playable(drawn) is drawn
+    assert head.exceeds
+    assert not played.exceeds
+    outputs = tf.constant(drawn[:20])
+    np.testing.assert_array_equal(head.greedy(outputs), clipped[:20])
+    np.testing.assert_array_equal(head.loss(outputs, outputs), np.zeros(20))
+
+
+def test_drawn_actions_are_of_the_spaces_dtype():
+    head = heads.BoxHead(_space(np.float64), imitate="drawn")
+    drawn = tf.constant(_explore(head, MIDDLE, 5.0, rows=50))
+    assert drawn.dtype == tf.float64
+    for action in head.playable(drawn).numpy():
+        assert _space(np.float64).contains(action)
+
+
 def test_epsilon_0_gives_the_greedy_actions():
     head = heads.BoxHead(_space())
     outputs = np.random.default_rng(0).normal(0, 5, (20, 3)).astype(np.float32)
@@ -309,10 +336,15 @@ def test_given_loss_is_summed_over_scaled_dimensions(loss, function):
 
 def test_with_loss_keeps_everything_else():
     head = heads.BoxHead(
-        _space(), scale=[1, 2, 3], noise="correlated", correlation=0.5
+        _space(),
+        scale=[1, 2, 3],
+        noise="correlated",
+        correlation=0.5,
+        imitate="drawn",
     )
     assert head.with_loss(None) is head
     other = head.with_loss("mae")
+    assert other.imitate == "drawn"
     assert other.space == head.space
     assert (other.noise, other.correlation) == ("correlated", 0.5)
     np.testing.assert_array_equal(other.scale, [1, 2, 3])
@@ -332,9 +364,10 @@ def test_unknown_loss_is_refused():
 )
 def test_config_makes_the_same_head(loss):
     head = heads.BoxHead(
-        _space(np.float64), [1, 2, 3], "correlated", loss, correlation=0.5
+        _space(np.float64), [1, 2, 3], "correlated", loss, 0.5, "drawn"
     )
     again = heads.BoxHead(**head.get_config())
+    assert again.imitate == "drawn"
     assert again.space == head.space
     assert (again.noise, again.correlation) == ("correlated", 0.5)
     outputs, actions = _pairs()

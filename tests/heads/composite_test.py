@@ -70,6 +70,18 @@ def test_leaves_are_explored_as_each_alone_with_a_key_of_its_own():
     assert state == ((), (), ())
 
 
+def test_leaves_are_played_each_by_its_own_head():
+    head = heads.for_space(SPACE, imitate="drawn")
+    assert head.exceeds
+    assert not heads.for_space(SPACE).exceeds
+    drawn, _ = _explore(head, epsilon=1.0)
+    played = head.playable(drawn)
+    assert np.any(drawn["aim"] > AIM.high)
+    np.testing.assert_array_equal(played["aim"], AIM.clip(drawn["aim"].numpy()))
+    for part, same in zip(drawn["go"], played["go"], strict=True):
+        np.testing.assert_array_equal(part, same)
+
+
 def test_leaves_are_explored_independently():
     """Two fair coins fall alike half of the time, whatever the box draws."""
     actions, _ = _explore(heads.for_space(SPACE), epsilon=1.0)

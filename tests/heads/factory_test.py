@@ -70,6 +70,7 @@ def test_options_reach_the_head_they_are_for():
     [
         (DISCRETE, "noise", "uniform", "'gaussian'"),
         (DISCRETE, "noise", "correlated", "'gaussian'"),
+        (DISCRETE, "imitate", "drawn", "'played'"),
         (DISCRETE, "correlation", 0.5, "None"),
         (BOX, "persistence", 10, "1"),
         (BOX, "entropy_coefficient", 0.5, "0.0"),

@@ -26,6 +26,19 @@ def test_leaf_is_its_own_single_leaf(space):
     assert space.pack(["value"]) == "value"
 
 
+def test_only_a_box_clips():
+    box = spaces.Box([-1.0, 0.0], [1.0, np.inf])
+    values = np.array([[-3.0, 9.0], [0.5, -0.25]], np.float32)
+    clipped = box.clip(values)
+    assert clipped.dtype == np.float32
+    assert clipped.tolist() == [[-1.0, 9.0], [0.5, 0.0]]
+    nested = spaces.Tuple([spaces.Discrete(2), box])
+    choices = np.array([0, 1])
+    first, second = nested.clip_leaves([choices, values])
+    assert first is choices
+    np.testing.assert_array_equal(second, clipped)
+
+
 def test_bounds_keep_every_bit():
     low = np.array([-0.1, np.nextafter(0.3, 1), -np.inf])
     for dtype in (np.float32, np.float64):

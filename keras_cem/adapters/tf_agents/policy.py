@@ -163,7 +163,7 @@ class CEMPolicy(tf_policy.TFPolicy):
             counter,
             state["exploration"],
         )
-        return self._actions.to_spec(actions), {
+        return self._actions.to_spec(self._head.playable(actions)), {
             "episode": episode,
             "step": step + 1,
             "exploration": exploration,
