@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from keras_cem import (
     checks,
+    features,
     files,
     formats,
     heads,
@@ -112,8 +113,11 @@ class CEMAgent(EnvironmentFit):
         epsilon: Exploration while no `callbacks.EpsilonDecay` runs, at least
             0: the share of uniformly random actions, or the size of the noise
             in half-widths of the box. Defaults to `0.1`.
-        noise: For a Box, `"gaussian"`, `"uniform"` or `"correlated"`, which
-            is alike from step to step. Defaults to `"gaussian"`.
+        noise: For a Box, `"gaussian"`, `"uniform"`, `"correlated"`, which
+            is alike from step to step, or `"state"`, a linear function of the
+            observation, another one in each trajectory. Of observations as
+            `normalize_observations` leaves them, if that is given. Defaults to
+            `"gaussian"`.
         correlation: Of correlated noise, in [0, 1). Defaults to `None`: 0.9.
         imitate: For a Box, `"played"` imitates actions as they were played,
             `"drawn"` as they were before they were clipped to the box. The
@@ -365,6 +369,7 @@ class CEMAgent(EnvironmentFit):
                     f"Received: observation_space={observation_space}"
                 )
             return
+        features.check(self.head, observation_space)
         if self.normalize_observations:
             self.policy.build_for(observation_space)
         batch = [

@@ -34,6 +34,7 @@ LAYERS = (
         "checks",
         "elites",
         "extras",
+        "features",
         "files",
         "films",
         "formats",

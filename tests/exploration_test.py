@@ -7,6 +7,7 @@ import pytest
 import tensorflow as tf
 
 import keras_cem as cem
+from keras_cem import features, prng
 
 OPTIONS = {
     "CartPole-v1": {"persistence": 5},
@@ -147,3 +148,99 @@ def test_a_policy_that_imitates_drawn_actions_leaves_the_box(imitate):
     (output,) = agent(np.ones((1, 1), np.float32)).numpy()[0]
     assert (output > 1.1) == (imitate == "drawn")
     assert agent.act(np.ones(1, np.float32)) == pytest.approx(min(output, 1.0))
+
+
+def _noise_of(agent, played, epsilon):
+    """What each action is meant to be, step by step, of an undecided agent."""
+    observed = features.observed(
+        agent.head,
+        agent.policy,
+        agent.observation_space,
+        played.observations.reshape(-1, 3),
+    )
+    rows, steps = played.mask.shape
+    trajectory = tf.repeat(tf.cast(tf.range(rows), tf.uint32), steps)
+    actions, _ = agent.head.explore(
+        tf.zeros((rows * steps, 1)),
+        tf.constant(epsilon),
+        prng.make_key(4, prng.EXPLORATION, int(agent.iteration)),
+        (trajectory, tf.zeros_like(trajectory)),
+        (),
+        observed,
+    )
+    return actions.numpy().reshape(rows, steps, 1)
+
+
+@pytest.mark.parametrize("normalize", [False, True])
+def test_noise_of_the_state_does_not_depend_on_layout_nor_engine(normalize):
+    env = "Pendulum-v1"
+    agent = make_agent(env, noise="state", normalize_observations=normalize)
+    if normalize:
+        shift = np.array([0.5, 0.0, -1.0], np.float32)
+        agent.policy.normalizations[0].shift.assign(shift)
+    layouts = [
+        {"engine": "host", "num_envs": 9},
+        {"engine": "host", "num_envs": 2},
+        {"engine": "graph"},
+    ]
+    for layout in layouts:
+        played = agent.collect(env, 9, **layout, **PLAYED)
+        assert np.ptp(played.actions) > 1
+        np.testing.assert_allclose(
+            played.actions,
+            _noise_of(agent, played, 0.5),
+            rtol=1e-4,
+            atol=1e-5,
+        )
+
+
+def test_noise_of_the_state_learns_the_same_in_any_layout():
+    weights = []
+    for num_envs in (2, 6):
+        agent = make_agent(
+            "Pendulum-v1", noise="state", normalize_observations=True
+        )
+        agent.compile("sgd")
+        agent.fit(
+            "Pendulum-v1",
+            batch_size=6,
+            epochs=2,
+            engine="host",
+            num_envs=num_envs,
+            max_episode_steps=8,
+            verbose=0,
+        )
+        weights.append(agent.policy.get_weights())
+    for one, other in zip(*weights, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-6)
+    assert np.any(weights[0][0] != 0)
+
+
+def test_a_sample_of_the_policy_keeps_its_noise_of_the_state():
+    """What two trajectories of a group observe alike they do alike."""
+    agent = make_agent(Throttle, noise="state", episodes_per_policy=2)
+    rows = tf.cast(tf.range(4), tf.uint32)
+    observed = tf.constant([[0.5], [0.5], [0.5], [0.5]])
+    drawn = []
+    for step in (0, 3):
+        actions, _ = agent.head.explore(
+            tf.zeros((4, 1)),
+            tf.constant(0.5),
+            prng.make_key(0, prng.EXPLORATION),
+            agent.groups.counter(rows, rows + step, [observed]),
+            (),
+            observed,
+        )
+        drawn.append(actions.numpy()[:, 0])
+    np.testing.assert_array_equal(*drawn)
+    assert drawn[0][0] == drawn[0][1] != drawn[0][2] == drawn[0][3]
+
+
+def test_noise_of_the_state_needs_floats_to_follow():
+    with pytest.raises(ValueError, match="`noise` must not be 'state'"):
+        cem.CEMAgent(
+            keras.Sequential([keras.layers.Dense(1)]),
+            Throttle.action_space,
+            observation_space=gymnasium.spaces.MultiBinary(3),
+            noise="state",
+        )

@@ -11,7 +11,7 @@ import numpy as np
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from keras_cem import elites, improvement, spaces
+from keras_cem import elites, heads, improvement, spaces
 
 _COMMON = {
     "deadline": None,
@@ -131,8 +131,8 @@ box_options = st.fixed_dictionaries(
     optional={
         **_options,
         "epsilon": st.floats(0, 100),
-        "noise": st.sampled_from(["gaussian", "uniform", "correlated"]),
-        "imitate": st.sampled_from(["played", "drawn"]),
+        "noise": st.sampled_from(heads.NOISES),
+        "imitate": st.sampled_from(heads.IMITATED),
         "action_scale": _scales | st.lists(_scales, min_size=2, max_size=2),
     },
 )

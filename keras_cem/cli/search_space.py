@@ -81,7 +81,7 @@ SPACE: dict[str, Values] = {
     "persistence": Numbers(1, 100, log=True),
     "entropy_coefficient": Numbers(0.0, 0.05),
     # Box actions.
-    "noise": Choices(("gaussian", "uniform", "correlated")),
+    "noise": Choices(("gaussian", "uniform", "correlated", "state")),
     "imitate": Choices(("played", "drawn")),
 }
 

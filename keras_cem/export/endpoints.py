@@ -4,7 +4,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from keras_cem import prng
+from keras_cem import features, prng
 
 
 class Endpoints:
@@ -60,7 +60,16 @@ class Endpoints:
         counter = (tf.cast(rows, tf.uint32), tf.zeros_like(rows, tf.uint32))
         key = prng.threefry2x32((words[0], words[1]), (words[0], words[1]))
         state = self._head.initial_exploration(tf.shape(rows)[0])
-        actions, _ = self._head.explore(outputs, epsilon, key, counter, state)
+        actions, _ = self._head.explore(
+            outputs,
+            epsilon,
+            key,
+            counter,
+            state,
+            features.observed(
+                self._head, self.policy, self._space, observations
+            ),
+        )
         return self._shallow(self._head.playable(actions), "actions")
 
     def serve(self, *leaves: Any) -> dict[str, Any]:

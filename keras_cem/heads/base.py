@@ -24,11 +24,14 @@ class Head(abc.ABC):
         exceeds: Whether actions that `explore` returns may lie outside of the
             action space. They are imitated as they are; an environment is
             given what `playable` makes of them. Defaults to `False`.
+        observes: Whether `explore` needs to be given what is observed, as
+            `features`. Defaults to `False`.
     """
 
     space: spaces.Space
     output_shape: Any
     exceeds: bool = False
+    observes: bool = False
 
     def __init_subclass__(cls, **kwargs: Any):
         super().__init_subclass__(**kwargs)
@@ -61,6 +64,7 @@ class Head(abc.ABC):
         key: prng.Words,
         counter: prng.Words,
         state: Any,
+        features: tf.Tensor | None = None,
     ) -> tuple[tf.Tensor, Any]:
         """Draws actions of the explored policy pi_n.
 
@@ -72,6 +76,9 @@ class Head(abc.ABC):
                 row. Equal counters draw equal numbers.
             state: What the step before returned, else `initial_exploration`.
                 Rows in step 0 start afresh whatever theirs is.
+            features: float32 `(N, D)`, what is observed, see
+                `keras_cem.features`. Heads that do not `observes` it need
+                none.
 
         Returns:
             Actions `(N, *space.shape)` of the space's dtype, and the state to

@@ -41,10 +41,13 @@ class BoxHead(Head):
         scale: Number or array of the space's shape, h. Defaults to half of the
             box's width, which must be finite then.
         noise: `"gaussian"`, standard normal; `"uniform"`, between -1 and 1;
-            `"correlated"`, standard normal and alike from step to step, see
-            `heads.noise.Noise`. White noise cannot leave a valley, correlated
-            noise can; where actions must be corrected at once, as on a
-            pendulum, it is the worse one. Defaults to `"gaussian"`.
+            `"correlated"`, standard normal and alike from step to step;
+            `"state"`, a random linear function of what is observed, another
+            one in each trajectory, see `heads.noise.Noise`. White noise cannot
+            leave a valley, correlated noise can; where actions must be
+            corrected at once, as on a pendulum, it is the worse one. Where it
+            takes a rhythm that follows the state, as to swim, noise of the
+            state has one. Defaults to `"gaussian"`.
         correlation: Of correlated noise from one step to the next, in [0, 1).
             Defaults to `None`: 0.9, and nothing for other noise.
         imitate: `"played"`, actions as they were played; `"drawn"`, as they
@@ -76,6 +79,7 @@ class BoxHead(Head):
         self.noise = noise
         self._numbers = Noise(noise, correlation, math.prod(self.space.shape))
         self.correlation = self._numbers.correlation
+        self.observes = self._numbers.observes
         self.imitate = imitate
         self.exceeds = imitate == "drawn"
         if not np.issubdtype(self.space.dtype, np.floating):
@@ -97,8 +101,9 @@ class BoxHead(Head):
         key: prng.Words,
         counter: prng.Words,
         state: Any,
+        features: tf.Tensor | None = None,
     ) -> tuple[tf.Tensor, Any]:
-        noise, state = self._numbers.draw(key, counter, state)
+        noise, state = self._numbers.draw(key, counter, state, features)
         noise = tf.reshape(noise, (-1, *self.space.shape))
         outputs = tf.cast(outputs, tf.float32)
         drawn = outputs + epsilon * self.scale * noise

@@ -66,7 +66,9 @@ class ChoicesHead(Head):
         key: prng.Words,
         counter: prng.Words,
         state: Any,
+        features: tf.Tensor | None = None,
     ) -> tuple[tf.Tensor, Any]:
+        del features
         policy = tf.nn.softmax(self._logits(outputs))
         if self._holds:
             choices = self._draw(policy, key, counter)

@@ -47,6 +47,7 @@ class CompositeHead(Head):
             [head.output_shape for head in self.heads]
         )
         self.exceeds = any(head.exceeds for head in self.heads)
+        self.observes = any(head.observes for head in self.heads)
         self.max_epsilon = min(head.max_epsilon for head in self.heads)
 
     def initial_exploration(self, size: Any) -> Any:
@@ -66,9 +67,17 @@ class CompositeHead(Head):
         key: prng.Words,
         counter: prng.Words,
         state: Any,
+        features: tf.Tensor | None = None,
     ) -> tuple[Any, Any]:
         explored = [
-            head.explore(part, epsilon, prng.fold_in(key, index), counter, old)
+            head.explore(
+                part,
+                epsilon,
+                prng.fold_in(key, index),
+                counter,
+                old,
+                features,
+            )
             for index, (head, part, old) in enumerate(
                 zip(
                     self.heads,

@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from keras_cem import checks, prng
 
-NOISES = ("gaussian", "uniform", "correlated")
+NOISES = ("gaussian", "uniform", "correlated", "state")
 DEFAULT_CORRELATION = 0.9
 
 
@@ -21,7 +21,14 @@ class Noise:
         n_0 = z_0,  n_t = beta n_(t-1) + sqrt(1 - beta^2) z_t
 
     with z_t standard normal, so that n_t and n_(t+k) have correlation beta^k:
-    an autoregressive process, stationary from the first step on.
+    an autoregressive process, stationary from the first step on. `"state"`
+    noise is a linear function of the D features of what is observed,
+
+        n_t = Theta phi(s_t) / sqrt(D)
+
+    with the entries of Theta standard normal, drawn once a trajectory: what is
+    observed alike is explored alike, as if the weights of a linear policy were
+    perturbed. Features of mean square 1 make it of variance 1 in each step.
 
     Args:
         kind: One of `NOISES`.
@@ -32,11 +39,17 @@ class Noise:
     Attributes:
         kind: As given.
         correlation: beta; None where noise is not correlated.
+        observes: Whether it is noise of the state.
+
+    References:
+        Rueckstiess et al. (2008), State-dependent exploration for policy
+        gradient methods. https://doi.org/10.1007/978-3-540-87481-2_16
     """
 
     def __init__(self, kind: str, correlation: float | None, size: int):
         checks.one_of(NOISES, noise=kind)
         self.kind = kind
+        self.observes = kind == "state"
         self.correlation = _correlation(kind, correlation)
         self._size = size
 
@@ -47,7 +60,11 @@ class Noise:
         return tf.zeros((size, self._size))
 
     def draw(
-        self, key: prng.Words, counter: prng.Words, state: Any
+        self,
+        key: prng.Words,
+        counter: prng.Words,
+        state: Any,
+        features: tf.Tensor | None = None,
     ) -> tuple[tf.Tensor, Any]:
         """Draws the numbers of one step.
 
@@ -55,10 +72,16 @@ class Noise:
             key: Two uint32 scalars, see `prng.make_key`.
             counter: Two uint32 tensors `(N,)`: trajectory and step.
             state: As `initial` returns it, or as the step before did.
+            features: float32 `(N, D)`; for noise of the state only.
 
         Returns:
             float32 `(N, size)`, and the state to pass on.
+
+        Raises:
+            ValueError: If noise of the state is given no features.
         """
+        if self.kind == "state":
+            return self._of_state(key, counter[0], features), state
         if self.kind == "uniform":
             return 2.0 * prng.uniform(key, counter, self._size) - 1.0, state
         normal = prng.normal(key, counter, self._size)
@@ -69,6 +92,25 @@ class Noise:
         first = counter[1][:, None] == tf.constant(0, tf.uint32)
         numbers = tf.where(first, normal, following)
         return numbers, numbers
+
+    def _of_state(
+        self,
+        key: prng.Words,
+        trajectory: tf.Tensor,
+        features: tf.Tensor | None,
+    ) -> tf.Tensor:
+        if features is None:
+            raise ValueError(
+                "`features` must be given where noise is of the state. "
+                "Received: features=None, noise='state'"
+            )
+        count = int(features.shape[1])
+        # Drawn again in each step, which costs less than to carry it along.
+        theta = prng.normal(
+            key, (trajectory, tf.zeros_like(trajectory)), self._size * count
+        )
+        theta = tf.reshape(theta, (-1, self._size, count))
+        return tf.linalg.matvec(theta, features) / math.sqrt(count)
 
 
 def _correlation(kind: str, correlation: float | None) -> float | None:

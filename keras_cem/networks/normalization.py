@@ -147,6 +147,14 @@ class NormalizedPolicy(keras.Model):
 
     def call(self, inputs: Any, training: bool | None = None) -> Any:
         """Returns the policy's outputs for normalised observations."""
+        return self.policy(self.normalized(inputs), training=training)
+
+    def normalized(self, inputs: Any) -> Any:
+        """Returns observations as the inner policy sees them.
+
+        Args:
+            inputs: Batch of observations.
+        """
         space = self.observation_space
         if space is None:
             raise ValueError(
@@ -161,7 +169,7 @@ class NormalizedPolicy(keras.Model):
                 space.leaves, space.flatten(inputs), strict=True
             )
         ]
-        return self.policy(space.pack(leaves), training=training)
+        return space.pack(leaves)
 
     def update(self, seen: list[Moments]) -> None:
         """Takes more observations into account.

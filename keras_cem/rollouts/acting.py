@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from keras_cem import heads, prng, spaces
+from keras_cem import features, heads, prng, spaces
 from keras_cem.rollouts.finite import finite_rows
 from keras_cem.rollouts.groups import NO_GROUPS, Groups
 from keras_cem.rollouts.lending import lend
@@ -177,7 +177,8 @@ class Actor:
         observations: list[tf.Tensor],
         counter: tf.Tensor,
     ) -> list[tf.Tensor]:
-        outputs = self._policy(self._space.pack(observations), training=False)
+        observed = self._space.pack(observations)
+        outputs = self._policy(observed, training=False)
         finite = finite_rows(outputs)
         if self._explore:
             words = tf.cast(counter, tf.uint32)
@@ -189,6 +190,9 @@ class Actor:
                 key,
                 self._groups.counter(words[0], words[1], observations),
                 tf.nest.map_structure(tf.identity, self._exploration),
+                features.observed(
+                    self._head, self._policy, self._space, observed
+                ),
             )
             tf.nest.map_structure(
                 lambda variable, leaf: variable.assign(leaf),

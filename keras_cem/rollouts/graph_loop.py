@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from keras_cem import heads, prng
+from keras_cem import features, heads, prng
 from keras_cem.envs.base import Environment
 from keras_cem.rollouts.finite import finite_rows
 from keras_cem.rollouts.graph_trajectories import (
@@ -179,6 +179,12 @@ class GraphLoop:
                         self._env.observation_space.flatten(observations),
                     ),
                     explored,
+                    features.observed(
+                        self._head,
+                        self._policy,
+                        self._env.observation_space,
+                        observations,
+                    ),
                 )
             actions = cast_leaves(
                 self._env.action_space, actions, self._action_dtypes

@@ -6,18 +6,24 @@ from keras_cem import prng
 from keras_cem.heads.noise import NOISES, Noise
 
 ROWS, STEPS, DIMENSIONS = 20_000, 12, 2
+FEATURES = np.random.default_rng(0).normal(0, 2, (STEPS, 3)).astype(np.float32)
 # Of a mean of ROWS numbers, in standard deviations.
 TOLERANCE = 5 / np.sqrt(ROWS)
 
 
 def courses(kind, correlation=None, rows=ROWS, steps=STEPS, mode="compiled"):
-    """Noise of `rows` trajectories, `(steps, rows, DIMENSIONS)`."""
+    """Noise of `rows` trajectories, `(steps, rows, DIMENSIONS)`.
+
+    Each of them observes `FEATURES[step]`.
+    """
     noise = Noise(kind, correlation, DIMENSIONS)
 
     def draw(step, state):
         trajectory = tf.cast(tf.range(rows), tf.uint32)
         counter = (trajectory, tf.fill([rows], tf.cast(step, tf.uint32)))
-        return noise.draw(prng.make_key(3, prng.EXPLORATION), counter, state)
+        key = prng.make_key(3, prng.EXPLORATION)
+        features = tf.tile(tf.gather(FEATURES, step)[None], (rows, 1))
+        return noise.draw(key, counter, state, features)
 
     if mode != "eager":
         draw = tf.function(draw, jit_compile=mode == "compiled")
@@ -87,7 +93,7 @@ def test_correlation_0_is_white_noise():
 
 def test_correlation_is_nine_tenths_by_default():
     assert Noise("correlated", None, 1).correlation == 0.9
-    for kind in ("gaussian", "uniform"):
+    for kind in ("gaussian", "uniform", "state"):
         assert Noise(kind, None, 1).correlation is None
         assert Noise(kind, None, 1).initial(4) == ()
 
@@ -108,8 +114,61 @@ def test_correlation_that_is_no_number_is_refused():
         Noise("correlated", "0.9", 1)
 
 
-@pytest.mark.parametrize("kind", ["gaussian", "uniform"])
+@pytest.mark.parametrize("kind", ["gaussian", "uniform", "state"])
 def test_correlation_without_correlated_noise_is_refused(kind):
     with pytest.raises(ValueError, match="unless noise is 'correlated'") as e:
         Noise(kind, 0.5, 1)
     assert f"Received: correlation=0.5, noise='{kind}'" in str(e.value)
+
+
+def test_covariance_of_noise_of_the_state_is_that_of_the_features():
+    """E n_t n_u = phi_t . phi_u / D, in each dimension."""
+    drawn = courses("state", steps=4)
+    for one in range(4):
+        for other in range(4):
+            expected = FEATURES[one] @ FEATURES[other] / 3
+            spread = np.sqrt(
+                (FEATURES[one] @ FEATURES[one] / 3)
+                * (FEATURES[other] @ FEATURES[other] / 3)
+                + expected**2
+            )
+            np.testing.assert_allclose(
+                np.mean(drawn[one] * drawn[other], axis=0),
+                expected,
+                atol=TOLERANCE * spread,
+            )
+    np.testing.assert_allclose(
+        [
+            np.mean(drawn[0, :, 0] * drawn[0, :, 1]),
+            np.mean(drawn[0, 1:] * drawn[0, :-1]),
+        ],
+        0.0,
+        atol=TOLERANCE * (FEATURES[0] @ FEATURES[0] / 3),
+    )
+
+
+def test_noise_of_the_state_is_linear_within_a_trajectory():
+    """Twice what one observation gave and half of another, in any step."""
+    noise = Noise("state", None, DIMENSIONS)
+    rows = tf.cast(tf.range(5), tf.uint32)
+
+    def draw(step, features):
+        counter = (rows, tf.fill([5], np.uint32(step)))
+        features = tf.tile(tf.constant(features)[None], (5, 1))
+        return noise.draw(prng.make_key(0, 1), counter, (), features)[0]
+
+    one, other = draw(0, FEATURES[0]), draw(3, FEATURES[1])
+    both = draw(7, 2 * FEATURES[0] + FEATURES[1] / 2)
+    np.testing.assert_allclose(both, 2 * one + other / 2, rtol=1e-5, atol=1e-5)
+    np.testing.assert_array_equal(draw(9, FEATURES[0]), one)
+    # Another function in each trajectory.
+    assert len(np.unique(one.numpy().round(4))) == 10
+
+
+def test_noise_of_the_state_needs_features():
+    counter = (tf.zeros(3, tf.uint32), tf.zeros(3, tf.uint32))
+    noise = Noise("state", None, DIMENSIONS)
+    assert noise.observes
+    with pytest.raises(ValueError, match="`features` must be given"):
+        noise.draw(prng.make_key(0, 1), counter, ())
+    assert not Noise("gaussian", None, DIMENSIONS).observes

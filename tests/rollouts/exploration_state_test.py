@@ -23,7 +23,8 @@ class CountingHead(heads.SoftmaxHead):
     def initial_exploration(self, size):
         return {"count": tf.fill([size], 77)}
 
-    def explore(self, outputs, epsilon, key, counter, state):
+    def explore(self, outputs, epsilon, key, counter, state, features=None):
+        assert features is None
         fresh = counter[1] == tf.constant(0, tf.uint32)
         count = tf.where(fresh, 0, state["count"])
         actions = tf.cast(count, self.space.dtype)

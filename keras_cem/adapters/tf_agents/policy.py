@@ -7,7 +7,7 @@ import tensorflow as tf
 from tf_agents.policies import tf_policy
 from tf_agents.trajectories import policy_step
 
-from keras_cem import prng, spaces
+from keras_cem import features, prng, spaces
 from keras_cem.adapters.tf_agents.specs import Side
 
 
@@ -99,6 +99,9 @@ class CEMPolicy(tf_policy.TFPolicy):
         # take the layer for a part to be saved.
         network = agent.policy
         self._network = lambda values: network(values, training=False)
+        self._features = lambda values: features.observed(
+            head, network, agent.observation_space, values
+        )
         self._greedy = tf.function(self._act_greedily, reduce_retracing=True)
         self._explore = tf.function(self._act_exploring, reduce_retracing=True)
 
@@ -162,6 +165,7 @@ class CEMPolicy(tf_policy.TFPolicy):
             key,
             counter,
             state["exploration"],
+            self._features(observations),
         )
         return self._actions.to_spec(self._head.playable(actions)), {
             "episode": episode,
