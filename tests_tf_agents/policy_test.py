@@ -17,6 +17,7 @@ from tf_agents.specs import array_spec
 from tf_agents.trajectories import time_step as ts
 
 import keras_cem as cem
+from keras_cem import spaces
 from keras_cem.adapters.tf_agents import CEMPolicy
 from tests_tf_agents import toys
 from tests_tf_agents.helpers import ACTION, OBSERVATION, make_agent
@@ -108,6 +109,19 @@ def test_tensorflows_seed_makes_exploration_repeatable():
     np.testing.assert_array_equal(actions(1, seed=5), actions(1, seed=5))
     assert np.any(actions(1, seed=5) != actions(1, seed=6))
     assert np.any(actions(1, seed=5) != actions(1))
+
+
+def test_noise_of_the_state_is_that_of_the_episode():
+    box = spaces.Box(-1.0, 1.0, (3,))
+    agent = make_agent(box, noise="state", imitate="drawn")
+    spec = array_spec.BoundedArraySpec((3,), np.float32, -1.0, 1.0)
+    policy = CEMPolicy(agent, TIME_STEP_SPEC, spec, epsilon=9.0)
+    many = np.ones((64, 2), np.float32)
+    begun = policy.action(first_step(many), policy.get_initial_state(64))
+    following = policy.action(later_step(many), begun.state)
+    np.testing.assert_array_equal(begun.action, following.action)
+    assert len(np.unique(begun.action.numpy().round(3), axis=0)) > 4
+    assert np.abs(begun.action).max() == 1.0
 
 
 @pytest.mark.parametrize("compiled", [False, True])
