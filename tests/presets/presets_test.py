@@ -20,6 +20,7 @@ ENVS = [
     "MountainCar-v0",
     "MountainCarContinuous-v0",
     "Pendulum-v1",
+    "Swimmer-v5",
     "Taxi-v4",
 ]
 
