@@ -53,7 +53,12 @@ _FOLDER = flags.DEFINE_string(
 )
 
 # Where returns differ much by luck, more.
-EPISODES = {"FrozenLake-v1": 10000, "FrozenLake8x8-v1": 1000, "Taxi-v4": 1000}
+EPISODES = {
+    "Acrobot-v1": 1000,
+    "FrozenLake-v1": 10000,
+    "FrozenLake8x8-v1": 1000,
+    "Taxi-v4": 1000,
+}
 DEFAULT_EPISODES = 100
 
 
