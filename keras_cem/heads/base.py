@@ -77,7 +77,7 @@ class Head(abc.ABC):
             state: What the step before returned, else `initial_exploration`.
                 Rows in step 0 start afresh whatever theirs is.
             features: float32 `(N, D)`, what is observed, see
-                `keras_cem.features`. Heads that do not `observes` it need
+                `keras_cem.features`. Heads whose `observes` is false need
                 none.
 
         Returns:
