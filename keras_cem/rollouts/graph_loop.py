@@ -189,10 +189,11 @@ class GraphLoop:
             actions = cast_leaves(
                 self._env.action_space, actions, self._action_dtypes
             )
+            played = actions
+            if self._epsilon is not None:
+                played = self._head.playable(actions)
             following, rewards, terminated = self._env.transition(
-                state,
-                self._head.playable(actions),
-                prng.threefry2x32(self._step_key, counter),
+                state, played, prng.threefry2x32(self._step_key, counter)
             )
             returns, discounted, lengths, over, faults = totals
             fault = tf.where(live, _fault(observations, outputs, rewards), 0)
