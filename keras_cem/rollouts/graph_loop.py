@@ -17,8 +17,8 @@ from keras_cem.rollouts.graph_trajectories import (
 from keras_cem.rollouts.groups import Groups
 
 # Of a block of episodes, on a CPU. With 128 hidden units, two cores take as
-# long for each at 65,536 as at 4,096 in blocks of this, and twice as long
-# without.
+# long for each of 65,536 as for each of 4,096 in blocks of this, and 3.5 times
+# as long without.
 MOST_ROWS = 4096
 
 
