@@ -23,7 +23,17 @@ MOST_ROWS = 4096
 
 
 class GraphLoop:
-    """The loop over the steps of K episodes."""
+    """The loop over the steps of K episodes.
+
+    Args:
+        env: The environment.
+        policy: Callable layer from observations to outputs.
+        head: Head of the action space.
+        numbers: Seed, stream of the resets, and iteration.
+        epsilon: How much to explore; None acts greedily.
+        groups: Which trajectories belong together.
+        discount: Of the discounted returns.
+    """
 
     def __init__(
         self,
