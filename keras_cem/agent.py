@@ -70,7 +70,9 @@ class CEMAgent(EnvironmentFit):
             that leaves none though returns differ. Defaults to `"auto"`.
         loss_normalization: `"trajectory"` divides the sum of losses by the
             number of elite trajectories, as the lecture does; `"pair"` by the
-            number of pairs. Defaults to `"trajectory"`.
+            number of pairs; `"length"` that of each trajectory by its length
+            too, so that a long one counts no more than a short one. Defaults to
+            `"trajectory"`.
         gradient_steps: Optimizer steps on the elites of an iteration. Defaults
             to `1`, the lecture's. More learn faster from the same episodes, as
             long as the policy does not end up imitating their noise.

@@ -6,7 +6,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-NORMALIZATIONS = ("trajectory", "pair")
+NORMALIZATIONS = ("trajectory", "pair", "length")
 ON_NONFINITE = ("raise", "skip")
 
 # What a step may find not finite, and withhold itself for; numbered from 1, 0

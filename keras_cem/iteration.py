@@ -1,5 +1,6 @@
 """What one iteration does with its trajectories: select, imitate, report."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -129,24 +130,33 @@ def imitate(
     else:
         found = ElitePairs(played.lengths, elite_mask)
     total = tf.cast(found.total, tf.float32)
-    per_trajectory = agent.loss_normalization == "trajectory"
-    scale = 1.0 / (num_elites if per_trajectory else total)
+    equal = agent.loss_normalization == "length"
     key = prng.make_key(agent.seed, prng.MINIBATCHES, agent.iteration.value)
     head, variables = agent.training_head, agent.trainable_variables
     size_of_block = block_size(played.num_steps) if in_graph else None
+
+    def weigh(rows: tf.Tensor) -> tf.Tensor:
+        if agent.loss_normalization == "pair":
+            return 1.0 / total
+        if not equal:
+            return 1.0 / num_elites
+        lengths = tf.cast(tf.gather(played.lengths, rows), tf.float32)
+        return 1.0 / (num_elites * lengths)
 
     def gradients(
         kernels: Kernels,
         numbers: tf.Tensor,
         counts: Any,
         first: Any,
-        scale: Any,
+        weigh: Callable[[tf.Tensor], tf.Tensor],
     ) -> list[tf.Tensor]:
-        observations, actions = played.gather(*found.locate(numbers))
+        rows, steps = found.locate(numbers)
+        observations, actions = played.gather(rows, steps)
+        weights = weigh(rows)
 
         def loss_of(outputs: Any, penalties: tf.Tensor) -> tf.Tensor:
             losses = tf.where(counts, head.loss(outputs, actions), 0.0)
-            return scale * tf.reduce_sum(losses) + first * penalties
+            return tf.reduce_sum(weights * losses) + first * penalties
 
         return kernels.gradients(observations, loss_of)
 
@@ -157,7 +167,7 @@ def imitate(
             kernels = Kernels(agent, transposed=in_graph)
             loss, *sums = accumulate(
                 lambda numbers, counts, first: gradients(
-                    kernels, numbers, counts, first, scale
+                    kernels, numbers, counts, first, weigh
                 ),
                 found.total,
                 played.num_steps,
@@ -166,9 +176,16 @@ def imitate(
             )
         else:
             kernels = Kernels(agent, transposed=False)
-            drawn = found.draw(key, number, size)
+            drawn = found.draw(key, number, size, by_trajectory=equal)
             loss, *sums = gradients(
-                kernels, drawn, True, 1.0, scale * total / size
+                kernels,
+                drawn,
+                True,
+                1.0,
+                # Drawn as often as they weigh.
+                (lambda rows: tf.constant(1.0 / size))
+                if equal
+                else (lambda rows: weigh(rows) * total / size),
             )
         return loss, kernels.restore(sums)
 

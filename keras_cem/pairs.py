@@ -42,6 +42,7 @@ class ElitePairs:
     def __init__(self, lengths: tf.Tensor, elite_mask: tf.Tensor):
         # Elites first, each in its order.
         self._order = tf.argsort(tf.cast(~elite_mask, tf.int32), stable=True)
+        self._num_elites = tf.math.count_nonzero(elite_mask, dtype=tf.int32)
         counts = tf.where(elite_mask, tf.cast(lengths, tf.int32), 0)
         self._counts = tf.gather(counts, self._order)
         self._ends = tf.cumsum(self._counts)
@@ -60,26 +61,31 @@ class ElitePairs:
         begin = tf.gather(self._ends - self._counts, row)
         return tf.gather(self._order, row), numbers - begin
 
-    def draw(self, key: prng.Words, number: Any, size: int) -> tf.Tensor:
+    def draw(
+        self, key: prng.Words, number: Any, size: int, *, by_trajectory: bool
+    ) -> tf.Tensor:
         """Draws numbers of pairs at random, with replacement.
 
         Args:
             key: As `prng.make_key` returns it.
             number: int32 scalar; other pairs are drawn for each number.
             size: How many.
+            by_trajectory: Whether each trajectory is drawn as often as any
+                other, however long it is, rather than each pair.
 
         Returns:
             int32 tensor `(size,)` of numbers below N.
         """
         rows = tf.cast(tf.range(size), tf.uint32)
         counter = (rows, tf.fill([size], tf.cast(number, tf.uint32)))
+        drawn = tf.cast(prng.uniform(key, counter, 2), tf.float64)
+        if by_trajectory:
+            row = _below(self._num_elites, drawn[:, 0])
+            count = tf.gather(self._counts, row)
+            begin = tf.gather(self._ends, row) - count
+            return begin + _below(count, drawn[:, 1])
         # 24 bits are too few to tell more than 16 million pairs apart.
-        drawn = prng.uniform(key, counter, 2)
-        fraction = tf.cast(drawn[:, 0], tf.float64) + (
-            tf.cast(drawn[:, 1], tf.float64) * 2.0**-24
-        )
-        count = tf.cast(self.total, tf.float64)
-        return tf.minimum(tf.cast(fraction * count, tf.int32), self.total - 1)
+        return _below(self.total, drawn[:, 0] + drawn[:, 1] * 2.0**-24)
 
 
 class PairsByStep(ElitePairs):
@@ -113,6 +119,12 @@ class PairsByStep(ElitePairs):
         step = count_at_most(self._ends, numbers)
         place = tf.gather(self._over - self._begins, step) + numbers
         return tf.gather(self._order, place), step
+
+
+def _below(count: tf.Tensor, fraction: tf.Tensor) -> tf.Tensor:
+    """The integers below `count` that float64 fractions of it make."""
+    number = tf.cast(fraction * tf.cast(count, tf.float64), tf.int32)
+    return tf.minimum(number, count - 1)
 
 
 def count_at_most(ordered: tf.Tensor, values: tf.Tensor) -> tf.Tensor:

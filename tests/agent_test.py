@@ -4,7 +4,7 @@ import pytest
 import tensorflow as tf
 
 import keras_cem as cem
-from keras_cem import spaces
+from keras_cem import improvement, spaces
 from tests import toy_envs  # noqa: F401 - registers them
 from tests.helpers import (
     BOX,
@@ -69,15 +69,19 @@ def _loss(weights, data, space, quantile=0.8, normalization="trajectory"):
         for rewards, mask in zip(data.rewards, data.mask, strict=True)
     ]
     gamma_q = np.quantile(returns, quantile)
-    losses, num_elites = [], 0
+    losses, lengths = [], []
     for k, episode_return in enumerate(returns):
         if episode_return > gamma_q:
-            num_elites += 1
+            lengths.append(data.mask[k].sum())
             for t in np.flatnonzero(data.mask[k]):
                 outputs = _outputs(weights, data.observations[k, t])
                 losses.append(_pair_loss(space, outputs, data.actions[k, t]))
+    if normalization == "length":
+        return np.dot(losses, np.repeat(1 / np.array(lengths), lengths)) / len(
+            lengths
+        )
     return sum(losses) / (
-        num_elites if normalization == "trajectory" else len(losses)
+        len(lengths) if normalization == "trajectory" else len(losses)
     )
 
 
@@ -201,7 +205,7 @@ def test_without_elites_nothing_is_learned(mode):
 
 
 @HEADS
-@pytest.mark.parametrize("normalization", ["trajectory", "pair"])
+@pytest.mark.parametrize("normalization", improvement.NORMALIZATIONS)
 def test_loss_equals_brute_force(action_space, normalization):
     for quantile in (0.3, 0.8):
         agent = make_agent(
@@ -548,7 +552,7 @@ def test_gradient_steps_are_those_of_as_many_iterations(action_space):
 
 
 @HEADS
-@pytest.mark.parametrize("normalization", ["trajectory", "pair"])
+@pytest.mark.parametrize("normalization", improvement.NORMALIZATIONS)
 @pytest.mark.parametrize("minibatch_size", [3, 1000])
 def test_minibatch_weighs_as_all_pairs_do(
     action_space, normalization, minibatch_size

@@ -126,7 +126,10 @@ _CONSTRUCTOR: _Rows = [
     (
         {"loss_normalization": "mean"},
         ValueError,
-        ["one of ('trajectory', 'pair')", "loss_normalization='mean'"],
+        [
+            "one of ('trajectory', 'pair', 'length')",
+            "loss_normalization='mean'",
+        ],
     ),
     *(
         (

@@ -108,17 +108,35 @@ def test_last_block_is_filled_with_pairs_that_are_there():
     ]
 
 
-def test_draws_are_uniform_and_of_their_own_for_each_number():
-    found = pairs.ElitePairs(tf.constant([5]), tf.constant([True]))
+def assert_uniform(drawn, expected):
+    counts = np.bincount(drawn, minlength=len(expected))
+    assert counts.sum() == len(drawn)
+    expected = len(drawn) * np.array(expected)
+    assert np.all(np.abs(counts - expected) < 5 * np.sqrt(expected))
+
+
+@pytest.mark.parametrize(
+    ("by_trajectory", "expected"),
+    [(False, [1 / 5] * 5), (True, [1 / 2] + [1 / 8] * 4)],
+)
+def test_draws_are_uniform_and_of_their_own_for_each_number(
+    by_trajectory, expected
+):
+    found = pairs.ElitePairs(
+        tf.constant([1, 7, 4]), tf.constant([True, False, True])
+    )
     key = (tf.constant(1, tf.uint32), tf.constant(2, tf.uint32))
-    first = found.draw(key, tf.constant(0), 10_000).numpy()
-    counts = np.bincount(first, minlength=5)
-    assert counts.sum() == 10_000
-    assert np.all(np.abs(counts - 2000) < 5 * np.sqrt(2000))
-    again = found.draw(key, tf.constant(0), 10_000).numpy()
-    other = found.draw(key, tf.constant(1), 10_000).numpy()
-    assert np.array_equal(first, again)
-    assert not np.array_equal(first, other)
+
+    def draw(number):
+        drawn = found.draw(
+            key, tf.constant(number), 10_000, by_trajectory=by_trajectory
+        )
+        return drawn.numpy()
+
+    first = draw(0)
+    assert_uniform(first, expected)
+    assert np.array_equal(first, draw(0))
+    assert not np.array_equal(first, draw(1))
 
 
 @pytest.mark.parametrize(
