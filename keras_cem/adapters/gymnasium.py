@@ -61,7 +61,7 @@ def open_source(env: Any, options: Options) -> HostSource:
     name = env if isinstance(env, str) else repr(env)
     make: Callable[[], Any] = env
     if isinstance(env, str):
-        make = functools.partial(_make, env)
+        make = functools.partial(make_env, env)
     mode = options.vectorization_mode or "sync"
     if mode == "vector_entry_point":
         return _entry_point(env, options)
@@ -90,7 +90,13 @@ def open_source(env: Any, options: Options) -> HostSource:
         return _single(envs, options, name=name, make=make)
 
 
-def _make(env_id: str) -> gymnasium.Env:
+def make_env(env_id: str) -> gymnasium.Env:
+    """Makes an environment by its id.
+
+    Raises:
+        ImportError: Naming the extra that is missing.
+        ValueError: If there is none of that id.
+    """
     try:
         # Observations are checked as they come; gymnasium's checker would
         # look at the first step only, and slow down all of them.

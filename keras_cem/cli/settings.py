@@ -8,6 +8,7 @@ from absl import flags
 
 from keras_cem import CEMAgent, limits, schedules
 from keras_cem.callbacks import EpsilonDecay
+from keras_cem.cli.clipped_rewards import training_env
 from keras_cem.cli.confirmed_stop import ConfirmedStop
 from keras_cem.cli.deferred_xla import BATCH_SIZE, DeferredXLA
 from keras_cem.rollouts import sources
@@ -141,6 +142,7 @@ def agent(values: flags.FlagValues) -> CEMAgent:
         if values.jit_compile is None
         else values.jit_compile,
     )
+    training_env(values)
     made.check_ready("train")
     made.check_batch_size(values.batch_size)
     if values.engine == "graph":
@@ -155,6 +157,7 @@ def agent(values: flags.FlagValues) -> CEMAgent:
 def fitting(values: flags.FlagValues) -> dict[str, Any]:
     """Arguments of `fit` that say how to train and play."""
     return {
+        "x": training_env(values),
         "batch_size": values.batch_size,
         "epochs": values.epochs,
         "steps_per_epoch": values.steps_per_epoch,

@@ -179,7 +179,6 @@ def _fit(
 ) -> keras.callbacks.History:
     try:
         history = agent.fit(
-            values.env,
             verbose=int(has_bar(values.progress)),
             callbacks=fit_callbacks,
             resume_from=folder.checkpoints if values.resume else None,

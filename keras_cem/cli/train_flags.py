@@ -296,6 +296,13 @@ def define_settings(
     )
     count("max_episode_steps", None, "Truncates episodes.")
     number(
+        "min_reward",
+        None,
+        "Training takes rewards that are less for this; validations and the "
+        "final evaluation take them as they are.",
+    )
+    number("max_reward", None, "Likewise for those that are more.")
+    number(
         "step_timeout",
         None,
         "Seconds that a step may take with --vectorization_mode=async; a "

@@ -211,7 +211,6 @@ def _trained(values: flags.FlagValues, report: Report) -> Any:
         restore_best_weights=True,
     )
     agent.fit(
-        values.env,
         callbacks=[
             *settings.callbacks(values, values.stop_at),
             best,

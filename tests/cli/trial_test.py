@@ -125,7 +125,6 @@ def test_outcome_is_the_mean_of_trainings_with_seeds_of_their_own():
     for seed in (0, 1):
         agent = trial.settings.agent(parsed(*SMALL, f"--seed={seed}"))
         history = agent.fit(
-            "CartPole-v1",
             callbacks=[
                 *trial.settings.callbacks(values, None),
                 keras.callbacks.EarlyStopping(

@@ -1,0 +1,57 @@
+import json
+
+import pytest
+
+from keras_cem.cli.clipped_rewards import ClippedRewards
+from keras_cem.cli.main import main
+from keras_cem.cli.run_folder import RunFolder
+from tests.cli.small_run import SMALL
+
+
+@pytest.mark.parametrize(
+    ("bounds", "reward"),
+    [((None, 0.25), 0.25), ((3.0, None), 3.0), ((-1.0, 2.0), 1.0)],
+)
+def test_rewards_are_within_bounds(bounds, reward):
+    make = ClippedRewards("CartPole-v1", *bounds)
+    env = make()
+    env.reset(seed=0)
+    assert env.step(0)[1] == reward
+    assert make() is not env
+
+
+def test_training_sees_them_clipped_and_greedy_episodes_do_not(tmp_path):
+    folder = tmp_path / "run"
+    arguments = [*SMALL, "--nopreset", f"--output={folder}", "--noreport"]
+    assert main(["train", *arguments, "--max_reward=0.25"]) == 0
+    rows = RunFolder(folder).history.read_text().splitlines()
+    names = rows[0].split(",")
+    for row in rows[1:]:
+        epoch = dict(zip(names, map(float, row.split(",")), strict=True))
+        assert epoch["episode_return"] == epoch["episode_length"] / 4
+        assert epoch["val_episode_return"] == epoch["val_episode_length"]
+    results = json.loads(RunFolder(folder).results.read_text())
+    assert results["episode_return_mean"] >= 8
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (
+            ["--min_reward=2", "--max_reward=1"],
+            "at most --max_reward. Received: --min_reward=2.0, "
+            "--max_reward=1.0",
+        ),
+        (
+            ["--min_reward=-1", "--engine=graph"],
+            "Received: --engine=graph, --min_reward=-1.0, --max_reward=None",
+        ),
+        (["--min_reward=nan"], "must be finite"),
+    ],
+)
+def test_bounds_that_cannot_be_are_refused(tmp_path, capsys, given, message):
+    folder = tmp_path / "run"
+    arguments = [*SMALL, "--nopreset", f"--output={folder}", *given]
+    assert main(["train", *arguments]) == 2
+    assert message in capsys.readouterr().err
+    assert not folder.exists()
