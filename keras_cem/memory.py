@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from keras_cem import spaces
+from keras_cem import devices, spaces
 
 
 @keras.saving.register_keras_serializable("keras_cem")
@@ -36,7 +36,8 @@ class EliteMemory(keras.Layer):
         for name, value in (
             ("_spaces", None),
             ("_leaves", []),
-            ("_lengths", tf.Variable(np.zeros(size, np.int32))),
+            ("_dtypes", []),
+            ("_lengths", tf.Variable(np.zeros(size, np.int64))),
             ("_returns", tf.Variable(np.zeros(size, np.float32))),
             ("_born", tf.Variable(np.zeros(size, np.int64))),
             ("_moved", False),
@@ -61,7 +62,7 @@ class EliteMemory(keras.Layer):
     @property
     def lengths(self) -> tf.Tensor:
         """Steps of each trajectory, int32 `(M,)`; 0 where none is held."""
-        return self._lengths.value()
+        return tf.cast(self._lengths.value(), tf.int32)
 
     def prepare(
         self,
@@ -112,7 +113,10 @@ class EliteMemory(keras.Layer):
     def gather(self, trajectory: tf.Tensor, step: tf.Tensor) -> tuple[Any, Any]:
         """Returns observations and actions of pairs, `(B, ...)`."""
         where = tf.stack([trajectory, step], axis=-1)
-        leaves = [tf.gather_nd(leaf.value(), where) for leaf in self._leaves]
+        leaves = [
+            tf.cast(tf.gather_nd(leaf.value(), where), dtype)
+            for leaf, dtype in zip(self._leaves, self._dtypes, strict=True)
+        ]
         return self._pack(leaves)
 
     def update(
@@ -206,23 +210,32 @@ class EliteMemory(keras.Layer):
 
     def _allocate(self, leaves: list[tuple[tuple[int, ...], Any]]) -> None:
         variables = [
-            tf.Variable(tf.zeros((self.size, *shape), dtype), trainable=False)
+            tf.Variable(
+                tf.zeros((self.size, *shape), devices.variable_dtype(dtype)),
+                trainable=False,
+            )
             for shape, dtype in leaves
         ]
+        dtypes = [np.dtype(dtype) for _, dtype in leaves]
+        object.__setattr__(self, "_dtypes", dtypes)
         object.__setattr__(self, "_leaves", variables)
         object.__setattr__(self, "_moved", True)
 
     def _held(self) -> dict[str, np.ndarray]:
         # The rows held come first, the best before all.
-        count, lengths = self.num_held, self._lengths.numpy()
+        count, lengths = self.num_held, self.lengths.numpy()
         most = int(lengths.max())
         return {
             "lengths": lengths[:count],
             "returns": self._returns.numpy()[:count],
             "born": self._born.numpy()[:count],
             **{
-                f"leaf_{number}": leaf.numpy()[:count, :most]
-                for number, leaf in enumerate(self._leaves if count else [])
+                f"leaf_{number}": leaf.numpy()[:count, :most].astype(dtype)
+                for number, (leaf, dtype) in enumerate(
+                    zip(self._leaves, self._dtypes, strict=True)
+                    if count
+                    else ()
+                )
             },
         }
 

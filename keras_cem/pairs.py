@@ -5,7 +5,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from keras_cem import prng
+from keras_cem import devices, prng
 
 # Least and most pairs to take at a time where shapes must be static. On a CPU
 # the activations of a block of the largest size should stay in a cache; a GPU
@@ -23,7 +23,7 @@ def block_size(num_steps: int) -> int:
         num_steps: K times T, the most pairs that there can be.
     """
     most = MAX_BLOCK_SIZE
-    if tf.config.list_logical_devices("GPU"):
+    if devices.has_gpu():
         most = MAX_BLOCK_SIZE_ON_GPU
     return min(max(num_steps // 64, MIN_BLOCK_SIZE), most)
 

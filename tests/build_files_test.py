@@ -32,6 +32,7 @@ LAYERS = (
         "activations",
         "checkpoint_store",
         "checks",
+        "devices",
         "elites",
         "extras",
         "features",

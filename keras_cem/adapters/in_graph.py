@@ -4,9 +4,10 @@ import math
 import os
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 
-from keras_cem import envs
+from keras_cem import devices, envs, pairs
 from keras_cem.envs.base import Environment
 from keras_cem.rollouts import sources
 from keras_cem.rollouts.graph import GraphSource
@@ -57,6 +58,7 @@ def open_source(env: Any, options: Options) -> GraphSource:
     source = GraphSource(env, options.batch_size, limit)
     seed = (tf.zeros(1, tf.uint32), tf.zeros(1, tf.uint32))
     state = tf.nest.flatten(env.initial(seed))
+    check_numbers(source)
     check_memory(source, sum(leaf.dtype.size for leaf in state))
     return source
 
@@ -75,19 +77,38 @@ def stored_bytes(source: GraphSource, state_bytes: int) -> int:
     return size * source.batch_size * source.max_episode_steps
 
 
+def check_numbers(source: GraphSource) -> None:
+    """Refuses more steps than int32 numbers, as `pairs` does, block by block.
+
+    Args:
+        source: What is to be played.
+    """
+    steps = source.batch_size * source.max_episode_steps
+    most = np.iinfo(np.int32).max - pairs.MAX_BLOCK_SIZE_ON_GPU
+    if steps > most:
+        raise ValueError(
+            "`batch_size` x `max_episode_steps` must be at most "
+            f"{most:,}. Received: batch_size={source.batch_size}, "
+            f"max_episode_steps={source.max_episode_steps}."
+        )
+
+
 def check_memory(source: GraphSource, state_bytes: int) -> None:
-    """Refuses more trajectories than the machine's memory holds.
+    """Refuses more trajectories than memory holds: the GPU's, if there is one.
 
     Args:
         source: What is to be played.
         state_bytes: What the state of one row takes.
     """
     needed = PEAK * stored_bytes(source, state_bytes)
-    present = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    present, where = devices.gpu_memory(), "the GPU's memory"
+    if present is None:
+        present = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+        where = "memory"
     if needed > present:
         raise ValueError(
-            "`batch_size` x `max_episode_steps` must fit in memory. Received: "
-            f"batch_size={source.batch_size}, "
+            f"`batch_size` x `max_episode_steps` must fit in {where}. "
+            f"Received: batch_size={source.batch_size}, "
             f"max_episode_steps={source.max_episode_steps}, which take about "
             f"{needed / 2**30:.1f} GiB, of {present / 2**30:.1f} GiB."
         )

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from keras_cem import features, heads, prng, spaces
+from keras_cem import devices, features, heads, prng, spaces
 from keras_cem.rollouts.finite import finite_rows
 from keras_cem.rollouts.groups import NO_GROUPS, Groups
 from keras_cem.rollouts.lending import lend
@@ -114,9 +114,16 @@ class Actor:
         self._epsilon = tf.Variable(0.0, trainable=False)
         self._numbers = tf.Variable(tf.zeros(3, tf.int64), trainable=False)
         # Row by row what exploration remembers; nothing for most heads.
+        begin = head.initial_exploration(num_envs) if explore else ()
         self._exploration = tf.nest.map_structure(
-            lambda leaf: tf.Variable(leaf, trainable=False),
-            head.initial_exploration(num_envs) if explore else (),
+            lambda leaf: tf.Variable(
+                tf.cast(leaf, devices.variable_dtype(leaf.dtype)),
+                trainable=False,
+            ),
+            begin,
+        )
+        self._explored_dtypes = tf.nest.map_structure(
+            lambda leaf: leaf.dtype, begin
         )
         self._function = self._compile() if compiled else self._act
 
@@ -189,13 +196,17 @@ class Actor:
                 self._epsilon.value(),
                 key,
                 self._groups.counter(words[0], words[1], observations),
-                tf.nest.map_structure(tf.identity, self._exploration),
+                tf.nest.map_structure(
+                    tf.cast, self._exploration, self._explored_dtypes
+                ),
                 features.observed(
                     self._head, self._policy, self._space, observed
                 ),
             )
             tf.nest.map_structure(
-                lambda variable, leaf: variable.assign(leaf),
+                lambda variable, leaf: variable.assign(
+                    tf.cast(leaf, variable.dtype)
+                ),
                 self._exploration,
                 state,
             )

@@ -9,7 +9,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from keras_cem import heads, spaces
+from keras_cem import devices, heads, spaces
 from keras_cem.envs.base import Environment
 from keras_cem.rollouts.acting import compilable
 from keras_cem.rollouts.graph_loop import GraphLoop
@@ -25,11 +25,14 @@ class GraphSource:
         env: The environment.
         batch_size: K.
         max_episode_steps: T, after which every episode is truncated.
+        fuse: Whether small dense layers are computed as
+            `keras_cem.networks.fused` does. None fuses them on a GPU.
     """
 
     env: Environment
     batch_size: int
     max_episode_steps: int
+    fuse: bool | None = None
 
     @property
     def name(self) -> str:
@@ -59,6 +62,7 @@ class GraphSource:
             repr(self.env),
             self.batch_size,
             self.max_episode_steps,
+            self.fuse,
         )
 
     def compilable(self, policy: Any) -> bool:
@@ -91,8 +95,9 @@ class GraphSource:
             groups: Which trajectories belong together; none if not given.
             discount: Of `discounted`. Defaults to `1.0`.
         """
+        fuse = devices.has_gpu() if self.fuse is None else self.fuse
         loop = GraphLoop(
-            self.env, policy, head, numbers, epsilon, groups, discount
+            self.env, policy, head, numbers, epsilon, groups, discount, fuse
         )
         return loop.run(
             tf.cast(first, tf.uint32)

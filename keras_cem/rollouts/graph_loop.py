@@ -6,8 +6,9 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from keras_cem import features, heads, prng
+from keras_cem import devices, features, heads, prng
 from keras_cem.envs.base import Environment
+from keras_cem.networks.fused import fused
 from keras_cem.rollouts.finite import finite_rows
 from keras_cem.rollouts.graph_trajectories import (
     GraphTrajectories,
@@ -33,6 +34,8 @@ class GraphLoop:
         epsilon: How much to explore; None acts greedily.
         groups: Which trajectories belong together.
         discount: Of the discounted returns.
+        fuse: Whether small dense layers are computed as
+            `keras_cem.networks.fused` does.
     """
 
     def __init__(
@@ -44,10 +47,12 @@ class GraphLoop:
         epsilon: tf.Tensor | None,
         groups: Groups,
         discount: float,
+        fuse: bool,
     ):
         seed, stream, iteration = numbers
         self._env = env
         self._policy = policy
+        self._function = fused(policy) if fuse else policy
         self._head = head
         self._epsilon = epsilon
         self._groups = groups
@@ -176,7 +181,7 @@ class GraphLoop:
         ) -> Any:
             counter = (rows, tf.fill([size], tf.cast(step, tf.uint32)))
             observations = self._env.observe(state)
-            outputs = self._policy(observations, training=False)
+            outputs = self._function(observations, training=False)
             if self._epsilon is None:
                 actions = self._head.greedy(outputs)
             else:
@@ -289,7 +294,7 @@ def rows_at_once(batch_size: int, env: Environment) -> int:
     Returns:
         A divisor of K: K itself where none is of a good size.
     """
-    if env.stateful or tf.config.list_logical_devices("GPU"):
+    if env.stateful or devices.has_gpu():
         return batch_size
     sizes = range(MOST_ROWS, MOST_ROWS // 4, -1)
     fitting = (size for size in sizes if batch_size % size == 0)

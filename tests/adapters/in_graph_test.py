@@ -4,15 +4,16 @@ import os
 
 import pytest
 
-from keras_cem import envs
+from keras_cem import devices, envs
 from keras_cem.adapters import in_graph
 from keras_cem.rollouts.sources import Options
 from tests import processes
 
 
-def open_with(monkeypatch, present, size, steps):
+def open_with(monkeypatch, present, size, steps, of_gpu=None):
     pages = {"SC_PAGE_SIZE": 1, "SC_PHYS_PAGES": present}
     monkeypatch.setattr(os, "sysconf", pages.__getitem__)
+    monkeypatch.setattr(devices, "gpu_memory", lambda: of_gpu)
     return in_graph.open_source(
         envs.make("CartPole-v1"), Options(size, max_episode_steps=steps)
     )
@@ -39,6 +40,26 @@ def test_refusal_names_what_is_needed_and_what_is_there(monkeypatch):
         match=r"batch_size=1000000, .* which take about 12\.7 GiB, of 8\.0 GiB",
     ):
         open_with(monkeypatch, 8 * 2**30, 10**6, 500)
+
+
+def test_memory_of_a_gpu_is_what_counts_where_there_is_one(monkeypatch):
+    open_with(monkeypatch, 1, 1000, 500, of_gpu=80 * 2**30)
+    with pytest.raises(
+        ValueError,
+        match=r"must fit in the GPU's memory\..* 12\.7 GiB, of 8\.0 GiB",
+    ):
+        open_with(monkeypatch, 2**50, 10**6, 500, of_gpu=8 * 2**30)
+
+
+def test_steps_that_int32_cannot_number_are_refused(monkeypatch):
+    most = 2**31 - 1 - 65536
+    open_with(monkeypatch, 2**50, most, 1)
+    with pytest.raises(
+        ValueError,
+        match=r"must be at most 2,147,418,111\. Received: "
+        r"batch_size=4294837, max_episode_steps=500\.$",
+    ):
+        open_with(monkeypatch, 2**50, most // 500 + 1, 500)
 
 
 @pytest.mark.slow

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+import keras_cem as cem
 from keras_cem import envs, heads, prng, spaces
 from keras_cem.rollouts import graph_loop
 from keras_cem.rollouts.graph import GraphSource
@@ -53,8 +54,16 @@ def policy():
     return keras.Sequential([keras.Input((2,)), keras.layers.Dense(3)])
 
 
-def play(mode="graph", first=0, size=SIZE, epsilon=0.5, iteration=4, **kwargs):
-    source = GraphSource(Countdown(), size, STEPS)
+def play(
+    mode="graph",
+    first=0,
+    size=SIZE,
+    epsilon=0.5,
+    iteration=4,
+    fuse=None,
+    **kwargs,
+):
+    source = GraphSource(Countdown(), size, STEPS, fuse)
     network, head = policy(), heads.for_space(Countdown().action_space)
 
     def run():
@@ -120,6 +129,66 @@ def test_trajectories_equal_brute_force(mode, most_rows, monkeypatch):
         ]
     assert played.terminated.numpy().all()
     assert played.actions.dtype == tf.int64
+
+
+def test_fused_layers_play_the_same_episodes():
+    agent = cem.CEMAgent.from_env(
+        "CartPole-v1", normalize_observations=True, seed=0
+    )
+
+    def played(fuse):
+        source = GraphSource(envs.make("CartPole-v1"), 16, 40, fuse)
+
+        @tf.function
+        def run():
+            whole = source.play(
+                agent.policy,
+                agent.head,
+                numbers=(7, prng.TRAINING_RESETS, 4),
+                epsilon=None,
+            )
+            return whole.states, whole.actions, whole.lengths
+
+        types = {
+            node.op
+            for function in run.get_concrete_function()
+            .graph.as_graph_def()
+            .library.function
+            for node in function.node_def
+        }
+        return run(), "MatMul" in types
+
+    (states, actions, lengths), multiplies = played(fuse=True)
+    (other_states, *others), others_multiply = played(fuse=False)
+    assert not multiplies
+    assert others_multiply
+    assert len(set(lengths.numpy())) > 1
+    np.testing.assert_array_equal(actions, others[0])
+    np.testing.assert_array_equal(lengths, others[1])
+    tf.nest.map_structure(
+        lambda one, other: np.testing.assert_allclose(one, other, atol=1e-4),
+        states,
+        other_states,
+    )
+
+
+@pytest.mark.parametrize(("gpus", "fused"), [([], False), (["GPU:0"], True)])
+def test_layers_are_fused_on_a_gpu(monkeypatch, gpus, fused):
+    monkeypatch.setattr(tf.config, "list_logical_devices", lambda kind: gpus)
+    seen = []
+
+    def noted(policy):
+        seen.append(policy)
+        return policy
+
+    monkeypatch.setattr(graph_loop, "fused", noted)
+    play()
+    assert bool(seen) == fused
+
+
+def test_compiled_steps_differ_by_whether_layers_are_fused():
+    keys = {GraphSource(Countdown(), 2, 3, fuse).key for fuse in (False, True)}
+    assert len(keys) == 2
 
 
 def test_limit_truncates():
