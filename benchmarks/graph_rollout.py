@@ -4,6 +4,7 @@ Side by side, in turn, in one process; CartPole, 500 steps, a 4-128-2 policy
 that balances the pole; trajectories stored:
 
 - rollout: `GraphSource.play`, acting without exploration: all steps are real;
+- rollout (matmul), on a GPU: the same, whose dense layers are matrix products;
 - gymnax: the same policy with gymnax and JAX, `lax.scan` over 500 steps;
 - envpool, gymnasium: EnvPool and gymnasium's vectorised CartPole in NumPy,
   which run no policy and store nothing;
@@ -17,12 +18,16 @@ step, so that nearly all of it is Keras and TensorFlow around the compiled step.
 What concerns `fit` is printed in seconds of processors as well, which other
 load disturbs less.
 
-Nothing here is bound to CPUs: on a host with a GPU, TensorFlow and JAX take it.
+Nothing here is bound to CPUs: on a host with a GPU, TensorFlow and JAX take it,
+and share its memory.
 
     pip install 'keras-cem[bench]'
     python -m benchmarks.graph_rollout --batch_sizes=1024,16384
+    python -m benchmarks.graph_rollout --peers=gymnax \
+        --batch_sizes=1024,16384,262144
 """
 
+import os
 import time
 from collections.abc import Callable
 from typing import Any
@@ -34,7 +39,7 @@ import tensorflow as tf
 from absl import app, flags
 
 from benchmarks.agents import ENV, make_agent
-from keras_cem import envs, prng
+from keras_cem import devices, envs, prng
 from keras_cem.rollouts.graph import GraphSource
 
 _BATCH_SIZES = flags.DEFINE_list("batch_sizes", ["1024", "16384"], "K.")
@@ -48,10 +53,12 @@ _GRADIENT_STEPS = flags.DEFINE_integer("gradient_steps", 1, "Of fit.")
 STEPS, EXECUTION, EPSILON = 500, 10, 0.5
 
 
-def rollout(size: int, epsilon: float = 0.0) -> Callable[[], int]:
+def rollout(
+    size: int, epsilon: float = 0.0, fuse: bool | None = None
+) -> Callable[[], int]:
     """Bare rollouts."""
     agent = make_agent(balancing=True)
-    source = GraphSource(envs.make(ENV), size, STEPS)
+    source = GraphSource(envs.make(ENV), size, STEPS, fuse)
 
     @tf.function(jit_compile=True)
     def play(iteration: tf.Tensor) -> Any:
@@ -72,6 +79,11 @@ def rollout(size: int, epsilon: float = 0.0) -> Callable[[], int]:
 
     work()
     return work
+
+
+def multiplied(size: int) -> Callable[[], int]:
+    """Bare rollouts with matrix products."""
+    return rollout(size, fuse=False)
 
 
 def explored(size: int) -> Callable[[], int]:
@@ -216,14 +228,23 @@ PEERS = {
 def main(argv: list[str]) -> None:
     """Measures in turn, prints medians and ratios."""
     del argv
-    devices = tf.config.list_physical_devices("GPU") or ["CPU"]
-    print(f"TensorFlow on {devices}")
+    gpus = tf.config.list_physical_devices("GPU")
+    for gpu in gpus:
+        tf.config.experimental.set_memory_growth(gpu, True)
+    os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
+    print(f"TensorFlow on {gpus or ['CPU']}")
+    if "gymnax" in _PEERS.value:
+        import jax
+
+        print(f"JAX on {jax.devices()}")
     least, of_processors = 1e3 * seconds_around_the_step()
     print(
         f"an iteration of fit takes at least {least:.2f} ms, "
         f"{of_processors:.2f} of processors"
     )
     names = {"rollout": rollout}
+    if devices.has_gpu():
+        names["rollout (matmul)"] = multiplied
     names |= {name: PEERS[name] for name in _PEERS.value}
     names |= {"explored": explored, "fit": fit}
     for size in map(int, _BATCH_SIZES.value):
@@ -240,7 +261,7 @@ def main(argv: list[str]) -> None:
             wall = values[:, 0]
             ratio = np.median(rates["rollout"][:, 0] / wall)
             print(
-                f"  {name:10} {np.median(wall) / 1e6:8.2f} M env steps/s, "
+                f"  {name:16} {np.median(wall) / 1e6:8.2f} M env steps/s, "
                 f"rollout is {ratio:5.2f} times as fast",
                 flush=True,
             )

@@ -2,9 +2,10 @@ r"""Peak memory of a whole iteration in the graph.
 
 CartPole, 500 steps, a 4-128-2 policy that balances the pole most of the time:
 episodes, elites and the update, through `CEMAgent.fit`. Each K in a process of
-its own, whose peak is what the system says (`ru_maxrss`). `over` is what the
-iteration adds to a process that has trained with K = 2; `stored` is what the
-trajectories take, states and actions.
+its own, whose peak is what the system says (`ru_maxrss`); on a GPU, what
+TensorFlow says of the GPU's. `over` is what the iteration adds to a process
+that has trained with K = 2; `stored` is what the trajectories take, states and
+actions.
 
     python -m benchmarks.memory --batch_sizes=4096,16384,65536
 """
@@ -14,9 +15,11 @@ import subprocess
 import sys
 
 import keras
+import tensorflow as tf
 from absl import app, flags
 
 from benchmarks.agents import ENV, make_agent
+from keras_cem import devices
 from keras_cem.adapters.in_graph import open_source, stored_bytes
 from keras_cem.rollouts.sources import Options
 
@@ -29,7 +32,9 @@ GIB = 2**30
 
 
 def peak() -> float:
-    """Most memory that this process has had, in GiB."""
+    """Most memory that this process has had, of the GPU if any, in GiB."""
+    if devices.has_gpu():
+        return tf.config.experimental.get_memory_info("GPU:0")["peak"] / GIB
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / GIB
 
 

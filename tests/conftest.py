@@ -5,6 +5,7 @@ Imports nothing large: what a test needs is imported with it.
 
 import os
 import random
+import sys
 
 import pytest
 
@@ -19,3 +20,7 @@ def pytest_configure():
 def pytest_runtest_setup():
     # Keras draws seeds from it where it is given none.
     random.seed(0)
+    # A GPU rounds what it multiplies to TF32 otherwise, of 10 bits.
+    if "tensorflow" in sys.modules:
+        precision = sys.modules["tensorflow"].config.experimental
+        precision.enable_tensor_float_32_execution(False)

@@ -58,3 +58,13 @@ def test_sessions_tell_of_every_device():
     }
     assert kinds >= logical
     assert all(isinstance(device.memory_limit_bytes, int) for device in told)
+
+
+@pytest.mark.parametrize("name", ["int8", "uint8", "int64", "float32", "bool"])
+def test_variables_are_of_the_dtype_that_they_hold(name):
+    assert devices.variable_dtype(name) == tf.as_dtype(name)
+
+
+def test_variables_hold_int32_where_compiled_functions_reach_it():
+    assert devices.variable_dtype(tf.int32) == tf.int64
+    assert devices.variable_dtype("int32") == tf.int64

@@ -8,6 +8,7 @@ import tensorflow as tf
 import keras_cem as cem
 from keras_cem import spaces
 from keras_cem.memory import EliteMemory
+from keras_cem.trajectories import Trajectories
 from tests import toy_envs  # noqa: F401 - registers them
 from tests.helpers import (
     BOX,
@@ -273,3 +274,41 @@ def test_iterations_of_one_execution_remember_alike():
         _fit(agent, "CartPole-v1", "graph", epochs=1, steps=4)
         results.append(_state(agent))
     assert_equal(*results)
+
+
+def test_int32_is_held_as_int64_and_given_back_as_it_was():
+    """XLA does not reach an int32 variable from a GPU."""
+    memory = EliteMemory(2)
+    seen = spaces.Box(0, 9, (3,), "int32")
+    memory.prepare(seen, spaces.Discrete(5, dtype="int32"), 4)
+    assert tf.int32 not in [variable.dtype for variable in memory.buffers]
+    fresh = Trajectories(
+        observations=tf.reshape(tf.range(24), (2, 4, 3)) % 10,
+        actions=tf.constant([[1, 2, 3, 4], [4, 3, 0, 0]]),
+        rewards=tf.zeros((2, 4)),
+        mask=tf.sequence_mask([4, 2], 4),
+        terminated=tf.constant([True, True]),
+    )
+    memory.update(
+        fresh,
+        tf.constant([1.0, 2.0]),
+        tf.constant([True, True]),
+        tf.constant(0, tf.int64),
+        tf.constant(True),
+    )
+    assert memory.lengths.dtype == tf.int32
+    assert memory.lengths.numpy().tolist() == [2, 4]
+    observations, actions = memory.gather(tf.constant([0]), tf.constant([1]))
+    assert observations.dtype == actions.dtype == tf.int32
+    assert observations.numpy().tolist() == [[5, 6, 7]]
+    assert actions.numpy().tolist() == [3]
+    store = {}
+    memory.save_own_variables(store)
+    dtypes = {name: array.dtype.name for name, array in store.items()}
+    assert dtypes == {
+        "lengths": "int32",
+        "returns": "float32",
+        "born": "int64",
+        "leaf_0": "int32",
+        "leaf_1": "int32",
+    }
