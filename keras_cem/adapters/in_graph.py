@@ -58,8 +58,7 @@ def open_source(env: Any, options: Options) -> GraphSource:
     source = GraphSource(env, options.batch_size, limit)
     seed = (tf.zeros(1, tf.uint32), tf.zeros(1, tf.uint32))
     state = tf.nest.flatten(env.initial(seed))
-    check_numbers(source)
-    check_memory(source, sum(leaf.dtype.size for leaf in state))
+    check_size(source, sum(leaf.dtype.size for leaf in state))
     return source
 
 
@@ -77,12 +76,16 @@ def stored_bytes(source: GraphSource, state_bytes: int) -> int:
     return size * source.batch_size * source.max_episode_steps
 
 
-def check_numbers(source: GraphSource) -> None:
-    """Refuses more steps than int32 numbers, as `pairs` does, block by block.
+def check_size(source: GraphSource, state_bytes: int) -> None:
+    """Refuses more trajectories than can be numbered, or than memory holds.
+
+    Memory is the GPU's, if there is one that tells.
 
     Args:
         source: What is to be played.
+        state_bytes: What the state of one row takes.
     """
+    # `pairs` numbers steps in int32, block by block.
     steps = source.batch_size * source.max_episode_steps
     most = np.iinfo(np.int32).max - pairs.MAX_BLOCK_SIZE_ON_GPU
     if steps > most:
@@ -91,15 +94,6 @@ def check_numbers(source: GraphSource) -> None:
             f"{most:,}. Received: batch_size={source.batch_size}, "
             f"max_episode_steps={source.max_episode_steps}."
         )
-
-
-def check_memory(source: GraphSource, state_bytes: int) -> None:
-    """Refuses more trajectories than memory holds: the GPU's, if there is one.
-
-    Args:
-        source: What is to be played.
-        state_bytes: What the state of one row takes.
-    """
     needed = PEAK * stored_bytes(source, state_bytes)
     present, where = devices.gpu_memory(), "the GPU's memory"
     if present is None:

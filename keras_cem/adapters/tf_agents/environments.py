@@ -94,7 +94,7 @@ def open_tf(env: Any, options: Options) -> GraphSource | HostSource:
     traced = Traced(env)
     limit = sources.limit(options, _own_limit(env), repr(env))
     source = TFEnvironmentSource(traced, options.batch_size, limit)
-    in_graph.check_memory(source, traced.state_bytes)
+    in_graph.check_size(source, traced.state_bytes)
     return source
 
 
