@@ -11,6 +11,7 @@ from keras_cem.callbacks import EpsilonDecay
 from keras_cem.cli.clipped_rewards import training_env
 from keras_cem.cli.confirmed_stop import ConfirmedStop
 from keras_cem.cli.deferred_xla import BATCH_SIZE, DeferredXLA
+from keras_cem.devices import has_gpu
 from keras_cem.rollouts import sources
 
 # Each makes a schedule of the initial epsilon and a number of iterations.
@@ -192,7 +193,13 @@ def callbacks(
     steering: list[keras.callbacks.Callback] = [
         EpsilonDecay(epsilon_schedule(values), values.epsilon_minimum)
     ]
-    if values.jit_compile is None and values.batch_size <= BATCH_SIZE:
+    if (
+        values.jit_compile is None
+        and values.batch_size <= BATCH_SIZE
+        # Where each of its many small operations waits to be started, XLA is
+        # worth waiting for.
+        and not has_gpu()
+    ):
         steering.append(DeferredXLA())
     if stop_at is not None:
         steering.append(

@@ -11,6 +11,7 @@ from keras_cem import checks, prng, spaces
 from keras_cem.heads.base import Head
 from keras_cem.heads.cross_entropy import cross_entropy
 from keras_cem.heads.holding import Holding
+from keras_cem.heads.probabilities import softmax
 
 
 class ChoicesHead(Head):
@@ -69,7 +70,7 @@ class ChoicesHead(Head):
         features: tf.Tensor | None = None,
     ) -> tuple[tf.Tensor, Any]:
         del features
-        policy = tf.nn.softmax(self._logits(outputs))
+        policy = softmax(self._logits(outputs))
         if self._holds:
             choices = self._draw(policy, key, counter)
             choices, state = self.holding.explore(

@@ -6,8 +6,10 @@ import pytest
 
 import keras_cem as cem
 from keras_cem import envs
+from keras_cem.cli import settings
 from keras_cem.cli.deferred_xla import DeferredXLA
 from keras_cem.rollouts.graph import GraphSource
+from tests.cli.parsing import parsed
 
 
 @pytest.fixture
@@ -95,6 +97,21 @@ def test_training_that_ends_before_never_compiles(compiled):
     agent = make_agent()
     fit(agent, [DeferredXLA(iterations=3)], epochs=3)
     assert compiled == []
+
+
+@pytest.mark.parametrize(
+    ("given", "gpu", "deferred"),
+    [
+        ([], False, True),
+        ([], True, False),
+        (["--batch_size=65"], False, False),
+        (["--jit_compile"], False, False),
+    ],
+)
+def test_small_trainings_on_a_cpu_defer_it(monkeypatch, given, gpu, deferred):
+    monkeypatch.setattr(settings, "has_gpu", lambda: gpu)
+    steering = settings.callbacks(parsed(*given), None)
+    assert any(isinstance(c, DeferredXLA) for c in steering) == deferred
 
 
 @pytest.mark.parametrize("choice", [True, False])

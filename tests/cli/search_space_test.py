@@ -4,20 +4,13 @@ import pathlib
 import re
 
 import pytest
-from absl import flags
 
-from keras_cem.cli import search_space, train_flags
+from keras_cem.cli import search_space
 from keras_cem.cli.errors import CommandError
 from keras_cem.cli.search_space import SPACE, Choices, Numbers
+from tests.cli.parsing import parsed
 
 PAGE = pathlib.Path(__file__).parents[2] / "docs" / "presets.md"
-
-
-def parsed(*arguments):
-    values = flags.FlagValues()
-    train_flags.define_settings(values, seed=0)
-    values(["tune", "--env=CartPole-v1", *arguments])
-    return values
 
 
 def space(*arguments, asked=None):

@@ -4,11 +4,11 @@ import json
 
 import keras
 import pytest
-from absl import flags
 
 from keras_cem import presets
-from keras_cem.cli import preset, train_flags, trial
+from keras_cem.cli import preset, trial
 from keras_cem.cli.trial import STAGES, StageReporter
+from tests.cli.parsing import parsed
 
 SMALL = [
     "--engine=host",
@@ -20,13 +20,6 @@ SMALL = [
     "--episodes=3",
     "--epochs=2",
 ]
-
-
-def parsed(*arguments):
-    values = flags.FlagValues()
-    train_flags.define_settings(values, seed=0)
-    values(["tune", "--env=CartPole-v1", *arguments])
-    return values
 
 
 def reported(epochs, returns):
