@@ -1,6 +1,5 @@
 """What one iteration does with its trajectories: select, imitate, report."""
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -131,28 +130,24 @@ def imitate(
         found = ElitePairs(played.lengths, elite_mask)
     total = tf.cast(found.total, tf.float32)
     equal = agent.loss_normalization == "length"
+    scale = 1.0 / (total if agent.loss_normalization == "pair" else num_elites)
     key = prng.make_key(agent.seed, prng.MINIBATCHES, agent.iteration.value)
     head, variables = agent.training_head, agent.trainable_variables
     size_of_block = block_size(played.num_steps) if in_graph else None
-
-    def weigh(rows: tf.Tensor) -> tf.Tensor:
-        if agent.loss_normalization == "pair":
-            return 1.0 / total
-        if not equal:
-            return 1.0 / num_elites
-        lengths = tf.cast(tf.gather(played.lengths, rows), tf.float32)
-        return 1.0 / (num_elites * lengths)
 
     def gradients(
         kernels: Kernels,
         numbers: tf.Tensor,
         counts: Any,
         first: Any,
-        weigh: Callable[[tf.Tensor], tf.Tensor],
+        scale: Any,
+        by_length: bool,
     ) -> list[tf.Tensor]:
         rows, steps = found.locate(numbers)
         observations, actions = played.gather(rows, steps)
-        weights = weigh(rows)
+        weights = scale
+        if by_length:
+            weights /= tf.cast(tf.gather(played.lengths, rows), tf.float32)
 
         def loss_of(outputs: Any, penalties: tf.Tensor) -> tf.Tensor:
             losses = tf.where(counts, head.loss(outputs, actions), 0.0)
@@ -167,7 +162,7 @@ def imitate(
             kernels = Kernels(agent, transposed=in_graph)
             loss, *sums = accumulate(
                 lambda numbers, counts, first: gradients(
-                    kernels, numbers, counts, first, weigh
+                    kernels, numbers, counts, first, scale, equal
                 ),
                 found.total,
                 played.num_steps,
@@ -177,15 +172,10 @@ def imitate(
         else:
             kernels = Kernels(agent, transposed=False)
             drawn = found.draw(key, number, size, by_trajectory=equal)
+            # By trajectory, they are drawn as often as they weigh.
+            share = 1.0 / size if equal else scale * total / size
             loss, *sums = gradients(
-                kernels,
-                drawn,
-                True,
-                1.0,
-                # Drawn as often as they weigh.
-                (lambda rows: tf.constant(1.0 / size))
-                if equal
-                else (lambda rows: weigh(rows) * total / size),
+                kernels, drawn, True, 1.0, share, by_length=False
             )
         return loss, kernels.restore(sums)
 

@@ -464,7 +464,7 @@ class Changing(Guess):
         (Guess(), {"engine": "host"}, ValueError, "engine='host'"),
         (Guess(), {"num_envs": 4}, ValueError, "num_envs=4"),
         (Guess(), {"max_episode_steps": 0}, ValueError, "max_episode_steps=0"),
-        (Guess(), {"batch_size": 10**12}, ValueError, "2,147,418,111"),
+        (Guess(), {"batch_size": 10**12}, ValueError, "GiB"),
         (Changing(), {}, ValueError, "goal"),
         (envs.make("CliffWalking-v1"), {}, ValueError, "max_episode_steps"),
         (envs.make("Pendulum-v1"), {}, ValueError, "action space"),

@@ -77,7 +77,7 @@ def stored_bytes(source: GraphSource, state_bytes: int) -> int:
 
 
 def check_size(source: GraphSource, state_bytes: int) -> None:
-    """Refuses more trajectories than can be numbered, or than memory holds.
+    """Refuses more trajectories than memory holds, or than can be numbered.
 
     Memory is the GPU's, if there is one that tells.
 
@@ -85,15 +85,6 @@ def check_size(source: GraphSource, state_bytes: int) -> None:
         source: What is to be played.
         state_bytes: What the state of one row takes.
     """
-    # `pairs` numbers steps in int32, block by block.
-    steps = source.batch_size * source.max_episode_steps
-    most = np.iinfo(np.int32).max - pairs.MAX_BLOCK_SIZE_ON_GPU
-    if steps > most:
-        raise ValueError(
-            "`batch_size` x `max_episode_steps` must be at most "
-            f"{most:,}. Received: batch_size={source.batch_size}, "
-            f"max_episode_steps={source.max_episode_steps}."
-        )
     needed = PEAK * stored_bytes(source, state_bytes)
     present, where = devices.gpu_memory(), "the GPU's memory"
     if present is None:
@@ -105,4 +96,13 @@ def check_size(source: GraphSource, state_bytes: int) -> None:
             f"Received: batch_size={source.batch_size}, "
             f"max_episode_steps={source.max_episode_steps}, which take about "
             f"{needed / 2**30:.1f} GiB, of {present / 2**30:.1f} GiB."
+        )
+    # `pairs` numbers steps in int32, block by block.
+    steps = source.batch_size * source.max_episode_steps
+    most = np.iinfo(np.int32).max - pairs.MAX_BLOCK_SIZE_ON_GPU
+    if steps > most:
+        raise ValueError(
+            "`batch_size` x `max_episode_steps` must be at most "
+            f"{most:,}. Received: batch_size={source.batch_size}, "
+            f"max_episode_steps={source.max_episode_steps}."
         )
