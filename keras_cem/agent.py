@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from keras_cem import (
     checks,
+    discounts,
     features,
     files,
     formats,
@@ -82,7 +83,10 @@ class CEMAgent(EnvironmentFit):
             (0, 1]. Below 1, of two episodes that reach a goal the shorter one
             is better; and where steps cost, the one that pays later.
             `episode_return` stays the plain sum, `elite_threshold` is of what
-            they are ranked by. Defaults to `1.0`.
+            they are ranked by. Or a
+            `keras.optimizers.schedules.LearningRateSchedule` of it over
+            iterations: with one that rises to 1, first the start of an episode
+            is learned, then the rest. Defaults to `1.0`.
         elite_memory: How many elite trajectories of earlier iterations are
             ranked again with the fresh ones, see
             `keras_cem.memory.EliteMemory`. Helps where good episodes are
@@ -166,7 +170,7 @@ class CEMAgent(EnvironmentFit):
         loss_normalization: str = "trajectory",
         gradient_steps: int = 1,
         minibatch_size: int | None = None,
-        discount: float = 1.0,
+        discount: Any = 1.0,
         elite_memory: int | None = None,
         elite_memory_age: int | None = None,
         episodes_per_start: int | None = None,
@@ -232,7 +236,7 @@ class CEMAgent(EnvironmentFit):
         self.loss_normalization = loss_normalization
         self.gradient_steps = int(gradient_steps)
         self.minibatch_size = _integer(minibatch_size)
-        self.discount = float(discount)
+        self.discount = discount if callable(discount) else float(discount)
         self.elite_memory = _integer(elite_memory)
         self.elite_memory_age = _integer(elite_memory_age)
         self.episodes_per_start = _integer(episodes_per_start)
@@ -505,7 +509,7 @@ class CEMAgent(EnvironmentFit):
             "loss_normalization": self.loss_normalization,
             "gradient_steps": self.gradient_steps,
             "minibatch_size": self.minibatch_size,
-            "discount": self.discount,
+            "discount": discounts.get_config(self.discount),
             "elite_memory": self.elite_memory,
             "elite_memory_age": self.elite_memory_age,
             "episodes_per_start": self.episodes_per_start,
@@ -525,6 +529,8 @@ class CEMAgent(EnvironmentFit):
         policy = keras.saving.deserialize_keras_object(
             copy.deepcopy(config.pop("policy"))
         )
+        if "discount" in config:
+            config["discount"] = discounts.from_config(config["discount"])
         return cls(policy, config.pop("action_space"), **config)
 
     def __setattr__(self, name: str, value: Any) -> None:

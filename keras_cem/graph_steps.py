@@ -5,7 +5,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from keras_cem import improvement, prng
+from keras_cem import discounts, improvement, prng
 from keras_cem.rollouts.graph import GraphSource
 from keras_cem.rollouts.graph_trajectories import FAULTS, GraphTrajectories
 
@@ -84,12 +84,11 @@ class GraphSteps:
             self._plans[num_steps] = tf.Variable(
                 tf.zeros(num_steps), trainable=False
             )
-        if schedule is None:
-            planned = [float(agent.epsilon)] * num_steps
-        else:
-            planned = [0.0] * num_steps
-            done = int(agent.iteration)
-            for iteration in range(done, done + num_steps):
+        planned = [float(agent.epsilon)] * num_steps
+        done = int(agent.iteration)
+        for iteration in range(done, done + num_steps):
+            discounts.check_scheduled(agent.discount, iteration)
+            if schedule is not None:
                 value = float(schedule(iteration))
                 planned[iteration % num_steps] = value
         for epsilon in planned:
@@ -152,7 +151,7 @@ class GraphSteps:
             numbers=(agent.seed, prng.TRAINING_RESETS, iteration),
             epsilon=epsilon,
             groups=agent.groups,
-            discount=agent.discount,
+            discount=discounts.current(agent.discount, iteration),
         )
 
     def play_for_testing(

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from keras_cem import elites, improvement, prng
+from keras_cem import discounts, elites, improvement, prng
 from keras_cem.kernels import Kernels
 from keras_cem.memory import Candidates
 from keras_cem.pairs import (
@@ -31,13 +31,14 @@ def learn(agent: Any, played: Any) -> None:
     # The others are out of it: something in them was not finite.
     sound = tf.math.is_finite(returns)
     in_graph = isinstance(played, GraphTrajectories)
-    if agent.discount == 1.0:
+    now, memory, groups = agent.iteration.value, agent.memory, agent.groups
+    discount = discounts.current(agent.discount, now)
+    if discount is None:
         ranked = returns
     elif in_graph:
         ranked = played.discounted
     else:
-        ranked = played.discounted_returns(agent.discount)
-    now, memory, groups = agent.iteration.value, agent.memory, agent.groups
+        ranked = played.discounted_returns(discount)
     candidates, compared = played, ranked
     if memory is not None:
         candidates = Candidates(played, memory)

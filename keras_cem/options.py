@@ -3,7 +3,7 @@
 import inspect
 from typing import Any
 
-from keras_cem import checks, elites, improvement
+from keras_cem import checks, discounts, elites, improvement
 from keras_cem.rollouts.host import HostSource
 from keras_cem.rollouts.recorded import RecordedSource
 
@@ -15,7 +15,7 @@ def check(
     loss_normalization: str,
     gradient_steps: int,
     minibatch_size: int | None,
-    discount: float,
+    discount: Any,
     elite_memory: int | None,
     elite_memory_age: int | None,
     episodes_per_start: int | None,
@@ -48,8 +48,7 @@ def check(
         "A single trajectory cannot exceed its own quantile.",
         episodes_per_start=episodes_per_start,
     )
-    if discount != 1.0:
-        _inside_unit("(0, 1]", discount=discount)
+    discounts.check(discount)
     if not isinstance(normalize_observations, bool):
         raise TypeError(
             "`normalize_observations` must be a bool. Received: "
@@ -66,6 +65,11 @@ def check(
         "the mean over several starts",
         episodes_per_start=episodes_per_start,
         episodes_per_policy=episodes_per_policy,
+    )
+    exclusive(
+        "what is remembered was ranked with the discount of its own iteration",
+        elite_memory=elite_memory,
+        discount=discount if isinstance(discount, discounts.Schedule) else None,
     )
     for name, value in (
         ("episodes_per_start", episodes_per_start),
@@ -194,10 +198,10 @@ def check_source(
         )
 
 
-def _inside_unit(interval: str = "(0, 1)", **arguments: Any) -> None:
+def _inside_unit(**arguments: Any) -> None:
     for name, value in arguments.items():
         checks.number(**{name: value})
         if not 0 < value < 1:
             raise ValueError(
-                f"`{name}` must be in {interval}. Received: {name}={value}"
+                f"`{name}` must be in (0, 1). Received: {name}={value}"
             )

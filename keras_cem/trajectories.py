@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from keras_cem import spaces
+from keras_cem import discounts, spaces
 from keras_cem.moments import Moments, of_batch
 
 
@@ -43,13 +43,14 @@ class Trajectories(NamedTuple):
             return np.where(self.mask, self.rewards, 0.0).sum(axis=1)
         return tf.reduce_sum(tf.where(self.mask, self.rewards, 0.0), axis=1)
 
-    def discounted_returns(self, discount: float) -> Any:
-        """Sums of discount^t r_t, float32 `(K,)`."""
-        steps = tf.shape(self.rewards)[1]
-        weights = tf.cast(
-            tf.constant(discount, tf.float64)
-            ** tf.cast(tf.range(steps), tf.float64),
-            tf.float32,
+    def discounted_returns(self, discount: tf.Tensor) -> Any:
+        """Sums of discount^t r_t, float32 `(K,)`.
+
+        Args:
+            discount: float64 scalar.
+        """
+        weights = discounts.weights(
+            discount, tf.range(tf.shape(self.rewards)[1])
         )
         return tf.reduce_sum(
             tf.where(self.mask, self.rewards * weights, 0.0), axis=1

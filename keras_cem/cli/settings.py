@@ -97,6 +97,25 @@ def epsilon_steps(values: flags.FlagValues) -> int:
     return values.epsilon_steps or values.epochs * values.steps_per_epoch
 
 
+def discount(values: flags.FlagValues) -> Any:
+    """The discount, or its schedule.
+
+    Raises:
+        ValueError: If it cannot rise.
+    """
+    if values.discount_steps is None:
+        return values.discount
+    if values.discount == 1.0:
+        raise ValueError(
+            "--discount_steps is for a --discount that is below 1 at first. "
+            f"Received: --discount_steps={values.discount_steps}, "
+            "--discount=1.0"
+        )
+    return keras.optimizers.schedules.PolynomialDecay(
+        values.discount, values.discount_steps, 1.0
+    )
+
+
 def agent(values: flags.FlagValues) -> CEMAgent:
     """The agent, compiled, and a policy that was seen to fit.
 
@@ -120,7 +139,7 @@ def agent(values: flags.FlagValues) -> CEMAgent:
         loss_normalization=values.loss_normalization,
         gradient_steps=values.gradient_steps,
         minibatch_size=values.minibatch_size,
-        discount=values.discount,
+        discount=discount(values),
         elite_memory=values.elite_memory,
         elite_memory_age=values.elite_memory_age,
         episodes_per_start=values.episodes_per_start,

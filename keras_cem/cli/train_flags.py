@@ -176,6 +176,7 @@ def define_settings(
         lower_bound=0.0,
         upper_bound=1.0,
     )
+    count("discount_steps", None, "Iterations over which it rises to 1.")
     count("elite_memory", None, "Elites of earlier iterations, ranked again.")
     count("elite_memory_age", None, "Iterations they are remembered for.")
     count(

@@ -80,7 +80,7 @@ class GraphSource:
         store: bool = True,
         store_rewards: bool = False,
         groups: Groups = NO_GROUPS,
-        discount: float = 1.0,
+        discount: tf.Tensor | None = None,
     ) -> GraphTrajectories:
         """Plays K episodes; to be called inside of a compiled function.
 
@@ -93,7 +93,8 @@ class GraphSource:
             store: Whether states and actions are kept. Defaults to `True`.
             store_rewards: Whether rewards are. Defaults to `False`.
             groups: Which trajectories belong together; none if not given.
-            discount: Of `discounted`. Defaults to `1.0`.
+            discount: float64 scalar, of `discounted`. Defaults to `None`: it
+                is `returns`.
         """
         fuse = devices.has_gpu() if self.fuse is None else self.fuse
         loop = GraphLoop(

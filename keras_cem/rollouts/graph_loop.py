@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from keras_cem import devices, features, heads, prng
+from keras_cem import devices, discounts, features, heads, prng
 from keras_cem.envs.base import Environment
 from keras_cem.networks.fused import fused
 from keras_cem.rollouts.finite import finite_rows
@@ -33,7 +33,7 @@ class GraphLoop:
         numbers: Seed, stream of the resets, and iteration.
         epsilon: How much to explore; None acts greedily.
         groups: Which trajectories belong together.
-        discount: Of the discounted returns.
+        discount: float64 scalar; None if returns are not discounted.
         fuse: Whether small dense layers are computed as
             `keras_cem.networks.fused` does.
     """
@@ -46,7 +46,7 @@ class GraphLoop:
         numbers: tuple[Any, int, Any],
         epsilon: tf.Tensor | None,
         groups: Groups,
-        discount: float,
+        discount: tf.Tensor | None,
         fuse: bool,
     ):
         seed, stream, iteration = numbers
@@ -137,7 +137,7 @@ class GraphLoop:
         )
         # The return tells what to leave out, as it does on the host.
         returns = tf.where(tf.equal(faults, 0), returns, np.nan)
-        if self._discount != 1.0:
+        if self._discount is not None:
             discounted = tf.where(tf.equal(faults, 0), discounted, np.nan)
         return GraphTrajectories(
             self._env,
@@ -145,7 +145,7 @@ class GraphLoop:
             stacked["actions"],
             stacked["rewards"] if store_rewards else None,
             returns,
-            returns if self._discount == 1.0 else discounted,
+            returns if self._discount is None else discounted,
             lengths,
             terminated,
             faults,
@@ -254,7 +254,7 @@ class GraphLoop:
         """Return, discounted return, length, whether terminated, and fault."""
         return (
             tf.zeros(size),
-            () if self._discount == 1.0 else tf.zeros(size),
+            () if self._discount is None else tf.zeros(size),
             tf.zeros(size, tf.int32),
             tf.zeros(size, tf.bool),
             tf.zeros(size, tf.int32),
@@ -270,12 +270,9 @@ class GraphLoop:
     def _add_discounted(
         self, discounted: Any, step: Any, live: tf.Tensor, rewards: tf.Tensor
     ) -> Any:
-        if self._discount == 1.0:
+        if self._discount is None:
             return ()
-        factor = tf.constant(self._discount, tf.float64) ** tf.cast(
-            step, tf.float64
-        )
-        rewards *= tf.cast(factor, tf.float32)
+        rewards *= discounts.weights(self._discount, step)
         return discounted + tf.where(live, rewards, 0.0)
 
 
