@@ -33,6 +33,7 @@ LAYERS = (
         "checkpoint_store",
         "checks",
         "devices",
+        "discounts",
         "elites",
         "extras",
         "features",
