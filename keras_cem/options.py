@@ -66,11 +66,12 @@ def check(
         episodes_per_start=episodes_per_start,
         episodes_per_policy=episodes_per_policy,
     )
-    exclusive(
-        "what is remembered was ranked with the discount of its own iteration",
-        elite_memory=elite_memory,
-        discount=discount if isinstance(discount, discounts.Schedule) else None,
-    )
+    if elite_memory is not None and isinstance(discount, discounts.Schedule):
+        raise ValueError(
+            "`discount` must be a number where `elite_memory` is given: what "
+            "is remembered was ranked with the discount of its own iteration. "
+            f"Received: elite_memory={elite_memory}, discount={discount!r}"
+        )
     for name, value in (
         ("episodes_per_start", episodes_per_start),
         ("episodes_per_policy", episodes_per_policy),

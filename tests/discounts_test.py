@@ -104,7 +104,7 @@ def test_schedule_that_begins_out_of_range_is_refused():
 
 
 def test_memory_and_schedule_contradict_each_other():
-    with pytest.raises(ValueError, match="`discount` must be None where"):
+    with pytest.raises(ValueError, match="must be a number where `elite_mem"):
         cem.CEMAgent.from_env(
             "CartPole-v1",
             elite_memory=4,
