@@ -73,7 +73,7 @@ def current(discount: Any, iterations: Any) -> tf.Tensor | None:
     return None if discount == 1.0 else tf.constant(discount, tf.float64)
 
 
-def weights(discount: tf.Tensor, steps: Any) -> tf.Tensor:
+def weights(discount: Any, steps: Any) -> tf.Tensor:
     """Returns discount^t as float32, of int32 steps t."""
     return tf.cast(discount ** tf.cast(steps, tf.float64), tf.float32)
 

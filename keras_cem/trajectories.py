@@ -43,11 +43,11 @@ class Trajectories(NamedTuple):
             return np.where(self.mask, self.rewards, 0.0).sum(axis=1)
         return tf.reduce_sum(tf.where(self.mask, self.rewards, 0.0), axis=1)
 
-    def discounted_returns(self, discount: tf.Tensor) -> Any:
+    def discounted_returns(self, discount: Any) -> Any:
         """Sums of discount^t r_t, float32 `(K,)`.
 
         Args:
-            discount: float64 scalar.
+            discount: Number, or float64 scalar.
         """
         weights = discounts.weights(
             discount, tf.range(tf.shape(self.rewards)[1])

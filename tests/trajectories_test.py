@@ -50,9 +50,7 @@ def test_trajectories_pass_through_a_compiled_function():
 
 @pytest.mark.parametrize("discount", [1.0, 0.5, 0.9])
 def test_discounted_returns_weigh_step_t_by_discount_to_the_t(discount):
-    returns = _trajectories(tf.constant).discounted_returns(
-        tf.constant(discount, tf.float64)
-    )
+    returns = _trajectories(tf.constant).discounted_returns(discount)
     assert returns.dtype == tf.float32
     expected = [
         1 + 2 * discount,

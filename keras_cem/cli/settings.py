@@ -109,8 +109,7 @@ def discount(values: flags.FlagValues) -> Any:
         raise ValueError(
             "--discount_steps is for a --discount that is below 1 at first. "
             f"Received: --discount_steps={values.discount_steps}, "
-            "--discount=1.0. If a preset has steps, --discount=0.999999 comes "
-            "next to 1."
+            "--discount=1.0"
         )
     return keras.optimizers.schedules.PolynomialDecay(
         values.discount, values.discount_steps, 1.0
