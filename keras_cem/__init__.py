@@ -40,10 +40,12 @@ __all__ = [
     "networks",
     "schedules",
     "spaces",
+    "wrappers",
 ]
 
 
 def __getattr__(name: str) -> Any:
-    if name == "adapters":
-        return importlib.import_module("keras_cem.adapters")
+    # They import gymnasium.
+    if name in ("adapters", "wrappers"):
+        return importlib.import_module(f"keras_cem.{name}")
     raise AttributeError(f"module 'keras_cem' has no attribute {name!r}")

@@ -58,6 +58,7 @@ LAYERS = (
         "summary_images",
         "trajectories",
         "version",
+        "wrappers",
     ),
     ("envs",),
     ("rollouts",),

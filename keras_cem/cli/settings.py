@@ -8,9 +8,9 @@ from absl import flags
 
 from keras_cem import CEMAgent, limits, schedules
 from keras_cem.callbacks import EpsilonDecay
-from keras_cem.cli.clipped_rewards import training_env
 from keras_cem.cli.confirmed_stop import ConfirmedStop
 from keras_cem.cli.deferred_xla import BATCH_SIZE, DeferredXLA
+from keras_cem.cli.training_env import training_env
 from keras_cem.devices import has_gpu
 from keras_cem.rollouts import sources
 

@@ -303,6 +303,14 @@ def define_settings(
         "final evaluation take them as they are.",
     )
     number("max_reward", None, "Likewise for those that are more.")
+    count(
+        "segment_steps",
+        None,
+        "Training plays episodes in segments of so many steps, and takes the "
+        "best segments for elites; the next goes on where the last ended, "
+        "except after --resume, which begins new episodes. Validations and "
+        "the final evaluation play whole ones.",
+    )
     number(
         "step_timeout",
         None,

@@ -1,10 +1,12 @@
+import csv
 import json
 
+import numpy as np
 import pytest
 
-from keras_cem.cli.clipped_rewards import ClippedRewards
 from keras_cem.cli.main import main
 from keras_cem.cli.run_folder import RunFolder
+from keras_cem.cli.training_env import TrainingEnv
 from tests.cli.small_run import SMALL
 
 
@@ -13,11 +15,32 @@ from tests.cli.small_run import SMALL
     [((None, 0.25), 0.25), ((3.0, None), 3.0), ((-1.0, 2.0), 1.0)],
 )
 def test_rewards_are_within_bounds(bounds, reward):
-    make = ClippedRewards("CartPole-v1", *bounds)
+    make = TrainingEnv("CartPole-v1", *bounds)
     env = make()
     env.reset(seed=0)
     assert env.step(0)[1] == reward
     assert make() is not env
+
+
+def test_segments_are_those_of_the_clipped_environment():
+    env = TrainingEnv("CartPole-v1", max_reward=0.25, segment_steps=2)()
+    env.reset(seed=0)
+    env.step(0)
+    last, reward, *ended, _ = env.step(1)
+    assert (reward, *ended) == (0.25, False, True)
+    assert np.array_equal(env.reset(seed=0)[0], last)
+
+
+def test_training_plays_segments_and_greedy_episodes_are_whole(tmp_path):
+    folder = tmp_path / "run"
+    arguments = [*SMALL, "--nopreset", f"--output={folder}", "--noreport"]
+    assert main(["train", *arguments, "--segment_steps=3"]) == 0
+    with RunFolder(folder).history.open() as file:
+        rows = list(csv.DictReader(file))
+    assert rows
+    for row in rows:
+        assert float(row["episode_length"]) <= 3
+        assert float(row["val_episode_length"]) >= 8
 
 
 def test_training_sees_them_clipped_and_greedy_episodes_do_not(tmp_path):
@@ -44,8 +67,23 @@ def test_training_sees_them_clipped_and_greedy_episodes_do_not(tmp_path):
         ),
         (
             ["--min_reward=-1", "--engine=graph"],
-            "Received: --engine=graph, --min_reward=-1.0, --max_reward=None",
+            "Received: --engine=graph, --min_reward=-1.0, --max_reward=None, "
+            "--segment_steps=None",
         ),
+        (
+            ["--segment_steps=5", "--engine=graph"],
+            "--max_reward=None, --segment_steps=5",
+        ),
+        (
+            ["--segment_steps=5", "--max_episode_steps=5"],
+            "less than --max_episode_steps. Received: --segment_steps=5, "
+            "--max_episode_steps=5",
+        ),
+        (
+            ["--segment_steps=5", "--episodes_per_start=4"],
+            "Received: --episodes_per_start=4, --segment_steps=5",
+        ),
+        (["--segment_steps=0"], "--segment_steps=0"),
         (["--min_reward=nan"], "must be finite"),
     ],
 )
