@@ -268,7 +268,7 @@ def _source(
 def own_limit(env: Any) -> int | None:
     """The limit of an environment's spec, or of a wrapper around it."""
     while True:
-        if isinstance(env, Segments):
+        if isinstance(env, Segments) and isinstance(env.num_steps, int):
             return env.num_steps
         if isinstance(env, gymnasium.wrappers.TimeLimit):
             return env._max_episode_steps

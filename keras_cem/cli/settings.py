@@ -10,7 +10,8 @@ from keras_cem import CEMAgent, limits, schedules
 from keras_cem.callbacks import EpsilonDecay
 from keras_cem.cli.confirmed_stop import ConfirmedStop
 from keras_cem.cli.deferred_xla import BATCH_SIZE, DeferredXLA
-from keras_cem.cli.training_env import training_env
+from keras_cem.cli.segment_steps import LongerSegments
+from keras_cem.cli.training_env import TrainingEnv, training_env
 from keras_cem.devices import has_gpu
 from keras_cem.rollouts import sources
 
@@ -174,10 +175,15 @@ def agent(values: flags.FlagValues) -> CEMAgent:
     return made
 
 
-def fitting(values: flags.FlagValues) -> dict[str, Any]:
-    """Arguments of `fit` that say how to train and play."""
+def fitting(values: flags.FlagValues, env: Any) -> dict[str, Any]:
+    """Arguments of `fit` that say how to train and play.
+
+    Args:
+        values: The flags.
+        env: Their `training_env`.
+    """
     return {
-        "x": training_env(values),
+        "x": env,
         "batch_size": values.batch_size,
         "epochs": values.epochs,
         "steps_per_epoch": values.steps_per_epoch,
@@ -201,13 +207,14 @@ def on_host(values: flags.FlagValues) -> dict[str, Any]:
 
 
 def callbacks(
-    values: flags.FlagValues, stop_at: float | None
+    values: flags.FlagValues, stop_at: float | None, env: Any
 ) -> list[keras.callbacks.Callback]:
     """What steers training.
 
     Args:
         values: The flags.
         stop_at: Return to stop at, None not to.
+        env: Their `training_env`.
     """
     steering: list[keras.callbacks.Callback] = [
         EpsilonDecay(epsilon_schedule(values), values.epsilon_minimum)
@@ -220,6 +227,8 @@ def callbacks(
         and not has_gpu()
     ):
         steering.append(DeferredXLA())
+    if isinstance(env, TrainingEnv) and env.segment_steps is not None:
+        steering.append(LongerSegments(env.segment_steps))
     if stop_at is not None:
         steering.append(
             ConfirmedStop(

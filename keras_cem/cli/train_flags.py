@@ -311,6 +311,12 @@ def define_settings(
         "except after --resume, which begins new episodes. Validations and "
         "the final evaluation play whole ones.",
     )
+    count(
+        "segment_doubling_steps",
+        None,
+        "Iterations after which segments are twice as long, and again after as "
+        "many; they stay as they are if not given.",
+    )
     number(
         "step_timeout",
         None,

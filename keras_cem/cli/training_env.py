@@ -8,6 +8,7 @@ from absl import flags
 from gymnasium.wrappers import ClipReward
 
 from keras_cem.adapters.gymnasium import make_env
+from keras_cem.cli.segment_steps import SegmentSteps
 from keras_cem.wrappers import Segments
 
 
@@ -25,7 +26,7 @@ class TrainingEnv:
     env: str
     min_reward: float | None = None
     max_reward: float | None = None
-    segment_steps: int | None = None
+    segment_steps: SegmentSteps | None = None
 
     def __call__(self) -> gymnasium.Env:
         """Makes a new one."""
@@ -50,9 +51,8 @@ def training_env(values: flags.FlagValues) -> Any:
     """
     least, most = values.min_reward, values.max_reward
     steps = values.segment_steps
-    if steps is not None:
-        _check_segments(values)
-    elif least is None and most is None:
+    _check_segments(values)
+    if steps is None and least is None and most is None:
         return values.env
     bounds = f"--min_reward={least}, --max_reward={most}"
     if least is not None and most is not None and least > most:
@@ -65,11 +65,31 @@ def training_env(values: flags.FlagValues) -> Any:
             "segments, which are gymnasium wrappers. Received: "
             f"--engine=graph, {bounds}, --segment_steps={steps}"
         )
-    return TrainingEnv(values.env, least, most, steps)
+    segments = (
+        None
+        if steps is None
+        else SegmentSteps(steps, values.segment_doubling_steps)
+    )
+    return TrainingEnv(values.env, least, most, segments)
 
 
 def _check_segments(values: flags.FlagValues) -> None:
     steps, limit = values.segment_steps, values.max_episode_steps
+    doubling = values.segment_doubling_steps
+    if steps is None:
+        if doubling is not None:
+            raise ValueError(
+                "--segment_doubling_steps needs --segment_steps, which are "
+                f"doubled. Received: --segment_doubling_steps={doubling}"
+            )
+        return
+    if doubling is not None and values.vectorization_mode == "async":
+        raise ValueError(
+            "--segment_doubling_steps must be left out with "
+            "--vectorization_mode=async, whose processes do not know how many "
+            f"iterations were done. Received: "
+            f"--segment_doubling_steps={doubling}"
+        )
     if limit is not None and limit <= steps:
         raise ValueError(
             "--segment_steps must be less than --max_episode_steps. Received: "

@@ -13,6 +13,7 @@ import tensorflow as tf
 from absl import flags
 
 from keras_cem.cli import search_space, settings
+from keras_cem.cli.training_env import training_env
 from keras_cem.presets import Value
 from keras_cem.prng import MAX_SEED
 
@@ -32,6 +33,14 @@ _NOT_IN_PRESETS = {
     "step_timeout",
     "vectorization_mode",
 }
+
+# What goes by iterations, of which a trial may have another number.
+_SCHEDULED = (
+    "discount_steps",
+    "epsilon_steps",
+    "learning_rate_decay_steps",
+    "segment_doubling_steps",
+)
 
 # Takes a number of stages that are over and the best return so far; what it
 # raises ends the training.
@@ -126,7 +135,7 @@ def settled(
     if "epochs" not in given:
         an_epoch = copy.batch_size * copy.steps_per_epoch
         epochs = max(1, round(train_episodes / an_epoch))
-        for name in ("epsilon_steps", "learning_rate_decay_steps"):
+        for name in _SCHEDULED:
             if copy[name].value is not None and name not in given:
                 stretched = copy[name].value * epochs / values.epochs
                 copy[name].value = max(1, round(stretched))
@@ -203,6 +212,7 @@ def _trained(values: flags.FlagValues, report: Report) -> Any:
     # Of the trial before, whose functions take memory.
     keras.backend.clear_session()
     agent = settings.agent(values)
+    env = training_env(values)
     best = keras.callbacks.EarlyStopping(
         monitor="val_episode_return",
         mode="max",
@@ -212,11 +222,11 @@ def _trained(values: flags.FlagValues, report: Report) -> Any:
     )
     agent.fit(
         callbacks=[
-            *settings.callbacks(values, values.stop_at),
+            *settings.callbacks(values, values.stop_at, env),
             best,
             StageReporter(values.epochs, report),
         ],
         verbose=0,
-        **settings.fitting(values),
+        **settings.fitting(values, env),
     )
     return agent

@@ -1,6 +1,7 @@
 """Episodes that are played in segments."""
 
 import operator
+from collections.abc import Callable
 from typing import Any
 
 import gymnasium
@@ -23,14 +24,15 @@ class Segments(
     Args:
         env: `gymnasium.Env` whose episodes are cut.
         num_steps: Int, at least 1: the steps of a segment; the last of an
-            episode may have less.
+            episode may have less. Or a function without arguments that returns
+            it, asked at the beginning of each segment.
 
     Attributes:
         num_steps: As above.
 
     Raises:
-        TypeError: If `num_steps` is no integer.
-        ValueError: If `num_steps` is less than 1.
+        TypeError: If `num_steps`, or what it returns, is no integer.
+        ValueError: If it is less than 1.
 
     Example:
     >>> env = Segments(gymnasium.make("Pendulum-v1"), num_steps=50)
@@ -43,22 +45,17 @@ class Segments(
     True
     """
 
-    def __init__(self, env: gymnasium.Env[Any, Any], num_steps: int):
-        try:
-            steps = operator.index(num_steps)
-        except TypeError:
-            raise TypeError(
-                "`num_steps` must be an int. Received: "
-                f"num_steps={num_steps!r} of type {type(num_steps).__name__}"
-            ) from None
-        if steps < 1:
-            raise ValueError(
-                f"`num_steps` must be at least 1. Received: num_steps={steps}"
-            )
-        gymnasium.utils.RecordConstructorArgs.__init__(self, num_steps=steps)
+    def __init__(
+        self, env: gymnasium.Env[Any, Any], num_steps: int | Callable[[], int]
+    ):
+        if not callable(num_steps):
+            num_steps = _checked("num_steps", num_steps)
+        gymnasium.utils.RecordConstructorArgs.__init__(
+            self, num_steps=num_steps
+        )
         gymnasium.Wrapper.__init__(self, env)
-        self.num_steps = steps
-        self._played = 0
+        self.num_steps = num_steps
+        self._left = 0
         # What the next segment of the episode begins with; None if the next
         # begins an episode.
         self._next: tuple[Any, dict[str, Any]] | None = None
@@ -80,7 +77,10 @@ class Segments(
             The first observation and its `info`. Those of an episode that goes
             on are the last step's.
         """
-        self._played = 0
+        given = self.num_steps
+        self._left = (
+            _checked("num_steps()", given()) if callable(given) else given
+        )
         following, self._next = self._next, None
         if following is not None:
             return following
@@ -93,9 +93,24 @@ class Segments(
             As the environment's; `truncated` also at the end of a segment.
         """
         observation, reward, terminated, truncated, info = self.env.step(action)
-        self._played += 1
+        self._left -= 1
         self._next = None
-        if self._played >= self.num_steps and not (terminated or truncated):
+        if self._left <= 0 and not (terminated or truncated):
             truncated = True
             self._next = observation, info
         return observation, reward, terminated, truncated, info
+
+
+def _checked(name: str, steps: Any) -> int:
+    try:
+        number = operator.index(steps)
+    except TypeError:
+        raise TypeError(
+            f"`{name}` must be an int. Received: {name}={steps!r} of type "
+            f"{type(steps).__name__}"
+        ) from None
+    if number < 1:
+        raise ValueError(
+            f"`{name}` must be at least 1. Received: {name}={steps}"
+        )
+    return number

@@ -6,6 +6,7 @@ import pytest
 
 from keras_cem.cli.main import main
 from keras_cem.cli.run_folder import RunFolder
+from keras_cem.cli.segment_steps import SegmentSteps
 from keras_cem.cli.training_env import TrainingEnv
 from tests.cli.small_run import SMALL
 
@@ -23,7 +24,9 @@ def test_rewards_are_within_bounds(bounds, reward):
 
 
 def test_segments_are_those_of_the_clipped_environment():
-    env = TrainingEnv("CartPole-v1", max_reward=0.25, segment_steps=2)()
+    env = TrainingEnv(
+        "CartPole-v1", max_reward=0.25, segment_steps=SegmentSteps(2)
+    )()
     env.reset(seed=0)
     env.step(0)
     last, reward, *ended, _ = env.step(1)
@@ -82,6 +85,19 @@ def test_training_sees_them_clipped_and_greedy_episodes_do_not(tmp_path):
         (
             ["--segment_steps=5", "--episodes_per_start=4"],
             "Received: --episodes_per_start=4, --segment_steps=5",
+        ),
+        (
+            ["--segment_doubling_steps=5"],
+            "needs --segment_steps, which are doubled. Received: "
+            "--segment_doubling_steps=5",
+        ),
+        (
+            [
+                "--segment_steps=5",
+                "--segment_doubling_steps=5",
+                "--vectorization_mode=async",
+            ],
+            "--vectorization_mode=async, whose processes do not know",
         ),
         (["--segment_steps=0"], "--segment_steps=0"),
         (["--min_reward=nan"], "must be finite"),

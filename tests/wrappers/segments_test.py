@@ -3,6 +3,7 @@ import numpy as np
 import pytest
 
 from keras_cem import CEMAgent
+from keras_cem.adapters.gymnasium import own_limit
 from keras_cem.wrappers import Segments
 
 
@@ -86,6 +87,20 @@ def test_a_reset_within_a_segment_begins_an_episode():
     assert env.unwrapped.starts[1:] == [(5, {"a": 1})]
 
 
+def test_a_function_says_how_long_the_next_segment_is():
+    lengths = iter([1, 3, 2])
+    env = Segments(Clock(), num_steps=lambda: next(lengths))
+    assert play(env) == (0, 1, 1.0, False, True)
+    assert play(env) == (1, 4, 3.0, False, True)
+    assert play(env) == (4, 6, 2.0, False, True)
+
+
+def test_a_function_leaves_the_limit_to_the_environment():
+    limited = gymnasium.wrappers.TimeLimit(Clock(), 9)
+    assert own_limit(Segments(limited, lambda: 5)) == 9
+    assert own_limit(Segments(limited, 5)) == 5
+
+
 def test_an_agent_learns_from_segments_of_whole_episodes():
     env = Segments(Clock(truncated=10), num_steps=4)
     agent = CEMAgent.from_env(env, hidden_units=(2,), seed=0)
@@ -109,6 +124,15 @@ def test_its_spec_makes_it_anew():
     made = gymnasium.make(spec)
     assert isinstance(made, Segments)
     assert made.num_steps == 5
+
+
+@pytest.mark.parametrize(
+    ("given", "error"), [(0, ValueError), (1.5, TypeError)]
+)
+def test_bad_numbers_that_a_function_returns_are_refused(given, error):
+    env = Segments(Clock(), lambda: given)
+    with pytest.raises(error, match=rf"Received: num_steps\(\)={given}"):
+        env.reset()
 
 
 @pytest.mark.parametrize(
