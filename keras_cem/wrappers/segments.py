@@ -19,6 +19,7 @@ class Segments(
     many steps, and less luck in each. What is learned sees no further than a
     segment, though, which must be long enough for what is good to pay off.
     To be wrapped around the environment of training alone, not of validation.
+    A training that is resumed begins new episodes.
     Where episodes never end, no `max_episode_steps` is needed.
 
     Args:
