@@ -269,7 +269,8 @@ def own_limit(env: Any) -> int | None:
     """The limit of an environment's spec, or of a wrapper around it."""
     while True:
         if isinstance(env, Segments) and isinstance(env.num_steps, int):
-            return env.num_steps
+            inner = own_limit(env.env)
+            return min(inner or env.num_steps, env.num_steps)
         if isinstance(env, gymnasium.wrappers.TimeLimit):
             return env._max_episode_steps
         if isinstance(env, (gymnasium.Wrapper, VectorWrapper)):

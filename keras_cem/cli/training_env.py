@@ -85,9 +85,9 @@ def _check_segments(values: flags.FlagValues) -> None:
         return
     if doubling is not None and values.vectorization_mode == "async":
         raise ValueError(
-            "--segment_doubling_steps must be left out with "
-            "--vectorization_mode=async, whose processes do not know how many "
-            f"iterations were done. Received: "
+            "--vectorization_mode must be sync with --segment_doubling_steps, "
+            "as other processes do not know how many iterations were done. "
+            "Received: --vectorization_mode=async, "
             f"--segment_doubling_steps={doubling}"
         )
     if limit is not None and limit <= steps:

@@ -97,13 +97,13 @@ def test_training_sees_them_clipped_and_greedy_episodes_do_not(tmp_path):
                 "--segment_doubling_steps=5",
                 "--vectorization_mode=async",
             ],
-            "--vectorization_mode=async, whose processes do not know",
+            "Received: --vectorization_mode=async, --segment_doubling_steps=5",
         ),
         (["--segment_steps=0"], "--segment_steps=0"),
         (["--min_reward=nan"], "must be finite"),
     ],
 )
-def test_bounds_that_cannot_be_are_refused(tmp_path, capsys, given, message):
+def test_what_cannot_be_is_refused(tmp_path, capsys, given, message):
     folder = tmp_path / "run"
     arguments = [*SMALL, "--nopreset", f"--output={folder}", *given]
     assert main(["train", *arguments]) == 2

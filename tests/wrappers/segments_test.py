@@ -101,6 +101,12 @@ def test_a_function_leaves_the_limit_to_the_environment():
     assert own_limit(Segments(limited, 5)) == 5
 
 
+def test_the_limit_is_that_of_a_segment_or_of_the_environment():
+    limited = gymnasium.wrappers.TimeLimit(Clock(), 9)
+    assert own_limit(Segments(limited, 20)) == 9
+    assert own_limit(Segments(Clock(), 20)) == 20
+
+
 def test_an_agent_learns_from_segments_of_whole_episodes():
     env = Segments(Clock(truncated=10), num_steps=4)
     agent = CEMAgent.from_env(env, hidden_units=(2,), seed=0)
