@@ -33,9 +33,9 @@ class Stages:
             self._every *= 2
 
     def with_last(self, last: dict[str, Any] | None) -> list[dict[str, Any]]:
-        """All that is kept, and the last one, if it is of another iteration."""
+        """All that is kept, and the last one, if it is not among it."""
         if last is None or (
-            self.kept and self.kept[-1]["iteration"] == last["iteration"]
+            self.kept and self.kept[-1]["env_steps"] == last["env_steps"]
         ):
             return list(self.kept)
         return [*self.kept, last]

@@ -7,12 +7,13 @@ import keras
 from absl import flags
 
 from keras_cem import CEMAgent, limits, schedules
-from keras_cem.callbacks import EpsilonDecay
+from keras_cem.callbacks import BestInitialPolicy, EpsilonDecay
 from keras_cem.cli.confirmed_stop import ConfirmedStop
 from keras_cem.cli.deferred_xla import BATCH_SIZE, DeferredXLA
 from keras_cem.cli.segment_steps import LongerSegments
 from keras_cem.cli.training_env import TrainingEnv, training_env
 from keras_cem.devices import has_gpu
+from keras_cem.networks.layer_factory import derive_seed
 from keras_cem.rollouts import sources
 
 # Each makes a schedule of the initial epsilon and a number of iterations.
@@ -87,6 +88,44 @@ def _learning_rate(values: flags.FlagValues) -> Any:
     )
 
 
+def initial_policies(
+    values: flags.FlagValues, seed: int
+) -> list[keras.callbacks.Callback]:
+    """What begins with several policies, to be called behind what keeps one.
+
+    Args:
+        values: The flags.
+        seed: Of the agent.
+
+    Raises:
+        ValueError: If there are too few epochs for them, or epochs for one.
+    """
+    number = values.initial_policies
+    epochs = values.epochs_per_initial_policy
+    if number == 1:
+        if epochs is not None:
+            raise ValueError(
+                "--epochs_per_initial_policy needs --initial_policies of 2 or "
+                f"more. Received: --epochs_per_initial_policy={epochs}, "
+                "--initial_policies=1"
+            )
+        return []
+    epochs = epochs or 1
+    others = [
+        _from_env(values, derive_seed(seed, f"policies/{other}"))
+        for other in range(1, number)
+    ]
+    callback = BestInitialPolicy(others, epochs)
+    if values.epochs <= callback.num_epochs:
+        raise ValueError(
+            f"--epochs must be more than {callback.num_epochs}, after which "
+            f"one of the initial policies is left. Received: "
+            f"--epochs={values.epochs}, --initial_policies={number}, "
+            f"--epochs_per_initial_policy={epochs}"
+        )
+    return [callback]
+
+
 def epsilon_schedule(values: flags.FlagValues) -> Any:
     """The schedule of epsilon."""
     make = EPSILON_SCHEDULES[values.epsilon_schedule]
@@ -123,7 +162,28 @@ def agent(values: flags.FlagValues) -> CEMAgent:
     Raises:
         ValueError, TypeError: If a setting cannot be, or contradicts another.
     """
-    made = CEMAgent.from_env(
+    made = _from_env(values, values.seed)
+    made.compile(
+        optimizer=optimizer(values),
+        loss=values.loss,
+        jit_compile="auto"
+        if values.jit_compile is None
+        else values.jit_compile,
+    )
+    training_env(values)
+    made.check_ready("train")
+    made.check_batch_size(values.batch_size)
+    if values.engine == "graph":
+        # What `fit` would refuse; nothing is made in here that takes time.
+        playing = {**on_host(values), "engine": values.engine}
+        sources.open_source(
+            values.env, sources.Options(values.batch_size, **playing)
+        )
+    return made
+
+
+def _from_env(values: flags.FlagValues, seed: int | None) -> CEMAgent:
+    return CEMAgent.from_env(
         values.env,
         hidden_units=hidden_units(values),
         activation=values.activation,
@@ -154,25 +214,8 @@ def agent(values: flags.FlagValues) -> CEMAgent:
         entropy_coefficient=values.entropy_coefficient,
         action_scale=values.action_scale,
         on_nonfinite=values.on_nonfinite,
-        seed=values.seed,
+        seed=seed,
     )
-    made.compile(
-        optimizer=optimizer(values),
-        loss=values.loss,
-        jit_compile="auto"
-        if values.jit_compile is None
-        else values.jit_compile,
-    )
-    training_env(values)
-    made.check_ready("train")
-    made.check_batch_size(values.batch_size)
-    if values.engine == "graph":
-        # What `fit` would refuse; nothing is made in here that takes time.
-        playing = {**on_host(values), "engine": values.engine}
-        sources.open_source(
-            values.env, sources.Options(values.batch_size, **playing)
-        )
-    return made
 
 
 def fitting(values: flags.FlagValues, env: Any) -> dict[str, Any]:

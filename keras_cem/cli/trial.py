@@ -34,9 +34,10 @@ _NOT_IN_PRESETS = {
     "vectorization_mode",
 }
 
-# What goes by iterations, of which a trial may have another number.
+# What goes by iterations or epochs, of which a trial may have another number.
 _SCHEDULED = (
     "discount_steps",
+    "epochs_per_initial_policy",
     "epsilon_steps",
     "learning_rate_decay_steps",
     "segment_doubling_steps",
@@ -224,6 +225,7 @@ def _trained(values: flags.FlagValues, report: Report) -> Any:
         callbacks=[
             *settings.callbacks(values, values.stop_at, env),
             best,
+            *settings.initial_policies(values, agent.seed),
             StageReporter(values.epochs, report),
         ],
         verbose=0,

@@ -8,11 +8,11 @@ from keras_cem.callbacks.stages import Stages
 def keep(stages, epochs):
     for epoch in epochs:
         if stages.is_due(epoch):
-            stages.keep({"iteration": epoch})
+            stages.keep({"env_steps": epoch})
 
 
-def iterations(stages):
-    return [stage["iteration"] for stage in stages]
+def env_steps(stages):
+    return [stage["env_steps"] for stage in stages]
 
 
 @pytest.mark.parametrize(
@@ -28,17 +28,17 @@ def iterations(stages):
 def test_they_are_evenly_spaced(epochs, kept):
     stages = Stages(4)
     keep(stages, range(epochs))
-    assert iterations(stages.kept) == kept
+    assert env_steps(stages.kept) == kept
 
 
 def test_the_last_is_there_once():
     stages = Stages(4)
     assert stages.with_last(None) == []
     keep(stages, range(5))
-    assert iterations(stages.with_last({"iteration": 5})) == [0, 2, 4, 5]
+    assert env_steps(stages.with_last({"env_steps": 5})) == [0, 2, 4, 5]
     # As read from a file, it is no longer the same object.
-    assert iterations(stages.with_last({"iteration": 4})) == [0, 2, 4]
-    assert iterations(stages.kept) == [0, 2, 4]
+    assert env_steps(stages.with_last({"env_steps": 4})) == [0, 2, 4]
+    assert env_steps(stages.kept) == [0, 2, 4]
 
 
 @pytest.mark.parametrize("done", [0, 3, 7])

@@ -62,6 +62,7 @@ def test_as_many_episodes_are_played_whatever_the_batch_size():
         "--learning_rate_decay_steps=80",
         "--discount_steps=70",
         "--segment_doubling_steps=60",
+        "--epochs_per_initial_policy=4",
     )
     settled = trial.settled(values, {"batch_size": 50}, (), 10_000)
     assert (settled.batch_size, settled.epochs) == (50, 200)
@@ -70,6 +71,7 @@ def test_as_many_episodes_are_played_whatever_the_batch_size():
     assert settled.learning_rate_decay_steps == 160
     assert settled.discount_steps == 140
     assert settled.segment_doubling_steps == 120
+    assert settled.epochs_per_initial_policy == 8
     settled = trial.settled(values, {}, (), 10_000)
     assert (settled.epochs, settled.epsilon_steps) == (100, 90)
     settled = trial.settled(
