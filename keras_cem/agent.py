@@ -11,7 +11,6 @@ import tensorflow as tf
 
 from keras_cem import (
     checks,
-    discounts,
     features,
     files,
     formats,
@@ -22,6 +21,7 @@ from keras_cem import (
     networks,
     options,
     prng,
+    scheduled,
     spaces,
 )
 from keras_cem.environment_fit import EnvironmentFit
@@ -65,7 +65,9 @@ class CEMAgent(EnvironmentFit):
             `MultiDiscrete`, `MultiBinary`, or `Dict` and `Tuple` of these.
         observation_space: gymnasium space of the observations. Defaults to
             `None`: taken from the first environment.
-        elite_quantile: q in (0, 1). Defaults to `0.8`.
+        elite_quantile: q in (0, 1), or a
+            `keras.optimizers.schedules.LearningRateSchedule` of it over
+            iterations. Defaults to `0.8`.
         ties: What is elite where returns tie with the threshold: `"strict"`,
             the lecture's `>`; `"inclusive"`, `>=`; `"auto"`, strict unless
             that leaves none though returns differ. Defaults to `"auto"`.
@@ -165,7 +167,7 @@ class CEMAgent(EnvironmentFit):
         action_space: Any,
         *,
         observation_space: Any = None,
-        elite_quantile: float = 0.8,
+        elite_quantile: Any = 0.8,
         ties: str = "auto",
         loss_normalization: str = "trajectory",
         gradient_steps: int = 1,
@@ -231,12 +233,12 @@ class CEMAgent(EnvironmentFit):
         )
         self.head = head
         self.observation_space: spaces.Space | None = None
-        self.elite_quantile = float(elite_quantile)
+        self.elite_quantile = scheduled.plain(elite_quantile)
         self.ties = ties
         self.loss_normalization = loss_normalization
         self.gradient_steps = int(gradient_steps)
         self.minibatch_size = _integer(minibatch_size)
-        self.discount = discount if callable(discount) else float(discount)
+        self.discount = scheduled.plain(discount)
         self.elite_memory = _integer(elite_memory)
         self.elite_memory_age = _integer(elite_memory_age)
         self.episodes_per_start = _integer(episodes_per_start)
@@ -504,12 +506,12 @@ class CEMAgent(EnvironmentFit):
                 if self.observation_space is None
                 else spaces.serialize(self.observation_space)
             ),
-            "elite_quantile": self.elite_quantile,
+            "elite_quantile": scheduled.get_config(self.elite_quantile),
             "ties": self.ties,
             "loss_normalization": self.loss_normalization,
             "gradient_steps": self.gradient_steps,
             "minibatch_size": self.minibatch_size,
-            "discount": discounts.get_config(self.discount),
+            "discount": scheduled.get_config(self.discount),
             "elite_memory": self.elite_memory,
             "elite_memory_age": self.elite_memory_age,
             "episodes_per_start": self.episodes_per_start,
@@ -529,8 +531,9 @@ class CEMAgent(EnvironmentFit):
         policy = keras.saving.deserialize_keras_object(
             copy.deepcopy(config.pop("policy"))
         )
-        if "discount" in config:
-            config["discount"] = discounts.from_config(config["discount"])
+        for option in scheduled.OPTIONS:
+            if option.name in config:
+                config[option.name] = scheduled.from_config(config[option.name])
         return cls(policy, config.pop("action_space"), **config)
 
     def __setattr__(self, name: str, value: Any) -> None:

@@ -1,12 +1,14 @@
 """Which of K trajectories are worth imitating."""
 
+from typing import Any
+
 import numpy as np
 import tensorflow as tf
 
 TIES = ("auto", "strict", "inclusive")
 
 
-def threshold(returns: tf.Tensor, quantile: float) -> tf.Tensor:
+def threshold(returns: tf.Tensor, quantile: Any) -> tf.Tensor:
     """Returns the quantile gamma_q of the returns.
 
     Interpolates linearly between order statistics, as `numpy.quantile` does.
@@ -14,7 +16,7 @@ def threshold(returns: tf.Tensor, quantile: float) -> tf.Tensor:
     Args:
         returns: float tensor `(..., K)`. Those that are not finite are left
             out.
-        quantile: q in (0, 1).
+        quantile: q in (0, 1), a number or a float64 scalar.
 
     Returns:
         Tensor `(...)` of the same dtype, a threshold for each row; not finite
@@ -25,7 +27,9 @@ def threshold(returns: tf.Tensor, quantile: float) -> tf.Tensor:
     last = tf.maximum(tf.reduce_sum(tf.cast(finite, tf.int32), -1) - 1, 0)
     # Not `tf.cast`, which would round a float to float32 first: 0.7 of ten
     # steps would end just below the seventh.
-    position = tf.constant(quantile, tf.float64) * tf.cast(last, tf.float64)
+    if not tf.is_tensor(quantile):
+        quantile = tf.constant(quantile, tf.float64)
+    position = quantile * tf.cast(last, tf.float64)
     below = tf.cast(tf.floor(position), tf.int32)
     weight = tf.cast(position - tf.floor(position), returns.dtype)
     rows = returns.shape.rank - 1
@@ -74,7 +78,7 @@ def mask(
 
 def select(
     returns: tf.Tensor,
-    quantile: float,
+    quantile: Any,
     ties: str,
     *,
     per_start: int = 1,
@@ -84,7 +88,7 @@ def select(
 
     Args:
         returns: float tensor `(K,)`.
-        quantile: q in (0, 1).
+        quantile: q in (0, 1), a number or a float64 scalar.
         ties: As `mask` takes it.
         per_start: m > 1 chooses among m trajectories at a time, each of the
             K / m groups by its own quantile and ties. Defaults to `1`: among

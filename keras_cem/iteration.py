@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from keras_cem import discounts, elites, improvement, prng
+from keras_cem import discounts, elites, improvement, prng, scheduled
 from keras_cem.kernels import Kernels
 from keras_cem.memory import Candidates
 from keras_cem.pairs import (
@@ -45,7 +45,7 @@ def learn(agent: Any, played: Any) -> None:
         compared = memory.candidates(ranked, now)
     gamma_q, elite_mask = elites.select(
         compared,
-        agent.elite_quantile,
+        scheduled.current(agent.elite_quantile, now),
         agent.ties,
         per_start=groups.per_start,
         per_policy=groups.per_policy,

@@ -3,14 +3,15 @@
 import inspect
 from typing import Any
 
-from keras_cem import checks, discounts, elites, improvement
+from keras_cem import checks, elites, improvement
 from keras_cem.rollouts.host import HostSource
 from keras_cem.rollouts.recorded import RecordedSource
+from keras_cem.scheduled import DISCOUNT, ELITE_QUANTILE, Schedule
 
 
 def check(
     *,
-    elite_quantile: float,
+    elite_quantile: Any,
     ties: str,
     loss_normalization: str,
     gradient_steps: int,
@@ -28,7 +29,7 @@ def check(
         ValueError: If a value is out of range, or two contradict each other.
         TypeError: If one is of the wrong kind.
     """
-    _inside_unit(elite_quantile=elite_quantile)
+    ELITE_QUANTILE.check(elite_quantile)
     checks.one_of(elites.TIES, ties=ties)
     checks.one_of(
         improvement.NORMALIZATIONS, loss_normalization=loss_normalization
@@ -48,7 +49,7 @@ def check(
         "A single trajectory cannot exceed its own quantile.",
         episodes_per_start=episodes_per_start,
     )
-    discounts.check(discount)
+    DISCOUNT.check(discount)
     if not isinstance(normalize_observations, bool):
         raise TypeError(
             "`normalize_observations` must be a bool. Received: "
@@ -66,7 +67,7 @@ def check(
         episodes_per_start=episodes_per_start,
         episodes_per_policy=episodes_per_policy,
     )
-    if elite_memory is not None and isinstance(discount, discounts.Schedule):
+    if elite_memory is not None and isinstance(discount, Schedule):
         raise ValueError(
             "`discount` must be a number where `elite_memory` is given: what "
             "is remembered was ranked with the discount of its own iteration. "
@@ -197,12 +198,3 @@ def check_source(
             f"seed. {received} Give it a method `seed`, or `seed_rows` if it "
             "is a `TFEnvironment`."
         )
-
-
-def _inside_unit(**arguments: Any) -> None:
-    for name, value in arguments.items():
-        checks.number(**{name: value})
-        if not 0 < value < 1:
-            raise ValueError(
-                f"`{name}` must be in (0, 1). Received: {name}={value}"
-            )

@@ -52,6 +52,7 @@ LAYERS = (
         "policy_snapshots",
         "presets",
         "prng",
+        "scheduled",
         "schedules",
         "spaces",
         "step_rate",

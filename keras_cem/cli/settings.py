@@ -10,7 +10,7 @@ from keras_cem import CEMAgent, limits, schedules
 from keras_cem.callbacks import BestInitialPolicy, EpsilonDecay
 from keras_cem.cli.confirmed_stop import ConfirmedStop
 from keras_cem.cli.deferred_xla import BATCH_SIZE, DeferredXLA
-from keras_cem.cli.segment_steps import LongerSegments
+from keras_cem.cli.doubling import TellIterations
 from keras_cem.cli.training_env import TrainingEnv, training_env
 from keras_cem.devices import has_gpu
 from keras_cem.networks.layer_factory import derive_seed
@@ -137,6 +137,26 @@ def epsilon_steps(values: flags.FlagValues) -> int:
     return values.epsilon_steps or values.epochs * values.steps_per_epoch
 
 
+def elite_quantile(values: flags.FlagValues) -> Any:
+    """The quantile, or its schedule.
+
+    Raises:
+        ValueError: If one of the flags of the schedule lacks the other.
+    """
+    last, iterations = values.last_elite_quantile, values.elite_quantile_steps
+    if (last is None) != (iterations is None):
+        raise ValueError(
+            "--last_elite_quantile and --elite_quantile_steps must be given "
+            f"together. Received: --last_elite_quantile={last}, "
+            f"--elite_quantile_steps={iterations}"
+        )
+    if iterations is None:
+        return values.elite_quantile
+    return keras.optimizers.schedules.PolynomialDecay(
+        values.elite_quantile, iterations, last
+    )
+
+
 def discount(values: flags.FlagValues) -> Any:
     """The discount, or its schedule.
 
@@ -195,7 +215,7 @@ def _from_env(values: flags.FlagValues, seed: int | None) -> CEMAgent:
             "batch_normalization": values.batch_normalization,
             "embedding": values.embedding,
         },
-        elite_quantile=values.elite_quantile,
+        elite_quantile=elite_quantile(values),
         ties=values.ties,
         loss_normalization=values.loss_normalization,
         gradient_steps=values.gradient_steps,
@@ -270,8 +290,8 @@ def callbacks(
         and not has_gpu()
     ):
         steering.append(DeferredXLA())
-    if isinstance(env, TrainingEnv) and env.segment_steps is not None:
-        steering.append(LongerSegments(env.segment_steps))
+    if isinstance(env, TrainingEnv):
+        steering.append(TellIterations(env.doublings))
     if stop_at is not None:
         steering.append(
             ConfirmedStop(

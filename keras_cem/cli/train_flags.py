@@ -170,6 +170,18 @@ def define_settings(
         lower_bound=0.0,
         upper_bound=1.0,
     )
+    number(
+        "last_elite_quantile",
+        None,
+        "q in the end; the same all the time if not given.",
+        lower_bound=0.0,
+        upper_bound=1.0,
+    )
+    count(
+        "elite_quantile_steps",
+        None,
+        "Iterations over which --elite_quantile becomes --last_elite_quantile.",
+    )
     choice("ties", "auto", elites.TIES, "Elites that tie with the threshold.")
     choice(
         "loss_normalization",
@@ -312,6 +324,12 @@ def define_settings(
         None,
         "Training takes rewards that are less for this; validations and the "
         "final evaluation take them as they are.",
+    )
+    count(
+        "min_reward_doubling_steps",
+        None,
+        "Iterations after which --min_reward, which must be negative, is "
+        "twice as low, and again after as many; never if not given.",
     )
     number("max_reward", None, "Likewise for those that are more.")
     count(

@@ -5,10 +5,10 @@ from typing import Any
 
 import gymnasium
 from absl import flags
-from gymnasium.wrappers import ClipReward
+from gymnasium.wrappers import ClipReward, TransformReward
 
 from keras_cem.adapters.gymnasium import make_env
-from keras_cem.cli.segment_steps import SegmentSteps
+from keras_cem.cli.doubling import Doubling
 from keras_cem.wrappers import Segments
 
 
@@ -24,15 +24,25 @@ class TrainingEnv:
     """
 
     env: str
-    min_reward: float | None = None
+    min_reward: Doubling | None = None
     max_reward: float | None = None
-    segment_steps: SegmentSteps | None = None
+    segment_steps: Doubling | None = None
+
+    @property
+    def doublings(self) -> list[Doubling]:
+        """What is to be told how many iterations were done."""
+        found = (self.min_reward, self.segment_steps)
+        return [each for each in found if each is not None]
 
     def __call__(self) -> gymnasium.Env:
         """Makes a new one."""
         made = make_env(self.env)
-        if self.min_reward is not None or self.max_reward is not None:
-            made = ClipReward(made, self.min_reward, self.max_reward)
+        least, most = self.min_reward, self.max_reward
+        if most is not None:
+            made = ClipReward(made, max_reward=most)
+        if least is not None:
+            # Not ClipReward, whose bounds never change.
+            made = TransformReward(made, lambda reward: max(reward, least()))
         if self.segment_steps is not None:
             made = Segments(made, self.segment_steps)
         return made
@@ -52,6 +62,7 @@ def training_env(values: flags.FlagValues) -> Any:
     least, most = values.min_reward, values.max_reward
     steps = values.segment_steps
     _check_segments(values)
+    _check_doubling(values)
     if steps is None and least is None and most is None:
         return values.env
     bounds = f"--min_reward={least}, --max_reward={most}"
@@ -65,12 +76,16 @@ def training_env(values: flags.FlagValues) -> Any:
             "segments, which are gymnasium wrappers. Received: "
             f"--engine=graph, {bounds}, --segment_steps={steps}"
         )
-    segments = (
+    return TrainingEnv(
+        values.env,
+        None
+        if least is None
+        else Doubling(least, values.min_reward_doubling_steps),
+        most,
         None
         if steps is None
-        else SegmentSteps(steps, values.segment_doubling_steps)
+        else Doubling(steps, values.segment_doubling_steps),
     )
-    return TrainingEnv(values.env, least, most, segments)
 
 
 def _check_segments(values: flags.FlagValues) -> None:
@@ -83,13 +98,6 @@ def _check_segments(values: flags.FlagValues) -> None:
                 f"doubled. Received: --segment_doubling_steps={doubling}"
             )
         return
-    if doubling is not None and values.vectorization_mode == "async":
-        raise ValueError(
-            "--vectorization_mode must be sync with --segment_doubling_steps, "
-            "as other processes do not know how many iterations were done. "
-            "Received: --vectorization_mode=async, "
-            f"--segment_doubling_steps={doubling}"
-        )
     if limit is not None and limit <= steps:
         raise ValueError(
             "--segment_steps must be less than --max_episode_steps. Received: "
@@ -102,3 +110,23 @@ def _check_segments(values: flags.FlagValues) -> None:
             f"--episodes_per_start={values.episodes_per_start}, "
             f"--segment_steps={steps}"
         )
+
+
+def _check_doubling(values: flags.FlagValues) -> None:
+    least, steps = values.min_reward, values.min_reward_doubling_steps
+    if steps is not None and (least is None or least >= 0):
+        raise ValueError(
+            "--min_reward_doubling_steps needs a --min_reward below 0, which "
+            f"is doubled. Received: --min_reward_doubling_steps={steps}, "
+            f"--min_reward={least}"
+        )
+    if values.vectorization_mode != "async":
+        return
+    for name in ("segment_doubling_steps", "min_reward_doubling_steps"):
+        if values[name].value is not None:
+            raise ValueError(
+                f"--vectorization_mode must be sync with --{name}, as other "
+                "processes do not know how many iterations were done. "
+                "Received: --vectorization_mode=async, "
+                f"--{name}={values[name].value}"
+            )

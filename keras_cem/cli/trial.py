@@ -37,9 +37,11 @@ _NOT_IN_PRESETS = {
 # What goes by iterations or epochs, of which a trial may have another number.
 _SCHEDULED = (
     "discount_steps",
+    "elite_quantile_steps",
     "epochs_per_initial_policy",
     "epsilon_steps",
     "learning_rate_decay_steps",
+    "min_reward_doubling_steps",
     "segment_doubling_steps",
 )
 

@@ -4,9 +4,9 @@ import json
 import numpy as np
 import pytest
 
+from keras_cem.cli.doubling import Doubling
 from keras_cem.cli.main import main
 from keras_cem.cli.run_folder import RunFolder
-from keras_cem.cli.segment_steps import SegmentSteps
 from keras_cem.cli.training_env import TrainingEnv
 from tests.cli.small_run import SMALL
 
@@ -16,16 +16,53 @@ from tests.cli.small_run import SMALL
     [((None, 0.25), 0.25), ((3.0, None), 3.0), ((-1.0, 2.0), 1.0)],
 )
 def test_rewards_are_within_bounds(bounds, reward):
-    make = TrainingEnv("CartPole-v1", *bounds)
+    least, most = bounds
+    make = TrainingEnv(
+        "CartPole-v1", None if least is None else Doubling(least), most
+    )
     env = make()
     env.reset(seed=0)
     assert env.step(0)[1] == reward
     assert make() is not env
 
 
+def test_both_bounds_hold_and_the_least_reward_doubles():
+    least = Doubling(-1.5, 10)
+    env = TrainingEnv("Pendulum-v1", least, -1.0)()
+
+    def rewards():
+        env.reset(seed=0)
+        return {float(env.step(env.action_space.low)[1]) for _ in range(200)}
+
+    assert min(rewards()) == -1.5
+    assert max(rewards()) == -1
+    least.iterations = 25
+    assert min(rewards()) == -6
+
+
+def test_training_is_told_when_the_least_reward_doubles(tmp_path):
+    # Pendulum loses 16 a step at most, and less than 0.01 hardly ever.
+    folder = tmp_path / "run"
+    given = [
+        *SMALL,
+        "--env=Pendulum-v1",
+        "--nopreset",
+        f"--output={folder}",
+        "--noreport",
+        "--min_reward=-0.01",
+        "--min_reward_doubling_steps=2",
+        "--epochs=4",
+    ]
+    assert main(["train", *given]) == 0
+    with RunFolder(folder).history.open() as file:
+        returns = [float(row["episode_return"]) for row in csv.DictReader(file)]
+    # Ten steps an episode.
+    assert returns == pytest.approx([-0.1, -0.1, -0.2, -0.2], rel=1e-3)
+
+
 def test_segments_are_those_of_the_clipped_environment():
     env = TrainingEnv(
-        "CartPole-v1", max_reward=0.25, segment_steps=SegmentSteps(2)
+        "CartPole-v1", max_reward=0.25, segment_steps=Doubling(2)
     )()
     env.reset(seed=0)
     env.step(0)
@@ -98,6 +135,24 @@ def test_training_sees_them_clipped_and_greedy_episodes_do_not(tmp_path):
                 "--vectorization_mode=async",
             ],
             "Received: --vectorization_mode=async, --segment_doubling_steps=5",
+        ),
+        (
+            ["--min_reward_doubling_steps=5"],
+            "needs a --min_reward below 0, which is doubled. Received: "
+            "--min_reward_doubling_steps=5, --min_reward=None",
+        ),
+        (
+            ["--min_reward_doubling_steps=5", "--min_reward=0"],
+            "--min_reward_doubling_steps=5, --min_reward=0.0",
+        ),
+        (
+            [
+                "--min_reward=-1",
+                "--min_reward_doubling_steps=5",
+                "--vectorization_mode=async",
+            ],
+            "Received: --vectorization_mode=async, "
+            "--min_reward_doubling_steps=5",
         ),
         (["--segment_steps=0"], "--segment_steps=0"),
         (["--min_reward=nan"], "must be finite"),

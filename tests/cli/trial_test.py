@@ -63,6 +63,8 @@ def test_as_many_episodes_are_played_whatever_the_batch_size():
         "--discount_steps=70",
         "--segment_doubling_steps=60",
         "--epochs_per_initial_policy=4",
+        "--min_reward_doubling_steps=50",
+        "--elite_quantile_steps=30",
     )
     settled = trial.settled(values, {"batch_size": 50}, (), 10_000)
     assert (settled.batch_size, settled.epochs) == (50, 200)
@@ -72,6 +74,8 @@ def test_as_many_episodes_are_played_whatever_the_batch_size():
     assert settled.discount_steps == 140
     assert settled.segment_doubling_steps == 120
     assert settled.epochs_per_initial_policy == 8
+    assert settled.min_reward_doubling_steps == 100
+    assert settled.elite_quantile_steps == 60
     settled = trial.settled(values, {}, (), 10_000)
     assert (settled.epochs, settled.epsilon_steps) == (100, 90)
     settled = trial.settled(

@@ -2,9 +2,9 @@ import csv
 
 import pytest
 
+from keras_cem.cli.doubling import Doubling
 from keras_cem.cli.main import main
 from keras_cem.cli.run_folder import RunFolder
-from keras_cem.cli.segment_steps import SegmentSteps
 from tests.cli.small_run import SMALL
 
 
@@ -12,12 +12,12 @@ from tests.cli.small_run import SMALL
     ("iterations", "steps"), [(0, 3), (9, 3), (10, 6), (19, 6), (20, 12)]
 )
 def test_segments_double(iterations, steps):
-    assert SegmentSteps(3, 10, iterations)() == steps
-    assert SegmentSteps(3, None, iterations)() == 3
+    assert Doubling(3, 10, iterations)() == steps
+    assert Doubling(3, None, iterations)() == 3
 
 
 def test_segments_do_not_double_for_ever():
-    assert SegmentSteps(1, 1, 10**9)() == 2**30
+    assert Doubling(1, 1, 10**9)() == 2**30
 
 
 def lengths(folder):
