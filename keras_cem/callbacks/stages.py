@@ -34,8 +34,14 @@ class Stages:
 
     def with_last(self, last: dict[str, Any] | None) -> list[dict[str, Any]]:
         """All that is kept, and the last one, if it is not among it."""
+        # Iterations recur where several policies begin; recorded episodes are
+        # no steps.
         if last is None or (
-            self.kept and self.kept[-1]["env_steps"] == last["env_steps"]
+            self.kept
+            and all(
+                self.kept[-1][count] == last[count]
+                for count in ("iteration", "env_steps")
+            )
         ):
             return list(self.kept)
         return [*self.kept, last]

@@ -8,11 +8,15 @@ from keras_cem.callbacks.stages import Stages
 def keep(stages, epochs):
     for epoch in epochs:
         if stages.is_due(epoch):
-            stages.keep({"env_steps": epoch})
+            stages.keep(stage(epoch))
 
 
-def env_steps(stages):
-    return [stage["env_steps"] for stage in stages]
+def stage(epoch, steps=10):
+    return {"iteration": epoch, "env_steps": steps * epoch}
+
+
+def iterations(stages):
+    return [each["iteration"] for each in stages]
 
 
 @pytest.mark.parametrize(
@@ -28,17 +32,20 @@ def env_steps(stages):
 def test_they_are_evenly_spaced(epochs, kept):
     stages = Stages(4)
     keep(stages, range(epochs))
-    assert env_steps(stages.kept) == kept
+    assert iterations(stages.kept) == kept
 
 
 def test_the_last_is_there_once():
     stages = Stages(4)
     assert stages.with_last(None) == []
     keep(stages, range(5))
-    assert env_steps(stages.with_last({"env_steps": 5})) == [0, 2, 4, 5]
+    assert iterations(stages.with_last(stage(5))) == [0, 2, 4, 5]
     # As read from a file, it is no longer the same object.
-    assert env_steps(stages.with_last({"env_steps": 4})) == [0, 2, 4]
-    assert env_steps(stages.kept) == [0, 2, 4]
+    assert iterations(stages.with_last(stage(4))) == [0, 2, 4]
+    # Of another policy, or of recorded episodes.
+    assert iterations(stages.with_last(stage(4, 20))) == [0, 2, 4, 4]
+    assert iterations(stages.with_last({**stage(5), "env_steps": 40}))[-1] == 5
+    assert iterations(stages.kept) == [0, 2, 4]
 
 
 @pytest.mark.parametrize("done", [0, 3, 7])
