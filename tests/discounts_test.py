@@ -1,9 +1,6 @@
 """Discounts that are numbers, or schedules over iterations."""
 
-import json
-
 import keras
-import numpy as np
 import pytest
 import tensorflow as tf
 
@@ -51,17 +48,6 @@ def test_nothing_is_discounted_by_one():
 
 
 @ENGINES
-def test_schedule_that_stays_does_what_the_number_does(engine):
-    stays = PolynomialDecay(0.75, 1, 0.75)
-    fixed, scheduled = _agent(0.75), _agent(stays)
-    assert _fit(fixed, engine) == _fit(scheduled, engine)
-    for one, other in zip(
-        fixed.get_weights(), scheduled.get_weights(), strict=True
-    ):
-        np.testing.assert_array_equal(one, other)
-
-
-@ENGINES
 def test_training_follows_it_over_epochs_and_fits(engine):
     """CartPole gives 1 a step: its thresholds tell the discount."""
     agent = _agent(PiecewiseConstantDecay([0, 2], [0.001, 0.5, 1.0]))
@@ -81,28 +67,6 @@ def test_several_iterations_of_an_execution_have_one_each():
     assert history["elite_threshold"] == pytest.approx([1.5], abs=0.01)
 
 
-def test_schedule_survives_saving(tmp_path):
-    path = tmp_path / "agent.keras"
-    agent = _agent(PolynomialDecay(0.5, 4, 1.0))
-    _fit(agent, "host", 2)
-    agent.save(path)
-    again = keras.saving.load_model(path)
-    assert again.discount.get_config() == agent.discount.get_config()
-    assert _fit(again, "host", 2) == _fit(agent, "host", 2)
-    json.dumps(agent.get_config())
-
-
-def test_other_functions_are_refused():
-    with pytest.raises(TypeError, match="LearningRateSchedule") as e:
-        _agent(lambda done: 0.9)
-    assert "of type function" in str(e.value)
-
-
-def test_schedule_that_begins_out_of_range_is_refused():
-    with pytest.raises(ValueError, match=r"discount\(0\)=1.5"):
-        _agent(PolynomialDecay(1.5, 4, 1.0))
-
-
 def test_memory_and_schedule_contradict_each_other():
     with pytest.raises(ValueError, match="must be a number where `elite_mem"):
         cem.CEMAgent.from_env(
@@ -110,14 +74,6 @@ def test_memory_and_schedule_contradict_each_other():
             elite_memory=4,
             discount=PolynomialDecay(0.5, 4, 1.0),
         )
-
-
-@ENGINES
-def test_schedule_that_leaves_its_range_loses_nothing(engine):
-    agent = _agent(PolynomialDecay(0.5, 2, 1.5))
-    with pytest.raises(ValueError, match=r"discount\(2\)=1.5"):
-        _fit(agent, engine)
-    assert int(agent.iteration) == 2
 
 
 def test_flag_makes_it_rise_to_one(tmp_path):

@@ -18,13 +18,12 @@ PiecewiseConstantDecay = keras.optimizers.schedules.PiecewiseConstantDecay
 ENGINES = pytest.mark.parametrize("engine", ["host", "graph"])
 
 
-def _agent(elite_quantile):
+OPTIONS = pytest.mark.parametrize("option", ["discount", "elite_quantile"])
+
+
+def _agent(**options):
     agent = cem.CEMAgent.from_env(
-        "CartPole-v1",
-        hidden_units=(4,),
-        elite_quantile=elite_quantile,
-        ties="inclusive",
-        seed=0,
+        "CartPole-v1", hidden_units=(4,), seed=0, **options
     )
     agent.compile("sgd")
     return agent
@@ -45,9 +44,11 @@ def test_it_is_what_it_is_in_an_iteration(value):
     assert float(found) == (0.7 if value == 0.7 else 0.75)
 
 
+@OPTIONS
 @ENGINES
-def test_a_quantile_that_stays_does_what_the_number_does(engine):
-    fixed, stays = _agent(0.75), _agent(PolynomialDecay(0.75, 1, 0.75))
+def test_a_schedule_that_stays_does_what_the_number_does(engine, option):
+    fixed = _agent(**{option: 0.75})
+    stays = _agent(**{option: PolynomialDecay(0.75, 1, 0.75)})
     assert _fit(fixed, engine) == _fit(stays, engine)
     for one, other in zip(
         fixed.get_weights(), stays.get_weights(), strict=True
@@ -57,7 +58,10 @@ def test_a_quantile_that_stays_does_what_the_number_does(engine):
 
 @ENGINES
 def test_training_follows_the_quantile_over_epochs_and_fits(engine):
-    agent = _agent(PiecewiseConstantDecay([0, 2], [0.875, 0.5, 0.25]))
+    agent = _agent(
+        elite_quantile=PiecewiseConstantDecay([0, 2], [0.875, 0.5, 0.25]),
+        ties="inclusive",
+    )
     first = _fit(agent, engine, 2)["num_elites"]
     then = _fit(agent, engine, 2)["num_elites"]
     # At least so many are as good as the quantile; more where some tie.
@@ -66,22 +70,43 @@ def test_training_follows_the_quantile_over_epochs_and_fits(engine):
         assert least <= found <= least + 3
 
 
+@pytest.mark.parametrize(
+    ("option", "done", "value"),
+    [("discount", 2, 1.5), ("elite_quantile", 1, 1.0)],
+)
 @ENGINES
-def test_a_quantile_that_leaves_its_range_loses_nothing(engine):
-    agent = _agent(PolynomialDecay(0.5, 2, 1.5))
-    with pytest.raises(ValueError, match=r"elite_quantile\(1\)=1.0"):
+def test_a_schedule_that_leaves_its_range_loses_nothing(
+    engine, option, done, value
+):
+    agent = _agent(**{option: PolynomialDecay(0.5, 2, 1.5)})
+    with pytest.raises(ValueError, match=rf"{option}\({done}\)={value}"):
         _fit(agent, engine)
-    assert int(agent.iteration) == 1
+    assert int(agent.iteration) == done
 
 
-def test_a_scheduled_quantile_is_saved(tmp_path):
+@OPTIONS
+def test_one_that_begins_out_of_range_is_refused(option):
+    with pytest.raises(ValueError, match=rf"{option}\(0\)=1.5"):
+        _agent(**{option: PolynomialDecay(1.5, 4, 1.0)})
+
+
+@OPTIONS
+def test_other_functions_are_refused(option):
+    with pytest.raises(TypeError, match="LearningRateSchedule") as e:
+        _agent(**{option: lambda done: 0.9})
+    assert "of type function" in str(e.value)
+
+
+@OPTIONS
+def test_a_schedule_survives_saving(tmp_path, option):
     path = tmp_path / "agent.keras"
-    agent = _agent(PolynomialDecay(0.8, 4, 0.5))
+    agent = _agent(**{option: PolynomialDecay(0.5, 4, 0.75)})
     _fit(agent, "host", 2)
     agent.save(path)
     again = keras.saving.load_model(path)
-    assert again.elite_quantile.get_config() == (
-        agent.elite_quantile.get_config()
+    assert (
+        getattr(again, option).get_config()
+        == getattr(agent, option).get_config()
     )
     assert _fit(again, "host", 2) == _fit(agent, "host", 2)
     json.dumps(agent.get_config())
@@ -106,21 +131,29 @@ def test_flags_make_it_fall(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("given", "received"),
+    ("given", "message"),
     [
         (
-            "--last_elite_quantile=0.5",
-            "--last_elite_quantile=0.5, --elite_quantile_steps=None",
+            ["--last_elite_quantile=0.5"],
+            "given together. Received: --last_elite_quantile=0.5, "
+            "--elite_quantile_steps=None",
         ),
         (
+            ["--elite_quantile_steps=9"],
+            "given together. Received: --last_elite_quantile=None, "
             "--elite_quantile_steps=9",
-            "--last_elite_quantile=None, --elite_quantile_steps=9",
+        ),
+        (
+            ["--elite_quantile_steps=9", "--last_elite_quantile=0"],
+            "must be in (0, 1). Received: --last_elite_quantile=0.0",
         ),
     ],
 )
-def test_flags_need_each_other(tmp_path, capsys, given, received):
+def test_flags_that_make_no_schedule_are_refused(
+    tmp_path, capsys, given, message
+):
     folder = tmp_path / "run"
-    arguments = [*SMALL, "--nopreset", f"--output={folder}", given]
+    arguments = [*SMALL, "--nopreset", f"--output={folder}", *given]
     assert main(["train", *arguments]) == 2
-    assert f"given together. Received: {received}" in capsys.readouterr().err
+    assert message in capsys.readouterr().err
     assert not folder.exists()

@@ -1,6 +1,6 @@
 """Begins with several policies and goes on with the one that learns best."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -96,7 +96,7 @@ class BestInitialPolicy(keras.callbacks.Callback):
     @property
     def num_epochs(self) -> int:
         """Epochs until one policy is left."""
-        return self.epochs * sum(_rounds(len(self.others) + 1))
+        return num_epochs(len(self.others) + 1, self.epochs)
 
     def on_train_begin(self, logs: Any = None) -> None:
         """Checks the policies, and notes what the agent begins with."""
@@ -204,8 +204,15 @@ def _shapes(given: Any) -> list[tuple[int, ...]]:
     return [tuple(weight.shape) for weight in _policy(given).weights]
 
 
-def _rounds(policies: int) -> Iterator[int]:
-    """How many policies are trained between choices."""
+def num_epochs(policies: int, epochs: int) -> int:
+    """Epochs until one policy is left.
+
+    Args:
+        policies: How many begin.
+        epochs: For each, between one choice and the next.
+    """
+    trained = 0
     while policies > 1:
-        yield policies
+        trained += policies
         policies //= 2
+    return epochs * trained

@@ -8,6 +8,7 @@ from absl import flags
 
 from keras_cem import CEMAgent, limits, schedules
 from keras_cem.callbacks import BestInitialPolicy, EpsilonDecay
+from keras_cem.callbacks.best_initial_policy import num_epochs
 from keras_cem.cli.confirmed_stop import ConfirmedStop
 from keras_cem.cli.deferred_xla import BATCH_SIZE, DeferredXLA
 from keras_cem.cli.doubling import TellIterations
@@ -15,6 +16,7 @@ from keras_cem.cli.training_env import TrainingEnv, training_env
 from keras_cem.devices import has_gpu
 from keras_cem.networks.layer_factory import derive_seed
 from keras_cem.rollouts import sources
+from keras_cem.scheduled import ELITE_QUANTILE
 
 # Each makes a schedule of the initial epsilon and a number of iterations.
 EPSILON_SCHEDULES = {
@@ -111,19 +113,19 @@ def initial_policies(
             )
         return []
     epochs = epochs or 1
+    until_one = num_epochs(number, epochs)
+    if values.epochs <= until_one:
+        raise ValueError(
+            f"--epochs must be more than {until_one}, after which one of the "
+            f"initial policies is left. Received: --epochs={values.epochs}, "
+            f"--initial_policies={number}, "
+            f"--epochs_per_initial_policy={epochs}"
+        )
     others = [
         _from_env(values, derive_seed(seed, f"policies/{other}"))
         for other in range(1, number)
     ]
-    callback = BestInitialPolicy(others, epochs)
-    if values.epochs <= callback.num_epochs:
-        raise ValueError(
-            f"--epochs must be more than {callback.num_epochs}, after which "
-            f"one of the initial policies is left. Received: "
-            f"--epochs={values.epochs}, --initial_policies={number}, "
-            f"--epochs_per_initial_policy={epochs}"
-        )
-    return [callback]
+    return [BestInitialPolicy(others, epochs)]
 
 
 def epsilon_schedule(values: flags.FlagValues) -> Any:
@@ -141,7 +143,8 @@ def elite_quantile(values: flags.FlagValues) -> Any:
     """The quantile, or its schedule.
 
     Raises:
-        ValueError: If one of the flags of the schedule lacks the other.
+        ValueError: If one of the flags of the schedule lacks the other, or it
+            ends out of range.
     """
     last, iterations = values.last_elite_quantile, values.elite_quantile_steps
     if (last is None) != (iterations is None):
@@ -152,6 +155,11 @@ def elite_quantile(values: flags.FlagValues) -> Any:
         )
     if iterations is None:
         return values.elite_quantile
+    if not ELITE_QUANTILE.accepts(last):
+        raise ValueError(
+            f"--last_elite_quantile must be in {ELITE_QUANTILE.interval}. "
+            f"Received: --last_elite_quantile={last}"
+        )
     return keras.optimizers.schedules.PolynomialDecay(
         values.elite_quantile, iterations, last
     )

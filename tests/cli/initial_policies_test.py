@@ -71,6 +71,8 @@ def test_the_others_depend_on_the_seed(tmp_path):
             "needs --initial_policies of 2 or more. Received: "
             "--epochs_per_initial_policy=2, --initial_policies=1",
         ),
+        # At once, before they are made.
+        (["--initial_policies=1000000000"], "--initial_policies=1000000000"),
         (["--initial_policies=0"], "--initial_policies=0"),
     ],
 )
