@@ -9,6 +9,7 @@ from absl import flags
 from keras_cem import CEMAgent, limits, schedules
 from keras_cem.callbacks import BestInitialPolicy, EpsilonDecay
 from keras_cem.callbacks.best_initial_policy import num_epochs
+from keras_cem.cli.confirmed_best import ConfirmedBest
 from keras_cem.cli.confirmed_stop import ConfirmedStop
 from keras_cem.cli.deferred_xla import BATCH_SIZE, DeferredXLA
 from keras_cem.cli.doubling import TellIterations
@@ -300,6 +301,12 @@ def callbacks(
         steering.append(DeferredXLA())
     if isinstance(env, TrainingEnv):
         steering.append(TellIterations(env.doublings))
+    if values.confirm_best:
+        steering.append(
+            ConfirmedBest(
+                values.env, values.validation_episodes, **on_host(values)
+            )
+        )
     if stop_at is not None:
         steering.append(
             ConfirmedStop(

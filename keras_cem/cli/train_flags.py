@@ -160,6 +160,13 @@ def define_settings(
         "environment's reward threshold, if it has one, where none is given.",
     )
     count("validation_episodes", 100, "Greedy episodes after each epoch.")
+    flags.DEFINE_bool(
+        "confirm_best",
+        False,
+        "Repeat validations that are the best so far, with other episodes, and "
+        "take the mean: the fewer episodes, the more of the best is luck.",
+        **common,
+    )
     count("episodes", 100, "Greedy episodes of the final evaluation.")
     # The method.
     count("batch_size", 16, "K, trajectories an iteration.", least=2)
