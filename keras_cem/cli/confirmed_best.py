@@ -13,7 +13,8 @@ class ConfirmedBest(keras.callbacks.Callback):
     The best of many validations is in part the luckiest, the more so the fewer
     episodes they have and the more these differ. `val_episode_return` becomes
     the mean of both, also for the callbacks behind this one, which may no
-    longer be the best. Validations below are left as they are.
+    longer be the best. Validations below are left as they are, and so is one
+    that ended the training, which other episodes have confirmed.
 
     Args:
         env: Environment for the second evaluation.
@@ -33,7 +34,9 @@ class ConfirmedBest(keras.callbacks.Callback):
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         """Repeats a validation that is the best so far."""
         first = logs[self.monitor]
-        if self._best is not None and first <= self._best:
+        if self.model.stop_training or (
+            self._best is not None and first <= self._best
+        ):
             return
         second = self.model.collect(
             self._env,

@@ -301,12 +301,6 @@ def callbacks(
         steering.append(DeferredXLA())
     if isinstance(env, TrainingEnv):
         steering.append(TellIterations(env.doublings))
-    if values.confirm_best:
-        steering.append(
-            ConfirmedBest(
-                values.env, values.validation_episodes, **on_host(values)
-            )
-        )
     if stop_at is not None:
         steering.append(
             ConfirmedStop(
@@ -314,6 +308,13 @@ def callbacks(
                 values.env,
                 values.validation_episodes,
                 **on_host(values),
+            )
+        )
+    # Behind it, so that both and what keeps the best agree on which that is.
+    if values.confirm_best:
+        steering.append(
+            ConfirmedBest(
+                values.env, values.validation_episodes, **on_host(values)
             )
         )
     return steering

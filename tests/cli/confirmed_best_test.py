@@ -4,8 +4,11 @@ import types
 
 import numpy as np
 import pytest
+from absl import flags
 
+from keras_cem.cli import settings, train_flags
 from keras_cem.cli.confirmed_best import ConfirmedBest
+from keras_cem.cli.confirmed_stop import ConfirmedStop
 from keras_cem.cli.main import main
 
 GIVEN = (
@@ -23,6 +26,7 @@ GIVEN = (
 
 class Model:
     seed = 2**32 - 1
+    stop_training = False
 
     def __init__(self, returns):
         self.returns = iter(returns)
@@ -67,6 +71,44 @@ def test_luck_does_not_hide_what_is_better_than_its_mean():
     # 30 was luck: 20, after which 26 may still be the best.
     best = confirming([10] * 4, [24] * 4, [0] * 4)
     assert end_epochs(best, 30.0, 26.0, 40.0, 25.0) == [20, 25, 20, 25]
+
+
+def test_what_ended_training_is_left_as_it_is():
+    best = confirming([10] * 4)
+    best.model.stop_training = True
+    assert end_epochs(best, 30.0) == [30]
+    assert best.model.asked == []
+
+
+def test_what_may_not_stop_does_not_count_as_the_best(tmp_path):
+    # 30 does not stop: [4] * 4 makes 4 of it, and [8] * 4 of that 6. So 7 is
+    # the best, and repeated as well.
+    model = Model([[4] * 4, [8] * 4, [9] * 4])
+    values = flags.FlagValues()
+    train_flags.define_flags(values)
+    values(
+        [
+            "keras-cem",
+            "--env=CartPole-v1",
+            f"--output={tmp_path}",
+            "--confirm_best",
+            "--validation_episodes=4",
+        ]
+    )
+    ours = [
+        callback
+        for callback in settings.callbacks(values, 10.0, values.env)
+        if isinstance(callback, ConfirmedBest | ConfirmedStop)
+    ]
+    logged = []
+    for epoch, first in enumerate([30.0, 7.0]):
+        logs = {"val_episode_return": first}
+        for callback in ours:
+            callback.set_model(model)
+            callback.on_epoch_end(epoch, logs)
+        logged.append(logs["val_episode_return"])
+    assert logged == [6, 8]
+    assert [given["seed"] for _, _, given in model.asked] == [0, 1, 1]
 
 
 def test_goes_on_from_its_state():
