@@ -7,7 +7,7 @@ from typing import Any
 
 import keras
 
-from keras_cem import checks, fit_callbacks, prng
+from keras_cem import checks, fit_callbacks, mean_weights, prng
 from keras_cem.environment_functions import EnvironmentFunctions, Session
 from keras_cem.environment_play import DEFAULT_BATCH_SIZE
 from keras_cem.rollouts import feed, sources
@@ -244,6 +244,7 @@ class EnvironmentFit(EnvironmentFunctions):
                 validation = feed.ticks(validation_steps or 1)
             self.check_can_learn()
             self.optimizer.build(self.trainable_variables)
+            mean_weights.begin(self.optimizer)
             self.check_finite()
             # BackupAndRestore sets it, and nothing clears it (keras 3.15).
             self._initial_epoch = None

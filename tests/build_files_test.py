@@ -44,6 +44,7 @@ LAYERS = (
         "improvement",
         "interrupts",
         "limits",
+        "mean_weights",
         "moments",
         "networks",
         "pairs",

@@ -6,7 +6,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from keras_cem import checks
+from keras_cem import checks, mean_weights
 from keras_cem.networks.normalization import NormalizedPolicy
 
 
@@ -168,6 +168,8 @@ class BestInitialPolicy(keras.callbacks.Callback):
                 _policy(self.model).weights, _policy(other).weights, strict=True
             )
         }
+        for weight, mean in mean_weights.pairs(self.model.optimizer):
+            values[id(mean)] = values[id(weight)]
         return [
             values.get(id(variable), np.array(variable))
             for variable in self._variables()

@@ -19,18 +19,24 @@ class Doubling:
         steps: Iterations after which it is twice as much, and again after as
             many; None if it never is.
         iterations: How many were done so far.
+        last: What it stays at once it would be further from 0; None if there
+            is no limit.
     """
 
     first: Any
     steps: int | None = None
     iterations: int = 0
+    last: Any = None
 
     def __call__(self) -> Any:
         """Returns what it is now, of the type of the first."""
         if self.steps is None:
             return self.first
         doublings = self.iterations // self.steps
-        return self.first * 2 ** min(doublings, _MOST_DOUBLINGS)
+        doubled = self.first * 2 ** min(doublings, _MOST_DOUBLINGS)
+        if self.last is None:
+            return doubled
+        return min(doubled, self.last, key=abs)
 
 
 class TellIterations(keras.callbacks.Callback):

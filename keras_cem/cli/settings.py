@@ -1,6 +1,7 @@
 """From the values of flags to objects."""
 
 import itertools
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -13,6 +14,7 @@ from keras_cem.cli.confirmed_best import ConfirmedBest
 from keras_cem.cli.confirmed_stop import ConfirmedStop
 from keras_cem.cli.deferred_xla import BATCH_SIZE, DeferredXLA
 from keras_cem.cli.doubling import TellIterations
+from keras_cem.cli.judged_means import with_means_judged
 from keras_cem.cli.training_env import TrainingEnv, training_env
 from keras_cem.devices import has_gpu
 from keras_cem.networks.layer_factory import derive_seed
@@ -66,14 +68,19 @@ def optimizer(values: flags.FlagValues) -> keras.optimizers.Optimizer:
     """The optimizer, by its Keras name.
 
     Raises:
-        ValueError: If Keras has none of that name.
+        ValueError: If Keras has none of that name, or its means never change.
     """
+    config = {"learning_rate": _learning_rate(values)}
+    if values.ema_momentum == 1.0:
+        raise ValueError(
+            "--ema_momentum must be less than 1, where means never change. "
+            "Received: --ema_momentum=1.0"
+        )
+    if values.ema_momentum is not None:
+        config |= {"use_ema": True, "ema_momentum": values.ema_momentum}
     try:
         return keras.optimizers.get(
-            {
-                "class_name": values.optimizer,
-                "config": {"learning_rate": _learning_rate(values)},
-            }
+            {"class_name": values.optimizer, "config": config}
         )
     except (ValueError, TypeError) as error:
         raise ValueError(
@@ -279,14 +286,19 @@ def on_host(values: flags.FlagValues) -> dict[str, Any]:
 
 
 def callbacks(
-    values: flags.FlagValues, stop_at: float | None, env: Any
+    values: flags.FlagValues,
+    stop_at: float | None,
+    env: Any,
+    keeping: Sequence[keras.callbacks.Callback] = (),
 ) -> list[keras.callbacks.Callback]:
-    """What steers training.
+    """What steers training, and keeps the best of it.
 
     Args:
         values: The flags.
         stop_at: Return to stop at, None not to.
         env: Their `training_env`.
+        keeping: What looks at a validation and keeps the weights that were
+            validated. Defaults to none.
     """
     steering: list[keras.callbacks.Callback] = [
         EpsilonDecay(epsilon_schedule(values), values.epsilon_minimum)
@@ -301,20 +313,21 @@ def callbacks(
         steering.append(DeferredXLA())
     if isinstance(env, TrainingEnv):
         steering.append(TellIterations(env.doublings))
+    judging = [*_judging(values, stop_at), *keeping]
+    if values.ema_momentum is not None:
+        judging = with_means_judged(judging)
+    return [*steering, *judging]
+
+
+def _judging(
+    values: flags.FlagValues, stop_at: float | None
+) -> list[keras.callbacks.Callback]:
+    """What looks at validations, and plays more episodes."""
+    playing = (values.env, values.validation_episodes)
+    judging: list[keras.callbacks.Callback] = []
     if stop_at is not None:
-        steering.append(
-            ConfirmedStop(
-                stop_at,
-                values.env,
-                values.validation_episodes,
-                **on_host(values),
-            )
-        )
+        judging.append(ConfirmedStop(stop_at, *playing, **on_host(values)))
     # Behind it, so that both and what keeps the best agree on which that is.
     if values.confirm_best:
-        steering.append(
-            ConfirmedBest(
-                values.env, values.validation_episodes, **on_host(values)
-            )
-        )
-    return steering
+        judging.append(ConfirmedBest(*playing, **on_host(values)))
+    return judging

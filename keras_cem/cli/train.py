@@ -141,14 +141,14 @@ def _callbacks(
         if values.tensorboard
         else []
     )
+    best = keras.callbacks.ModelCheckpoint(
+        str(folder.agent),
+        monitor="val_episode_return",
+        mode="max",
+        save_best_only=True,
+    )
     return [
-        *settings.callbacks(values, config["stop_at"], env),
-        keras.callbacks.ModelCheckpoint(
-            str(folder.agent),
-            monitor="val_episode_return",
-            mode="max",
-            save_best_only=True,
-        ),
+        *settings.callbacks(values, config["stop_at"], env, [best]),
         keras.callbacks.CSVLogger(str(folder.history)),
         callbacks.ReturnsLogger(folder.stages),
         *policies,

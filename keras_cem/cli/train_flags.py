@@ -300,6 +300,15 @@ def define_settings(
         "Iterations over which the learning rate falls to 0, as half a wave of "
         "a cosine; it stays as it is if not given.",
     )
+    number(
+        "ema_momentum",
+        None,
+        "Validations and what is kept are of running means of the weights, of "
+        "this momentum in each gradient step: 0.99 is of about 100 steps. "
+        "Training plays with the weights as they are. None if not given.",
+        lower_bound=0.0,
+        upper_bound=1.0,
+    )
     # Playing.
     choice(
         "engine",
@@ -337,6 +346,12 @@ def define_settings(
         None,
         "Iterations after which --min_reward, which must be negative, is "
         "twice as low, and again after as many; never if not given.",
+    )
+    number(
+        "last_min_reward",
+        None,
+        "The least that --min_reward becomes by doubling; no limit if not "
+        "given.",
     )
     number("max_reward", None, "Likewise for those that are more.")
     count(

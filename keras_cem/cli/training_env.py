@@ -80,7 +80,11 @@ def training_env(values: flags.FlagValues) -> Any:
         values.env,
         None
         if least is None
-        else Doubling(least, values.min_reward_doubling_steps),
+        else Doubling(
+            least,
+            values.min_reward_doubling_steps,
+            last=values.last_min_reward,
+        ),
         most,
         None
         if steps is None
@@ -119,6 +123,13 @@ def _check_doubling(values: flags.FlagValues) -> None:
             "--min_reward_doubling_steps needs a --min_reward below 0, which "
             f"is doubled. Received: --min_reward_doubling_steps={steps}, "
             f"--min_reward={least}"
+        )
+    last = values.last_min_reward
+    if last is not None and (steps is None or last > least):
+        raise ValueError(
+            "--last_min_reward needs --min_reward_doubling_steps, and must be "
+            f"at most --min_reward. Received: --last_min_reward={last}, "
+            f"--min_reward={least}, --min_reward_doubling_steps={steps}"
         )
     if values.vectorization_mode != "async":
         return

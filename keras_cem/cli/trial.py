@@ -225,8 +225,7 @@ def _trained(values: flags.FlagValues, report: Report) -> Any:
     )
     agent.fit(
         callbacks=[
-            *settings.callbacks(values, values.stop_at, env),
-            best,
+            *settings.callbacks(values, values.stop_at, env, [best]),
             *settings.initial_policies(values, agent.seed),
             StageReporter(values.epochs, report),
         ],

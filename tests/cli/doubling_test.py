@@ -20,6 +20,13 @@ def test_segments_do_not_double_for_ever():
     assert Doubling(1, 1, 10**9)() == 2**30
 
 
+@pytest.mark.parametrize(
+    ("iterations", "reward"), [(0, -3), (10, -6), (20, -10), (10**9, -10)]
+)
+def test_what_doubles_stays_at_its_last(iterations, reward):
+    assert Doubling(-3, 10, iterations, last=-10)() == reward
+
+
 def lengths(folder):
     """The mean length of the segments of each epoch."""
     with RunFolder(folder).history.open() as file:

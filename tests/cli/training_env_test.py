@@ -154,6 +154,21 @@ def test_training_sees_them_clipped_and_greedy_episodes_do_not(tmp_path):
             "Received: --vectorization_mode=async, "
             "--min_reward_doubling_steps=5",
         ),
+        (
+            ["--min_reward=-1", "--last_min_reward=-4"],
+            "--last_min_reward needs --min_reward_doubling_steps, and must be "
+            "at most --min_reward. Received: --last_min_reward=-4.0, "
+            "--min_reward=-1.0, --min_reward_doubling_steps=None",
+        ),
+        (
+            [
+                "--min_reward=-3",
+                "--min_reward_doubling_steps=5",
+                "--last_min_reward=-2",
+            ],
+            "--last_min_reward=-2.0, --min_reward=-3.0, "
+            "--min_reward_doubling_steps=5",
+        ),
         (["--segment_steps=0"], "--segment_steps=0"),
         (["--min_reward=nan"], "must be finite"),
     ],
