@@ -49,6 +49,7 @@ class Row:
         minimum: Floor of epsilon, which falls as 1/n.
         recorded: How many recorded episodes to learn from before, where the
             option is tried.
+        optimizer: Arguments of Adam, where the option is tried.
     """
 
     name: str
@@ -60,6 +61,7 @@ class Row:
     learning_rate: float = 1e-2
     minimum: float = 0.0
     recorded: int = 0
+    optimizer: dict[str, Any] = dataclasses.field(default_factory=dict)
 
 
 _LAKE = {"elite_quantile": 0.7, "gradient_steps": 10}
@@ -147,6 +149,25 @@ ROWS = [
         minimum=0.05,
         recorded=200,
     ),
+    Row(
+        "use_ema",
+        "CartPole-v1",
+        {},
+        40_000,
+        16,
+        {"gradient_steps": 10, "minibatch_size": 256},
+        optimizer={"use_ema": True, "ema_momentum": 0.99},
+    ),
+    Row(
+        "use_ema_noise",
+        "Pendulum-v1",
+        {},
+        16_000_000,
+        1000,
+        {"elite_quantile": 0.9, "gradient_steps": 20},
+        minimum=0.5,
+        optimizer={"use_ema": True, "ema_momentum": 0.99},
+    ),
 ]
 
 
@@ -167,12 +188,15 @@ class StopAfter(keras.callbacks.Callback):
             self.model.stop_training = True
 
 
-def agent_of(row: Row, seed: int, option: dict[str, Any]) -> cem.CEMAgent:
+def agent_of(
+    row: Row, seed: int, option: dict[str, Any], tried: bool = False
+) -> cem.CEMAgent:
     """Returns the untrained agent of one run."""
     agent = cem.CEMAgent.from_env(
         row.env, hidden_units=(32,), seed=seed, **{**row.agent, **option}
     )
-    agent.compile(keras.optimizers.Adam(row.learning_rate))
+    optimizer = row.optimizer if tried else {}
+    agent.compile(keras.optimizers.Adam(row.learning_rate, **optimizer))
     return agent
 
 
@@ -230,10 +254,11 @@ def run(
         row: What to train.
         seed: Of the agent.
         option: Arguments of the agent.
-        tried: Whether to learn from the recorded episodes of `row` before.
+        tried: Whether to learn from the recorded episodes of `row` before, and
+            by its optimizer.
     """
     start = time.perf_counter()
-    agent = agent_of(row, seed, option)
+    agent = agent_of(row, seed, option, tried)
     if tried and row.recorded:
         warm_up(agent, row)
     agent.fit(
@@ -251,7 +276,9 @@ def run(
         row.env, EPISODES, seed=training.FRESH_SEED, engine="host"
     )
     reached = float(np.mean(played.returns))
-    what = "recorded" if tried and row.recorded else option or "default"
+    what = option or "default"
+    if tried:
+        what = "recorded" if row.recorded else option or row.optimizer
     print(
         f"{row.env}, {what}, seed {seed}: {reached:.2f} after "
         f"{int(agent.env_steps):,} steps, {time.perf_counter() - start:.0f} s",
@@ -267,6 +294,9 @@ def write(row: Row, without: list[float], with_it: list[float]) -> str:
     named = f"`{named}`"
     if row.recorded:
         named = f"`fit` on {row.recorded} recorded episodes first"
+    if row.optimizer:
+        given = [f"{name}={value!r}" for name, value in row.optimizer.items()]
+        named = f"`Adam({', '.join(given)})`"
     cells = [named, row.env, f"{row.env_steps:,}"]
     for returns in (without, with_it):
         each = " ".join(f"{value:.2f}" for value in returns)
@@ -304,7 +334,11 @@ def main(argv: list[str]) -> None:
     defaults: dict[str, list[float]] = {}
     print(HEAD, flush=True)
     for row in chosen(_ROWS.value):
-        shared = repr(dataclasses.replace(row, name="", option={}, recorded=0))
+        shared = repr(
+            dataclasses.replace(
+                row, name="", option={}, recorded=0, optimizer={}
+            )
+        )
         if shared not in defaults:
             defaults[shared] = [run(row, seed, {}) for seed in seeds]
         with_it = [run(row, seed, row.option, tried=True) for seed in seeds]

@@ -9,7 +9,16 @@ def test_each_row_is_about_an_option_that_goes_with_the_others(row):
     tried = options.agent_of(row, 0, row.option).get_config()
     changed = {name for name in row.option if plain[name] != tried[name]}
     assert changed == set(row.option)
-    assert row.name in row.option or row.recorded
+    assert row.name in row.option or row.recorded or row.optimizer
+
+
+def test_optimizer_is_another_where_it_is_tried():
+    (row,) = options.chosen(["use_ema"])
+    for tried in (False, True):
+        agent = options.agent_of(row, 0, row.option, tried)
+        assert agent.optimizer.use_ema is tried
+    cell = options.write(row, [1.0], [2.0]).split(" | ")[0]
+    assert cell == "| `Adam(use_ema=True, ema_momentum=0.99)`"
 
 
 def test_a_run_stops_after_its_steps_and_says_what_it_reached():

@@ -40,7 +40,12 @@ def test_both_bounds_hold_and_the_least_reward_doubles():
     assert min(rewards()) == -6
 
 
-def test_training_is_told_when_the_least_reward_doubles(tmp_path):
+@pytest.mark.parametrize(
+    ("limit", "doubled"), [([], -0.2), (["--last_min_reward=-0.015"], -0.15)]
+)
+def test_training_is_told_when_the_least_reward_doubles(
+    tmp_path, limit, doubled
+):
     # Pendulum loses 16 a step at most, and less than 0.01 hardly ever.
     folder = tmp_path / "run"
     given = [
@@ -51,13 +56,14 @@ def test_training_is_told_when_the_least_reward_doubles(tmp_path):
         "--noreport",
         "--min_reward=-0.01",
         "--min_reward_doubling_steps=2",
+        *limit,
         "--epochs=4",
     ]
     assert main(["train", *given]) == 0
     with RunFolder(folder).history.open() as file:
         returns = [float(row["episode_return"]) for row in csv.DictReader(file)]
     # Ten steps an episode.
-    assert returns == pytest.approx([-0.1, -0.1, -0.2, -0.2], rel=1e-3)
+    assert returns == pytest.approx([-0.1, -0.1, doubled, doubled], rel=1e-3)
 
 
 def test_segments_are_those_of_the_clipped_environment():
