@@ -4,7 +4,8 @@ Each row trains with and without the option, otherwise alike: five seeds, and
 the same number of environment steps, up to the end of an iteration. The greedy
 policy is then played for 100 episodes of gymnasium's own environment, on
 episodes that no decision was made on. The option of the row `recorded` is to
-learn from recorded episodes before.
+learn from recorded episodes before; those of `use_ema` and `use_ema_noise` are
+of the optimizer.
 
     python -m benchmarks.options
     python -m benchmarks.options --rows=discount,elite_memory --seeds=0,1
