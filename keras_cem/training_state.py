@@ -161,10 +161,11 @@ def _nameless(settings: Any) -> Any:
     """Without what differs between two makings of the same.
 
     Keras numbers the names of layers through a process. They become numbers
-    in the order of their occurrence.
+    in the order of their occurrence. The module of a class with a registered
+    name is left out: the class may move from one version to the next.
     """
     names: dict[str, str] = {}
-    passing = ("build_config", "shared_object_id", "learning_rate")
+    passing = {"build_config", "shared_object_id", "learning_rate"}
 
     def collect(node: Any) -> None:
         if isinstance(node, dict):
@@ -176,10 +177,13 @@ def _nameless(settings: Any) -> Any:
 
     def replace(node: Any) -> Any:
         if isinstance(node, dict):
+            left_out = passing | (
+                {"module"} if node.get("registered_name") else set()
+            )
             return {
                 key: replace(child)
                 for key, child in node.items()
-                if key not in passing
+                if key not in left_out
             }
         if isinstance(node, list):
             return [replace(child) for child in node]
