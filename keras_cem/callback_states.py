@@ -5,34 +5,17 @@ A callback keeps its state across a resume if it has the methods
     get_state() -> dict, of what JSON knows, arrays, and lists of arrays
     set_state(state) -> None, called after `on_train_begin`
 
-or is one of Keras' that are listed here. Of Keras' others, LambdaCallback,
-LearningRateScheduler, ProgbarLogger, RemoteMonitor and TerminateOnNaN have none
-that matters; `SwapEMAWeights` has, and it is not kept.
+or is one of Keras' that `keras_internals` knows. Of Keras' others,
+LambdaCallback, LearningRateScheduler, ProgbarLogger, RemoteMonitor and
+TerminateOnNaN have none that matters; `SwapEMAWeights` has, and it is not kept.
 """
 
-import pathlib
 import warnings
 from typing import Any
 
 import keras
 
-# By the names that they have in keras 3.15.
-_ATTRIBUTES: dict[Any, tuple[str, ...]] = {
-    keras.callbacks.EarlyStopping: (
-        "best",
-        "best_epoch",
-        "best_weights",
-        "stopped_epoch",
-        "wait",
-    ),
-    keras.callbacks.ModelCheckpoint: (
-        "best",
-        "_batches_seen_since_last_saving",
-        "_last_batch_seen",
-    ),
-    keras.callbacks.ReduceLROnPlateau: ("best", "cooldown_counter", "wait"),
-    keras.callbacks.TensorBoard: ("_global_train_batch", "_global_test_batch"),
-}
+from keras_cem.utils import keras_internals
 
 
 def get_states(callbacks: list[Any]) -> list[dict[str, Any]]:
@@ -99,8 +82,10 @@ def _without_module(name: str) -> str:
 
 
 def _can_have_state(callback: Any) -> bool:
-    return _has_methods(callback) or isinstance(
-        callback, (keras.callbacks.CSVLogger, *_ATTRIBUTES)
+    return (
+        _has_methods(callback)
+        or isinstance(callback, keras.callbacks.CSVLogger)
+        or keras_internals.has_state(callback)
     )
 
 
@@ -112,14 +97,10 @@ def _get_state(callback: Any) -> dict[str, Any] | None:
     if _has_methods(callback):
         return callback.get_state()
     if isinstance(callback, keras.callbacks.CSVLogger):
-        path = pathlib.Path(callback.filename)
-        return {
-            "keys": callback.keys,
-            "text": path.read_bytes().decode(),
-        }
-    for kind, names in _ATTRIBUTES.items():
-        if isinstance(callback, kind):
-            return {name: getattr(callback, name, None) for name in names}
+        text, keys = keras_internals.csv_content(callback)
+        return {"keys": keys, "text": text}
+    if keras_internals.has_state(callback):
+        return keras_internals.callback_state(callback)
     return None
 
 
@@ -127,13 +108,7 @@ def _set_state(callback: Any, state: dict[str, Any]) -> None:
     if _has_methods(callback):
         callback.set_state(state)
     elif isinstance(callback, keras.callbacks.CSVLogger):
-        # It has rows of epochs after the checkpoint, or lacks some that the
-        # disk had not got.
-        callback.csv_file.close()
-        pathlib.Path(callback.filename).write_bytes(state["text"].encode())
-        callback.append, append = True, callback.append
-        callback.on_train_begin()
-        callback.append, callback.keys = append, state["keys"]
+        keras_internals.rewrite_csv(callback, state["text"], state["keys"])
     else:
         for name, value in state.items():
             setattr(callback, name, value)

@@ -27,6 +27,7 @@ class Impatient(kc.EarlyStopping):
 
 def test_states_are_given_by_class_in_order():
     before = [Stateful(1), kc.LambdaCallback(), Impatient(), Stateful(2)]
+    before[2].on_train_begin()
     before[2].wait = 7
     states = get_states(before)
     assert [state["class"] for state in states] == [

@@ -208,15 +208,22 @@ def test_class_registered_after_its_state_was_kept(name):
     assert callback.count == 7
 
 
+def _stopping():
+    """As it is once training has begun."""
+    stopping = kc.EarlyStopping()
+    stopping.on_train_begin()
+    return stopping
+
+
 def test_callbacks_of_one_name_are_told_apart_by_their_order():
-    states = get_states([Counting(1), kc.EarlyStopping(), Counting(2)])
+    states = get_states([Counting(1), _stopping(), Counting(2)])
     after = [kc.EarlyStopping(), Counting(), Counting()]
     set_states(after, states)
     assert [after[1].count, after[2].count] == [1, 2]
 
 
 def test_state_without_a_callback_is_reported():
-    states = get_states([Counting(1), kc.EarlyStopping(), Counting(2)])
+    states = get_states([Counting(1), _stopping(), Counting(2)])
     after = Counting()
     with pytest.warns(UserWarning, match="no callback") as warned:
         set_states([after, kc.TerminateOnNaN()], states)
