@@ -346,7 +346,8 @@ class EnvironmentFit(EnvironmentFunctions):
             "return_dict": return_dict,
             **kwargs,
         }
-        if self._session is not None and self._session.is_validation(x):
+        ticks = self._session and self._session.validation_ticks
+        if ticks is not None and x is ticks:
             # Keras' `fit` validates.
             self._session.testing, self._session.tested = True, 0
             try:

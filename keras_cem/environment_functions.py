@@ -49,10 +49,6 @@ class Session:
         default_factory=contextlib.ExitStack
     )
 
-    def is_validation(self, x: Any) -> bool:
-        """Whether Keras' `fit` evaluates with `x`, rather than a callback."""
-        return x is not None and x is self.validation_ticks
-
     @property
     def num_env_restarts(self) -> int:
         """How often sub-environments were made anew."""
