@@ -5,91 +5,110 @@ A callback keeps its state across a resume if it has the methods
     get_state() -> dict, of what JSON knows, arrays, and lists of arrays
     set_state(state) -> None, called after `on_train_begin`
 
-or is one of Keras' that are listed here. Of Keras' others, LambdaCallback,
-LearningRateScheduler, ProgbarLogger, RemoteMonitor and TerminateOnNaN have none
-that matters; `SwapEMAWeights` has, and it is not kept.
+or is one of Keras' that `keras_internals` knows. Of Keras' others,
+LambdaCallback, LearningRateScheduler, ProgbarLogger, RemoteMonitor and
+TerminateOnNaN have none that matters; `SwapEMAWeights` has, and it is not kept.
 """
 
-import pathlib
+import warnings
 from typing import Any
 
 import keras
 
-# By the names that they have in keras 3.15.
-_ATTRIBUTES: dict[Any, tuple[str, ...]] = {
-    keras.callbacks.EarlyStopping: (
-        "best",
-        "best_epoch",
-        "best_weights",
-        "stopped_epoch",
-        "wait",
-    ),
-    keras.callbacks.ModelCheckpoint: (
-        "best",
-        "_batches_seen_since_last_saving",
-        "_last_batch_seen",
-    ),
-    keras.callbacks.ReduceLROnPlateau: ("best", "cooldown_counter", "wait"),
-    keras.callbacks.TensorBoard: ("_global_train_batch", "_global_test_batch"),
-}
+from keras_cem.utils import keras_internals
 
 
 def get_states(callbacks: list[Any]) -> list[dict[str, Any]]:
-    """Returns class and state of each callback that has a state."""
+    """Returns name and state of each callback that has a state.
+
+    The name is that of `keras.saving.get_registered_name`: the registered name
+    of the class, else the name of the class. It does not depend on the module
+    of the class, which may move from one version to the next.
+    """
     states = [(callback, _get_state(callback)) for callback in callbacks]
     return [
-        {"class": _class_name(callback), "state": state}
+        {"class": _stable_name(callback), "state": state}
         for callback, state in states
         if state is not None
     ]
 
 
 def set_states(callbacks: list[Any], states: list[dict[str, Any]]) -> None:
-    """Gives callbacks the states that those of their class had, in order.
+    """Gives each callback the state of the same name.
 
-    A callback without one among `states` is new in this run, and begins as it
-    is. A state without a callback belongs to one that was left out.
+    Callbacks of the same name receive their states in order. A callback without
+    a state among `states` is new in this run, and begins afresh.
+
+    Warns:
+        UserWarning: If a state finds no callback: training then does not go on
+            exactly as before the checkpoint.
     """
-    left = list(states)
+    unmatched = list(states)
     for callback in callbacks:
-        name = _class_name(callback)
-        mine = next((s for s in left if s["class"] == name), None)
-        if mine is not None:
-            left.remove(mine)
-            _set_state(callback, mine["state"])
+        if not _can_have_state(callback):
+            continue
+        names = {_stable_name(callback), type(callback).__name__}
+        for position, entry in enumerate(unmatched):
+            if _without_module(entry["class"]) in names:
+                del unmatched[position]
+                _set_state(callback, entry["state"])
+                break
+    if unmatched:
+        lost = ", ".join(_without_module(entry["class"]) for entry in unmatched)
+        given = ", ".join(_stable_name(callback) for callback in callbacks)
+        warnings.warn(
+            f"The checkpoint has states that find no callback: {lost}. They "
+            "are lost, and training does not resume exactly. Received: "
+            f"callbacks of the classes {given or 'none'}. To resume exactly, "
+            "give `fit` the callbacks that the checkpoint was written with.",
+            stacklevel=2,
+        )
 
 
-def _class_name(callback: Any) -> str:
-    kind = type(callback)
-    return f"{kind.__module__}.{kind.__qualname__}"
+def _stable_name(callback: Any) -> str:
+    return keras.saving.get_registered_name(type(callback))
+
+
+def _without_module(name: str) -> str:
+    """Returns the stable name for what a checkpoint calls a class.
+
+    The first checkpoints have the path of the class, such as
+    `keras.src.callbacks.csv_logger.CSVLogger`. A registered name has a `>`, and
+    may have dots; a path has one only in `<locals>`.
+    """
+    if ">" in name.replace("<locals>", ""):
+        return name
+    return name.rpartition(".")[2]
+
+
+def _can_have_state(callback: Any) -> bool:
+    return (
+        _has_methods(callback)
+        or isinstance(callback, keras.callbacks.CSVLogger)
+        or keras_internals.has_state(callback)
+    )
+
+
+def _has_methods(callback: Any) -> bool:
+    return hasattr(callback, "get_state") and hasattr(callback, "set_state")
 
 
 def _get_state(callback: Any) -> dict[str, Any] | None:
-    if hasattr(callback, "get_state") and hasattr(callback, "set_state"):
+    if _has_methods(callback):
         return callback.get_state()
     if isinstance(callback, keras.callbacks.CSVLogger):
-        path = pathlib.Path(callback.filename)
-        return {
-            "keys": callback.keys,
-            "text": path.read_bytes().decode(),
-        }
-    for kind, names in _ATTRIBUTES.items():
-        if isinstance(callback, kind):
-            return {name: getattr(callback, name, None) for name in names}
+        text, keys = keras_internals.csv_content(callback)
+        return {"keys": keys, "text": text}
+    if keras_internals.has_state(callback):
+        return keras_internals.callback_state(callback)
     return None
 
 
 def _set_state(callback: Any, state: dict[str, Any]) -> None:
-    if hasattr(callback, "set_state"):
+    if _has_methods(callback):
         callback.set_state(state)
     elif isinstance(callback, keras.callbacks.CSVLogger):
-        # It has rows of epochs after the checkpoint, or lacks some that the
-        # disk had not got.
-        callback.csv_file.close()
-        pathlib.Path(callback.filename).write_bytes(state["text"].encode())
-        callback.append, append = True, callback.append
-        callback.on_train_begin()
-        callback.append, callback.keys = append, state["keys"]
+        keras_internals.rewrite_csv(callback, state["text"], state["keys"])
     else:
         for name, value in state.items():
             setattr(callback, name, value)

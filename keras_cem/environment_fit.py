@@ -12,6 +12,7 @@ from keras_cem.environment_functions import EnvironmentFunctions, Session
 from keras_cem.environment_play import DEFAULT_BATCH_SIZE
 from keras_cem.rollouts import feed, sources
 from keras_cem.rollouts.recorded import is_recorded
+from keras_cem.utils import keras_internals
 
 
 class EnvironmentFit(EnvironmentFunctions):
@@ -242,12 +243,12 @@ class EnvironmentFit(EnvironmentFunctions):
                     argument="validation_data",
                 )
                 validation = feed.ticks(validation_steps or 1)
+                session.validation_ticks = validation
             self.check_can_learn()
             self.optimizer.build(self.trainable_variables)
             mean_weights.begin(self.optimizer)
             self.check_finite()
-            # BackupAndRestore sets it, and nothing clears it (keras 3.15).
-            self._initial_epoch = None
+            keras_internals.clear_initial_epoch(self)
             session.callbacks = arranged
             common["callbacks"] = session.callbacks
             if resume_from is not None:
@@ -345,8 +346,9 @@ class EnvironmentFit(EnvironmentFunctions):
             "return_dict": return_dict,
             **kwargs,
         }
-        if kwargs.get("_use_cached_eval_dataset") and self._session is not None:
-            # Keras' `fit` validates; x are the ticks made there.
+        ticks = self._session and self._session.validation_ticks
+        if ticks is not None and x is ticks:
+            # Keras' `fit` validates.
             self._session.testing, self._session.tested = True, 0
             try:
                 return super().evaluate(x, **common)

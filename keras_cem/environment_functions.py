@@ -20,6 +20,7 @@ from keras_cem.rollouts.host import EpisodeError, HostSource
 from keras_cem.rollouts.recorded import RecordedSource
 from keras_cem.rollouts.sources import Playable, Source
 from keras_cem.trajectories import Trajectories
+from keras_cem.utils.keras_internals import set_untracked
 
 
 @dataclasses.dataclass
@@ -29,6 +30,7 @@ class Session:
     Attributes:
         callbacks: Those of `fit`, in the order they are called in.
         resume_from: Folder of checkpoints that `fit` goes on from.
+        validation_ticks: The data that Keras' `fit` is given to validate on.
         during: What callbacks enter here is left when `fit` ends.
     """
 
@@ -42,6 +44,7 @@ class Session:
     tested: int = 0
     callbacks: list[Any] = dataclasses.field(default_factory=list)
     resume_from: pathlib.Path | None = None
+    validation_ticks: tf.data.Dataset | None = None
     during: contextlib.ExitStack = dataclasses.field(
         default_factory=contextlib.ExitStack
     )
@@ -74,15 +77,15 @@ class EnvironmentFunctions(EnvironmentPlay):
         self._prepare_play()
         # Past Keras' tracking: none of this is saved, and an environment must
         # not be walked through by `save`.
-        for name, value in (
-            ("train_metrics", TrainMetrics()),
-            ("test_metrics", TestMetrics()),
-            ("_session", None),
-            ("_jit_is_auto", True),
-            ("_xla_allowed", True),
-            ("graph_steps", GraphSteps(self)),
-        ):
-            object.__setattr__(self, name, value)
+        set_untracked(
+            self,
+            train_metrics=TrainMetrics(),
+            test_metrics=TestMetrics(),
+            _session=None,
+            _jit_is_auto=True,
+            _xla_allowed=True,
+            graph_steps=GraphSteps(self),
+        )
 
     @property
     def metrics(self) -> list[Any]:
@@ -137,7 +140,7 @@ class EnvironmentFunctions(EnvironmentPlay):
         checks.at_least(
             1, steps_per_execution=kwargs.get("steps_per_execution")
         )
-        object.__setattr__(self, "_jit_is_auto", jit_compile == "auto")
+        set_untracked(self, _jit_is_auto=jit_compile == "auto")
         super().compile(
             optimizer, loss, *args, jit_compile=jit_compile, **kwargs
         )
@@ -152,7 +155,7 @@ class EnvironmentFunctions(EnvironmentPlay):
         Args:
             allowed: Whether it may. An agent that is new allows it.
         """
-        object.__setattr__(self, "_xla_allowed", allowed)
+        set_untracked(self, _xla_allowed=allowed)
         if self._source_of("train_function") is not None:
             self.make_train_function()
 
@@ -318,11 +321,11 @@ class EnvironmentFunctions(EnvironmentPlay):
     @contextlib.contextmanager
     def _in_session(self, session: Session | None) -> Iterator[None]:
         outer = self._session
-        object.__setattr__(self, "_session", session)
+        set_untracked(self, _session=session)
         try:
             yield
         finally:
-            object.__setattr__(self, "_session", outer)
+            set_untracked(self, _session=outer)
 
     def _collect_train(self) -> Trajectories:
         session = self._session

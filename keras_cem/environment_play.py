@@ -11,6 +11,7 @@ from keras_cem.rollouts import sources
 from keras_cem.rollouts.observations import ObservationBuffer
 from keras_cem.rollouts.recorded import RecordedSource
 from keras_cem.trajectories import Trajectories
+from keras_cem.utils.keras_internals import set_untracked
 
 DEFAULT_BATCH_SIZE = 64
 
@@ -33,7 +34,7 @@ class EnvironmentPlay(keras.Model):
 
     def _prepare_play(self) -> None:
         # Past Keras' tracking, for none of this is saved.
-        object.__setattr__(self, "_player", Player(self))
+        set_untracked(self, _player=Player(self))
 
     def collect(
         self,

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from keras_cem.utils import keras_internals
+
 
 def pairs(optimizer: Any) -> list[tuple[Any, Any]]:
     """Returns each weight with its running mean.
@@ -9,13 +11,10 @@ def pairs(optimizer: Any) -> list[tuple[Any, Any]]:
     Args:
         optimizer: Of Keras, built. One without `use_ema` has none.
     """
-    # Of a LossScaleOptimizer.
-    optimizer = getattr(optimizer, "inner_optimizer", optimizer)
+    optimizer = keras_internals.inner_optimizer(optimizer)
     if not optimizer.use_ema:
         return []
-    # By no public name; `SwapEMAWeights` takes them so, too (keras 3.15).
-    means = optimizer._model_variables_moving_average
-    return list(zip(optimizer._trainable_variables, means, strict=True))
+    return keras_internals.weight_averages(optimizer)
 
 
 def begin(optimizer: Any) -> None:

@@ -7,6 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_cem import devices, spaces
+from keras_cem.utils.keras_internals import set_untracked
 
 
 @keras.saving.register_keras_serializable("keras_cem")
@@ -33,16 +34,16 @@ class EliteMemory(keras.Layer):
         self.age = age
         self.built = True
         # Past Keras' tracking: these are not among the agent's weights.
-        for name, value in (
-            ("_spaces", None),
-            ("_leaves", []),
-            ("_dtypes", []),
-            ("_lengths", tf.Variable(np.zeros(size, np.int64))),
-            ("_returns", tf.Variable(np.zeros(size, np.float32))),
-            ("_born", tf.Variable(np.zeros(size, np.int64))),
-            ("_moved", False),
-        ):
-            object.__setattr__(self, name, value)
+        set_untracked(
+            self,
+            _spaces=None,
+            _leaves=[],
+            _dtypes=[],
+            _lengths=tf.Variable(np.zeros(size, np.int64)),
+            _returns=tf.Variable(np.zeros(size, np.float32)),
+            _born=tf.Variable(np.zeros(size, np.int64)),
+            _moved=False,
+        )
 
     @property
     def num_held(self) -> int:
@@ -81,7 +82,7 @@ class EliteMemory(keras.Layer):
             Whether the memory has moved, so that what was compiled with it is
             of no use any more.
         """
-        object.__setattr__(self, "_spaces", (observation_space, action_space))
+        set_untracked(self, _spaces=(observation_space, action_space))
         if not self._leaves or self._most_steps < num_steps:
             held = self._held()
             self._allocate(
@@ -93,7 +94,7 @@ class EliteMemory(keras.Layer):
             )
             self._hold(held)
         moved = self._moved
-        object.__setattr__(self, "_moved", False)
+        set_untracked(self, _moved=False)
         return moved
 
     def candidates(self, returns: tf.Tensor, iteration: tf.Tensor) -> tf.Tensor:
@@ -217,9 +218,7 @@ class EliteMemory(keras.Layer):
             for shape, dtype in leaves
         ]
         dtypes = [np.dtype(dtype) for _, dtype in leaves]
-        object.__setattr__(self, "_dtypes", dtypes)
-        object.__setattr__(self, "_leaves", variables)
-        object.__setattr__(self, "_moved", True)
+        set_untracked(self, _dtypes=dtypes, _leaves=variables, _moved=True)
 
     def _held(self) -> dict[str, np.ndarray]:
         # The rows held come first, the best before all.

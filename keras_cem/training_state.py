@@ -11,6 +11,7 @@ import numpy as np
 
 from keras_cem import callback_states
 from keras_cem.formats import VERSION_KEYS
+from keras_cem.utils import keras_internals
 
 AGENT, STATE, ARRAYS = "agent.keras", "state.json", "arrays.npz"
 
@@ -53,9 +54,10 @@ def save(folder: pathlib.Path, agent: Any, state: TrainingState) -> None:
             arrays, and lists of them.
     """
     agent.save(folder / AGENT)
+    # Keras does not save them with a model (keras 3.15, layer.py).
     arrays = {
         f"seed_{number}": np.asarray(variable)
-        for number, variable in enumerate(_seeds(agent))
+        for number, variable in enumerate(keras_internals.random_states(agent))
     }
     (folder / STATE).write_text(_to_json(dataclasses.asdict(state), arrays))
     np.savez(folder / ARRAYS, allow_pickle=False, **arrays)
@@ -76,21 +78,9 @@ def load(folder: pathlib.Path, agent: Any) -> TrainingState:
     agent.load_weights(path)
     with np.load(folder / ARRAYS, allow_pickle=False) as file:
         arrays = dict(file)
-    for number, variable in enumerate(_seeds(agent)):
+    for number, variable in enumerate(keras_internals.random_states(agent)):
         variable.assign(arrays[f"seed_{number}"])
     return TrainingState(**_from_json((folder / STATE).read_text(), arrays))
-
-
-def _seeds(agent: Any) -> list[Any]:
-    """State of Keras' random generators, such as those of its Dropout.
-
-    Keras does not save it with a model (keras 3.15, layer.py).
-    """
-    return [
-        variable
-        for variable in agent.variables
-        if variable.name == "seed_generator_state"
-    ]
 
 
 def _to_json(content: Any, arrays: dict[str, np.ndarray]) -> str:
@@ -161,10 +151,11 @@ def _nameless(settings: Any) -> Any:
     """Without what differs between two makings of the same.
 
     Keras numbers the names of layers through a process. They become numbers
-    in the order of their occurrence.
+    in the order of their occurrence. The module of a class with a registered
+    name is left out: the class may move from one version to the next.
     """
     names: dict[str, str] = {}
-    passing = ("build_config", "shared_object_id", "learning_rate")
+    passing = {"build_config", "shared_object_id", "learning_rate"}
 
     def collect(node: Any) -> None:
         if isinstance(node, dict):
@@ -176,10 +167,13 @@ def _nameless(settings: Any) -> Any:
 
     def replace(node: Any) -> Any:
         if isinstance(node, dict):
+            left_out = passing | (
+                {"module"} if node.get("registered_name") else set()
+            )
             return {
                 key: replace(child)
                 for key, child in node.items()
-                if key not in passing
+                if key not in left_out
             }
         if isinstance(node, list):
             return [replace(child) for child in node]

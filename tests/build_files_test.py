@@ -59,6 +59,7 @@ LAYERS = (
         "step_rate",
         "summary_images",
         "trajectories",
+        "utils",
         "version",
         "wrappers",
     ),

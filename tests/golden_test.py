@@ -3,12 +3,16 @@
 import json
 import pathlib
 import shutil
+import types
 
+import keras
 import numpy as np
 import pytest
 
+from keras_cem.cli import progress
 from keras_cem.cli.main import main
 from keras_cem.cli.run_folder import RunFolder
+from tests.helpers import assert_equal, learned_state
 
 FOLDER = pathlib.Path(__file__).parent / "golden"
 VERSIONS = sorted(path.parent.name for path in FOLDER.glob("*/expected.json"))
@@ -41,18 +45,95 @@ def test_agent_acts_as_it_did(version):
     assert int(agent.optimizer.iterations) >= 1
 
 
+def _resume(version, run, *more_epochs):
+    """Goes on with a copy of a golden run, in one or several calls."""
+    shutil.copytree(FOLDER / version / "run", run)
+    for epochs in more_epochs:
+        flags = ["--resume", f"--output={run}", f"--epochs={epochs}"]
+        assert main(["train", *flags]) == 0
+    return run
+
+
+def _results(run):
+    return json.loads((run / "results.json").read_text())
+
+
+def _newest_state(run):
+    """Returns the state of training, and the arrays of the last checkpoint."""
+    newest = max((run / "checkpoints").iterdir())
+    with np.load(newest / "arrays.npz") as file:
+        return json.loads((newest / "state.json").read_text()), dict(file)
+
+
+def _states(run):
+    """Returns the states of callbacks by name, of names without modules."""
+    return {
+        entry["class"].rpartition(".")[2]: entry["state"]
+        for entry in _newest_state(run)[0]["callbacks"]
+    }
+
+
+@pytest.fixture
+def still_clock(monkeypatch):
+    """A run takes no time, so that its clock shows what it was set to."""
+    still = types.SimpleNamespace(perf_counter=lambda: 0.0)
+    monkeypatch.setattr(progress, "time", still)
+
+
+@pytest.mark.usefixtures("still_clock")
 @pytest.mark.parametrize("version", VERSIONS)
 def test_run_goes_on(version, tmp_path):
-    run = tmp_path / "run"
-    shutil.copytree(FOLDER / version / "run", run)
-    before = (run / "history.csv").read_text().splitlines()
-    epochs = json.loads((run / "results.json").read_text())["epochs"] + 1
-    more = f"--epochs={epochs}"
-    assert main(["train", "--resume", f"--output={run}", more]) == 0
+    golden = FOLDER / version / "run"
+    before = (golden / "history.csv").read_text().splitlines()
+    epochs = _results(golden)["epochs"] + 1
+    run = _resume(version, tmp_path / "run", epochs)
     after = (run / "history.csv").read_text().splitlines()
     assert after[:-1] == before
     assert after[-1].startswith(f"{epochs - 1},")
-    assert json.loads((run / "results.json").read_text())["epochs"] == epochs
+    assert _results(run)["epochs"] == epochs
+    # What the agent and each callback had in mind is there. Without its state
+    # ProgressLine counts from 0, CSVLogger loses the rows, and ModelCheckpoint
+    # takes an agent that is no better for the best one.
+    states, kept = _states(run), _states(golden)
+    assert kept.keys() <= states.keys()
+    seconds = kept["ProgressLine"]["seconds"]
+    assert states["ProgressLine"]["seconds"] == seconds
+    assert _results(run)["wall_seconds"] == round(seconds, 3)
+    assert states["CSVLogger"]["text"].startswith(kept["CSVLogger"]["text"])
+    # As good as an episode of 20 steps can be.
+    assert kept["ModelCheckpoint"]["best"] == 20.0
+    assert states["ModelCheckpoint"]["best"] == 20.0
+    best = (run / "agent.keras").read_bytes()
+    assert best == (golden / "agent.keras").read_bytes()
+    # Counters of the agent, on which epsilon depends.
+    last = dict(zip(before[0].split(","), after[-1].split(","), strict=True))
+    assert np.float32(last["epsilon"]) == np.float32(1 / epochs)
+    assert float(last["env_steps"]) == _results(golden)["env_steps"] + round(
+        float(last["episode_length"]) * 4
+    )
+
+
+@pytest.mark.usefixtures("still_clock")
+@pytest.mark.parametrize("version", VERSIONS)
+def test_run_goes_on_bit_for_bit(version, tmp_path):
+    """From its checkpoint, and from one that this version wrote behind it."""
+    epochs = _results(FOLDER / version / "run")["epochs"]
+    whole = _resume(version, tmp_path / "whole", epochs + 2)
+    parts = _resume(version, tmp_path / "parts", epochs + 1, epochs + 2)
+    for name in ("history.csv", "results.json", "returns.json"):
+        assert (parts / name).read_bytes() == (whole / name).read_bytes()
+    state, arrays = _newest_state(parts)
+    expected_state, expected_arrays = _newest_state(whole)
+    assert state == expected_state
+    np.testing.assert_equal(arrays, expected_arrays)
+    for name in ("agent.keras", "last.keras"):
+        agents = [keras.saving.load_model(run / name) for run in (parts, whole)]
+        assert_equal(*(learned_state(agent) for agent in agents))
+        counters = [
+            (int(a.iteration), int(a.env_steps), float(a.epsilon))
+            for a in agents
+        ]
+        assert counters[0] == counters[1]
 
 
 @pytest.mark.parametrize("version", VERSIONS)

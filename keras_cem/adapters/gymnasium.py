@@ -21,6 +21,7 @@ from keras_cem.rollouts import sources
 from keras_cem.rollouts.host import HostSource
 from keras_cem.rollouts.slots import Slots, SubEnvSlots, VectorSlots
 from keras_cem.rollouts.sources import FORMS, Options
+from keras_cem.utils import gymnasium_internals
 from keras_cem.wrappers import Segments
 
 # How often an environment that fails is made anew, if the caller does not say.
@@ -155,11 +156,11 @@ def _vector(
     if type(env) is SyncVectorEnv:
         # Its sub-environments are at hand: no step is spent on idle ones.
         slots: Slots = SubEnvSlots(
-            env.envs,
+            gymnasium_internals.sub_envs(env),
             observation_space,
             action_space,
             owned=make is not None,
-            makers=None if make is None else env.env_fns,
+            makers=None if make is None else gymnasium_internals.makers(env),
         )
     else:
         mode = env.metadata.get("autoreset_mode")
@@ -272,11 +273,11 @@ def own_limit(env: Any) -> int | None:
             inner = own_limit(env.env)
             return min(inner or env.num_steps, env.num_steps)
         if isinstance(env, gymnasium.wrappers.TimeLimit):
-            return env._max_episode_steps
+            return gymnasium_internals.time_limit(env)
         if isinstance(env, (gymnasium.Wrapper, VectorWrapper)):
             env = env.env
         elif isinstance(env, SyncVectorEnv):
-            env = env.envs[0]
+            env = gymnasium_internals.sub_envs(env)[0]
         else:
             return getattr(env.spec, "max_episode_steps", None)
 

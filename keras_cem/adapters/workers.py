@@ -11,6 +11,8 @@ from typing import Any
 
 from gymnasium.vector import AsyncVectorEnv
 
+from keras_cem.utils import gymnasium_internals
+
 # How long an environment that is in the middle of a step may hold up `close`,
 # and how long a process may take to end that was told to.
 CLOSE_SECONDS = 5.0
@@ -72,7 +74,7 @@ class Workers(AsyncVectorEnv):
             yield
         except Exception as error:
             # gymnasium drops the pipe of a sub-environment that raised.
-            pipes = list(enumerate(self.parent_pipes))
+            pipes = list(enumerate(gymnasium_internals.pipes(self)))
             if raised := [i for i, pipe in pipes if pipe is None]:
                 _blame(error, raised)
                 raise
@@ -80,7 +82,7 @@ class Workers(AsyncVectorEnv):
                 late = [i for i, pipe in pipes if not pipe.poll(0)]
                 for i in late:
                     # It would hold up `close`.
-                    self.processes[i].kill()
+                    gymnasium_internals.processes(self)[i].kill()
                 raise _blame(
                     StepTimeoutError(
                         "no answer within "
@@ -97,13 +99,14 @@ class Workers(AsyncVectorEnv):
 
     def _ended(self) -> tuple[list[int], str]:
         """Which workers have ended, and how the first of them did."""
-        sentinels = [process.sentinel for process in self.processes]
+        processes = gymnasium_internals.processes(self)
+        sentinels = [process.sentinel for process in processes]
         # Its pipe ends before the fork server has heard of it.
         ended = connection.wait(sentinels, timeout=CLOSE_SECONDS)
         dead = [i for i, s in enumerate(sentinels) if s in ended]
         if not dead:
             return [], "it is not known how"
-        process = self.processes[dead[0]]
+        process = processes[dead[0]]
         process.join()
         code = process.exitcode
         if code is not None and code < 0:
@@ -157,8 +160,7 @@ def end(env: AsyncVectorEnv, seconds: float | None = None) -> None:
         seconds: How long workers may take to close their environments before
             they are terminated. Defaults to `None`: `CLOSE_SECONDS`.
     """
-    processes = [p for p in getattr(env, "processes", []) if p.pid is not None]
-    pipes = [p for p in getattr(env, "parent_pipes", []) if p is not None]
+    processes, pipes = gymnasium_internals.started_workers(env)
     try:
         _ask_to_end(
             processes, pipes, CLOSE_SECONDS if seconds is None else seconds

@@ -33,7 +33,9 @@ class Checkpoint(RunsLast):
     `EarlyStopping`, `ModelCheckpoint`, `ReduceLROnPlateau` and `TensorBoard`;
     for others if they have methods `get_state()`, which returns a dictionary of
     what JSON knows, arrays, and lists of arrays, and `set_state(state)`. State
-    of any other callback starts afresh, that of `SwapEMAWeights` included.
+    of any other callback starts afresh, that of `SwapEMAWeights` included. A
+    resumed `fit` warns of each state in the checkpoint that finds no callback
+    of its class: it then does not go on exactly.
 
     Args:
         directory: Folder for the checkpoints, of this training alone.

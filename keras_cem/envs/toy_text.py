@@ -4,6 +4,7 @@ import inspect
 from typing import Any
 
 from keras_cem.envs.base import unknown_parameter
+from keras_cem.utils import gymnasium_internals
 
 
 def read(env: Any, parameters: dict[str, Any]) -> dict[str, Any]:
@@ -30,22 +31,22 @@ def read(env: Any, parameters: dict[str, Any]) -> dict[str, Any]:
     unwrapped = getattr(env, "unwrapped", env)
     spec = getattr(env, "spec", None)
     id = spec.id if spec is not None else type(unwrapped).__name__
-    for name in ("P", "initial_state_distrib"):
+    for name in (gymnasium_internals.TABLE, gymnasium_internals.STARTS):
         if not hasattr(unwrapped, name):
             raise ValueError(
                 "`env` must be an environment with a table `P` of transitions "
                 f"and an `initial_state_distrib`. Received: {id}, which has no "
                 f"`{name}`"
             )
-    if getattr(unwrapped, "fickle_passenger", False):
+    if gymnasium_internals.has_fickle_passenger(unwrapped):
         raise ValueError(
             "`fickle_passenger` must be False: a passenger's change of mind "
             f"is not in the table. Received: {id} with fickle_passenger=True"
         )
     return {
         "id": id,
-        "transitions": unwrapped.P,
-        "initial_distribution": unwrapped.initial_state_distrib,
+        "transitions": getattr(unwrapped, gymnasium_internals.TABLE),
+        "initial_distribution": getattr(unwrapped, gymnasium_internals.STARTS),
         "max_episode_steps": getattr(spec, "max_episode_steps", None),
         "reward_threshold": getattr(spec, "reward_threshold", None),
     }

@@ -7,6 +7,7 @@ import keras
 import tensorflow as tf
 
 from keras_cem.networks.normalization import NormalizedPolicy
+from keras_cem.utils import keras_internals
 
 # A layer of at most so many inputs is a sum that is written out.
 MOST_INPUTS = 16
@@ -111,7 +112,7 @@ def _is_small(layer: Any) -> bool:
     """Whether it is a dense layer to be computed without a matrix product."""
     if type(layer) is not keras.layers.Dense or not layer.built:
         return False
-    if layer.lora_enabled or layer.quantization_mode is not None:
+    if not keras_internals.is_plain(layer):
         return False
     if layer.compute_dtype != "float32":
         return False

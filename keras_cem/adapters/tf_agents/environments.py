@@ -30,6 +30,7 @@ from keras_cem.rollouts.graph import GraphSource
 from keras_cem.rollouts.host import HostSource
 from keras_cem.rollouts.slots import Slots, SubEnvSlots, VectorSlots
 from keras_cem.rollouts.sources import Options
+from keras_cem.utils import tf_agents_internals
 
 
 def open_py(env: Any, options: Options) -> HostSource:
@@ -52,7 +53,8 @@ def open_py(env: Any, options: Options) -> HostSource:
     if type(env) is ParallelPyEnvironment:
         # A process ends when it is asked for an attribute that is not there,
         # so one environment is made in this one, to be asked.
-        own = cloudpickle.loads(env.envs[0]._pickled_env_constructor)()
+        pickled = tf_agents_internals.pickled_maker(env.envs[0])
+        own = cloudpickle.loads(pickled)()
     elif type(env) is BatchedPyEnvironment:
         own = env.envs[0]
     try:
@@ -129,7 +131,7 @@ def _slots(env: Any, seeded: bool, observations: Side, actions: Side) -> Slots:
 
 def _own_limit(env: Any) -> int | None:
     """The limit of a `TimeLimit`, which wrappers around it pass on."""
-    for name in ("duration", "fix_length", "max_episode_steps"):
+    for name in tf_agents_internals.LIMITS:
         limit = getattr(env, name, None)
         if isinstance(limit, (int, np.integer)):
             return int(limit)

@@ -13,6 +13,8 @@ import os
 import sys
 import warnings
 
+from keras_cem.utils import tf_agents_internals
+
 FLAG = "TF_USE_LEGACY_KERAS"
 
 _DISTRIBUTIONS = (
@@ -75,7 +77,7 @@ def _use_tf_keras() -> None:
     # TF-Agents' `from tensorflow.keras import layers` would go by a path that
     # was settled when TensorFlow was imported, and make it Keras 3 again.
     sys.modules["tensorflow.keras"] = importlib.import_module(
-        "tf_keras.api._v2.keras"
+        tf_agents_internals.TF_KERAS
     )
 
 

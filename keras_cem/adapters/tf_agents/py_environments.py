@@ -15,6 +15,7 @@ import tensorflow as tf
 from tf_agents.trajectories.time_step import StepType
 
 from keras_cem.adapters.tf_agents.specs import Side
+from keras_cem.utils import tf_agents_internals
 
 _FIRST, _LAST = int(StepType.FIRST), int(StepType.LAST)
 
@@ -127,7 +128,7 @@ class Parallel:
         self._observations = observations
         self._actions = actions
         self._seedable = seedable
-        self._flat = env._flatten
+        self._flat = tf_agents_internals.takes_flat_actions(env)
         self.num_envs = len(env.envs)
         self._over = np.ones(self.num_envs, bool)
         self._latest = [
