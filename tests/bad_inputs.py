@@ -641,26 +641,6 @@ _CALLBACKS: dict[str, tuple[Any, _Rows]] = {
             ),
         ],
     ),
-    "BestInitialPolicy": (
-        cem.callbacks.BestInitialPolicy,
-        [
-            (
-                {"others": []},
-                ValueError,
-                ["`others` must have policies", "others=[]"],
-            ),
-            (
-                {"others": ["mlp"]},
-                TypeError,
-                ["`others` must be policies or agents", "'mlp' of type str"],
-            ),
-            (
-                {"others": [keras.layers.Dense(1)], "epochs": 0},
-                ValueError,
-                ["must be an integer of at least 1", "epochs=0"],
-            ),
-        ],
-    ),
     "Checkpoint": (
         functools.partial(cem.callbacks.Checkpoint, "checkpoints"),
         [

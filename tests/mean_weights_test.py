@@ -6,7 +6,6 @@ import pytest
 
 import keras_cem as cem
 from keras_cem import mean_weights
-from keras_cem.callbacks import BestInitialPolicy
 from tests.helpers import COMPILED, EAGER, TRACED, assert_equal, differ
 
 MOMENTUM = 0.75
@@ -75,21 +74,6 @@ def test_training_without_a_step_ends_with_the_weights(optimizer):
     history = fit(agent, steps=2)
     assert history.history["num_elites"] == [0]
     assert_equal(agent.policy.get_weights(), before)
-
-
-def test_of_several_policies_each_begins_with_itself_for_means():
-    class Second(keras.callbacks.Callback):
-        def on_epoch_end(self, epoch, logs=None):
-            logs["worth"] = float(epoch == 1)
-
-    agent, other = make(), make(seed=1)
-    fit(
-        agent,
-        steps=2,
-        epochs=3,
-        callbacks=[Second(), BestInitialPolicy([other], 1, "worth")],
-    )
-    assert_equal(agent.policy.get_weights(), other.policy.get_weights())
 
 
 def test_optimizers_without_them_have_none():

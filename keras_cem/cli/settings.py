@@ -8,8 +8,7 @@ import keras
 from absl import flags
 
 from keras_cem import CEMAgent, limits, schedules
-from keras_cem.callbacks import BestInitialPolicy, EpsilonDecay
-from keras_cem.callbacks.best_initial_policy import num_epochs
+from keras_cem.callbacks import EpsilonDecay
 from keras_cem.cli.confirmed_best import ConfirmedBest
 from keras_cem.cli.confirmed_stop import ConfirmedStop
 from keras_cem.cli.deferred_xla import BATCH_SIZE, DeferredXLA
@@ -17,7 +16,6 @@ from keras_cem.cli.doubling import TellIterations
 from keras_cem.cli.judged_means import with_means_judged
 from keras_cem.cli.training_env import TrainingEnv, training_env
 from keras_cem.devices import has_gpu
-from keras_cem.networks.layer_factory import derive_seed
 from keras_cem.rollouts import sources
 from keras_cem.scheduled import ELITE_QUANTILE
 
@@ -98,44 +96,6 @@ def _learning_rate(values: flags.FlagValues) -> Any:
     )
 
 
-def initial_policies(
-    values: flags.FlagValues, seed: int
-) -> list[keras.callbacks.Callback]:
-    """What begins with several policies, to be called behind what keeps one.
-
-    Args:
-        values: The flags.
-        seed: Of the agent.
-
-    Raises:
-        ValueError: If there are too few epochs for them, or epochs for one.
-    """
-    number = values.initial_policies
-    epochs = values.epochs_per_initial_policy
-    if number == 1:
-        if epochs is not None:
-            raise ValueError(
-                "--epochs_per_initial_policy needs --initial_policies of 2 or "
-                f"more. Received: --epochs_per_initial_policy={epochs}, "
-                "--initial_policies=1"
-            )
-        return []
-    epochs = epochs or 1
-    until_one = num_epochs(number, epochs)
-    if values.epochs <= until_one:
-        raise ValueError(
-            f"--epochs must be more than {until_one}, after which one of the "
-            f"initial policies is left. Received: --epochs={values.epochs}, "
-            f"--initial_policies={number}, "
-            f"--epochs_per_initial_policy={epochs}"
-        )
-    others = [
-        _from_env(values, derive_seed(seed, f"policies/{other}"))
-        for other in range(1, number)
-    ]
-    return [BestInitialPolicy(others, epochs)]
-
-
 def epsilon_schedule(values: flags.FlagValues) -> Any:
     """The schedule of epsilon."""
     make = EPSILON_SCHEDULES[values.epsilon_schedule]
@@ -198,7 +158,7 @@ def agent(values: flags.FlagValues) -> CEMAgent:
     Raises:
         ValueError, TypeError: If a setting cannot be, or contradicts another.
     """
-    made = _from_env(values, values.seed)
+    made = _from_env(values)
     made.compile(
         optimizer=optimizer(values),
         loss=values.loss,
@@ -218,7 +178,7 @@ def agent(values: flags.FlagValues) -> CEMAgent:
     return made
 
 
-def _from_env(values: flags.FlagValues, seed: int | None) -> CEMAgent:
+def _from_env(values: flags.FlagValues) -> CEMAgent:
     return CEMAgent.from_env(
         values.env,
         hidden_units=hidden_units(values),
@@ -250,7 +210,7 @@ def _from_env(values: flags.FlagValues, seed: int | None) -> CEMAgent:
         entropy_coefficient=values.entropy_coefficient,
         action_scale=values.action_scale,
         on_nonfinite=values.on_nonfinite,
-        seed=seed,
+        seed=values.seed,
     )
 
 

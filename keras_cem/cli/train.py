@@ -153,7 +153,6 @@ def _callbacks(
         callbacks.ReturnsLogger(folder.stages),
         *policies,
         *tensorboard,
-        *settings.initial_policies(values, agent.seed),
         clock,
         callbacks.Checkpoint(folder.checkpoints, values.checkpoint_every),
     ]

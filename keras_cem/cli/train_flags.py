@@ -141,17 +141,6 @@ def define_settings(
     # How long.
     count("epochs", 200, "Epochs at most.")
     count("steps_per_epoch", 1, "Iterations an epoch.")
-    count(
-        "initial_policies",
-        1,
-        "Policies to begin with. Each is trained for a few epochs, the half "
-        "that then returns more for as many again, until one is left.",
-    )
-    count(
-        "epochs_per_initial_policy",
-        None,
-        "How many, for each of several; 1 if not given.",
-    )
     number(
         "stop_at",
         None,

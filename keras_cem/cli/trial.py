@@ -38,7 +38,6 @@ _NOT_IN_PRESETS = {
 _SCHEDULED = (
     "discount_steps",
     "elite_quantile_steps",
-    "epochs_per_initial_policy",
     "epsilon_steps",
     "learning_rate_decay_steps",
     "min_reward_doubling_steps",
@@ -226,7 +225,6 @@ def _trained(values: flags.FlagValues, report: Report) -> Any:
     agent.fit(
         callbacks=[
             *settings.callbacks(values, values.stop_at, env, [best]),
-            *settings.initial_policies(values, agent.seed),
             StageReporter(values.epochs, report),
         ],
         verbose=0,

@@ -62,7 +62,6 @@ def test_as_many_episodes_are_played_whatever_the_batch_size():
         "--learning_rate_decay_steps=80",
         "--discount_steps=70",
         "--segment_doubling_steps=60",
-        "--epochs_per_initial_policy=4",
         "--min_reward_doubling_steps=50",
         "--elite_quantile_steps=30",
     )
@@ -73,7 +72,6 @@ def test_as_many_episodes_are_played_whatever_the_batch_size():
     assert settled.learning_rate_decay_steps == 160
     assert settled.discount_steps == 140
     assert settled.segment_doubling_steps == 120
-    assert settled.epochs_per_initial_policy == 8
     assert settled.min_reward_doubling_steps == 100
     assert settled.elite_quantile_steps == 60
     settled = trial.settled(values, {}, (), 10_000)
