@@ -9,7 +9,6 @@ from keras_cem.cli import train
 
 ENVS = [
     "Acrobot-v1",
-    "BipedalWalker-v3",
     "CartPole-v1",
     "CliffWalking-v1",
     "FrozenLake-v1",
