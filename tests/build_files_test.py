@@ -60,7 +60,6 @@ LAYERS = (
         "summary_images",
         "trajectories",
         "version",
-        "wrappers",
     ),
     ("envs",),
     ("rollouts",),

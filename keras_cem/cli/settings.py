@@ -12,9 +12,7 @@ from keras_cem.callbacks import EpsilonDecay
 from keras_cem.cli.confirmed_best import ConfirmedBest
 from keras_cem.cli.confirmed_stop import ConfirmedStop
 from keras_cem.cli.deferred_xla import BATCH_SIZE, DeferredXLA
-from keras_cem.cli.doubling import TellIterations
 from keras_cem.cli.judged_means import with_means_judged
-from keras_cem.cli.training_env import TrainingEnv, training_env
 from keras_cem.devices import has_gpu
 from keras_cem.rollouts import sources
 from keras_cem.scheduled import ELITE_QUANTILE
@@ -166,7 +164,6 @@ def agent(values: flags.FlagValues) -> CEMAgent:
         if values.jit_compile is None
         else values.jit_compile,
     )
-    training_env(values)
     made.check_ready("train")
     made.check_batch_size(values.batch_size)
     if values.engine == "graph":
@@ -214,15 +211,10 @@ def _from_env(values: flags.FlagValues) -> CEMAgent:
     )
 
 
-def fitting(values: flags.FlagValues, env: Any) -> dict[str, Any]:
-    """Arguments of `fit` that say how to train and play.
-
-    Args:
-        values: The flags.
-        env: Their `training_env`.
-    """
+def fitting(values: flags.FlagValues) -> dict[str, Any]:
+    """Arguments of `fit` that say how to train and play."""
     return {
-        "x": env,
+        "x": values.env,
         "batch_size": values.batch_size,
         "epochs": values.epochs,
         "steps_per_epoch": values.steps_per_epoch,
@@ -248,7 +240,6 @@ def on_host(values: flags.FlagValues) -> dict[str, Any]:
 def callbacks(
     values: flags.FlagValues,
     stop_at: float | None,
-    env: Any,
     keeping: Sequence[keras.callbacks.Callback] = (),
 ) -> list[keras.callbacks.Callback]:
     """What steers training, and keeps the best of it.
@@ -256,7 +247,6 @@ def callbacks(
     Args:
         values: The flags.
         stop_at: Return to stop at, None not to.
-        env: Their `training_env`.
         keeping: What looks at a validation and keeps the weights that were
             validated. Defaults to none.
     """
@@ -271,8 +261,6 @@ def callbacks(
         and not has_gpu()
     ):
         steering.append(DeferredXLA())
-    if isinstance(env, TrainingEnv):
-        steering.append(TellIterations(env.doublings))
     judging = [*_judging(values, stop_at), *keeping]
     if values.ema_momentum is not None:
         judging = with_means_judged(judging)

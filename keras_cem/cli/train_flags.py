@@ -325,39 +325,6 @@ def define_settings(
     )
     count("max_episode_steps", None, "Truncates episodes.")
     number(
-        "min_reward",
-        None,
-        "Training takes rewards that are less for this; validations and the "
-        "final evaluation take them as they are.",
-    )
-    count(
-        "min_reward_doubling_steps",
-        None,
-        "Iterations after which --min_reward, which must be negative, is "
-        "twice as low, and again after as many; never if not given.",
-    )
-    number(
-        "last_min_reward",
-        None,
-        "The least that --min_reward becomes by doubling; no limit if not "
-        "given.",
-    )
-    number("max_reward", None, "Likewise for those that are more.")
-    count(
-        "segment_steps",
-        None,
-        "Training plays episodes in segments of so many steps, and takes the "
-        "best segments for elites; the next goes on where the last ended, "
-        "except after --resume, which begins new episodes. Validations and "
-        "the final evaluation play whole ones.",
-    )
-    count(
-        "segment_doubling_steps",
-        None,
-        "Iterations after which segments are twice as long, and again after as "
-        "many; they stay as they are if not given.",
-    )
-    number(
         "step_timeout",
         None,
         "Seconds that a step may take with --vectorization_mode=async; a "

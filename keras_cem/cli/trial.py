@@ -13,7 +13,6 @@ import tensorflow as tf
 from absl import flags
 
 from keras_cem.cli import search_space, settings
-from keras_cem.cli.training_env import training_env
 from keras_cem.presets import Value
 from keras_cem.prng import MAX_SEED
 
@@ -40,8 +39,6 @@ _SCHEDULED = (
     "elite_quantile_steps",
     "epsilon_steps",
     "learning_rate_decay_steps",
-    "min_reward_doubling_steps",
-    "segment_doubling_steps",
 )
 
 # Takes a number of stages that are over and the best return so far; what it
@@ -214,7 +211,6 @@ def _trained(values: flags.FlagValues, report: Report) -> Any:
     # Of the trial before, whose functions take memory.
     keras.backend.clear_session()
     agent = settings.agent(values)
-    env = training_env(values)
     best = keras.callbacks.EarlyStopping(
         monitor="val_episode_return",
         mode="max",
@@ -224,10 +220,10 @@ def _trained(values: flags.FlagValues, report: Report) -> Any:
     )
     agent.fit(
         callbacks=[
-            *settings.callbacks(values, values.stop_at, env, [best]),
+            *settings.callbacks(values, values.stop_at, [best]),
             StageReporter(values.epochs, report),
         ],
         verbose=0,
-        **settings.fitting(values, env),
+        **settings.fitting(values),
     )
     return agent

@@ -61,8 +61,6 @@ def test_as_many_episodes_are_played_whatever_the_batch_size():
         "--epsilon_steps=90",
         "--learning_rate_decay_steps=80",
         "--discount_steps=70",
-        "--segment_doubling_steps=60",
-        "--min_reward_doubling_steps=50",
         "--elite_quantile_steps=30",
     )
     settled = trial.settled(values, {"batch_size": 50}, (), 10_000)
@@ -71,8 +69,6 @@ def test_as_many_episodes_are_played_whatever_the_batch_size():
     assert settled.epsilon_steps == 180
     assert settled.learning_rate_decay_steps == 160
     assert settled.discount_steps == 140
-    assert settled.segment_doubling_steps == 120
-    assert settled.min_reward_doubling_steps == 100
     assert settled.elite_quantile_steps == 60
     settled = trial.settled(values, {}, (), 10_000)
     assert (settled.epochs, settled.epsilon_steps) == (100, 90)
