@@ -1,5 +1,7 @@
 """Means that an optimizer keeps are those of the iterations' weights."""
 
+import functools
+
 import keras
 import numpy as np
 import pytest
@@ -74,6 +76,56 @@ def test_training_without_a_step_ends_with_the_weights(optimizer):
     history = fit(agent, steps=2)
     assert history.history["num_elites"] == [0]
     assert_equal(agent.policy.get_weights(), before)
+
+
+class Validated(keras.callbacks.Callback):
+    """The weights and the means around a validation, and what it sees."""
+
+    def __init__(self):
+        super().__init__()
+        self.weights, self.means, self.seen, self.after = [], [], [], []
+
+    def on_train_batch_end(self, batch, logs=None):
+        pairs = mean_weights.pairs(self.model.optimizer)
+        self.weights.append([weight.numpy() for weight, _ in pairs])
+        self.means.append([mean.numpy() for _, mean in pairs])
+
+    def on_test_batch_end(self, batch, logs=None):
+        self.seen.append(self.model.policy.get_weights())
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.after.append(self.model.policy.get_weights())
+
+
+@pytest.mark.parametrize("engine", ["host", "graph"])
+def test_keras_swaps_them_in_for_validations(engine):
+    agent, validated = make(**TRACED), Validated()
+    fit(
+        agent,
+        engine,
+        epochs=3,
+        validation_data="CartPole-v1",
+        callbacks=[keras.callbacks.SwapEMAWeights(), validated],
+    )
+    assert len(validated.seen) == 3
+    # Keras swaps by adding and subtracting, which rounds.
+    close = functools.partial(
+        np.testing.assert_allclose, rtol=1e-5, atol=1e-5
+    )
+    # The first mean is the weights themselves.
+    for epoch in range(1, 3):
+        assert differ(validated.weights[epoch], validated.means[epoch])
+    for epoch in range(3):
+        for found, expected in (
+            (validated.seen[epoch], validated.means[epoch]),
+            (validated.after[epoch], validated.weights[epoch]),
+        ):
+            for one, other in zip(found, expected, strict=True):
+                close(one, other)
+    for one, other in zip(
+        agent.policy.get_weights(), validated.means[-1], strict=True
+    ):
+        close(one, other)
 
 
 def test_optimizers_without_them_have_none():

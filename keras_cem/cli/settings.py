@@ -1,7 +1,6 @@
 """From the values of flags to objects."""
 
 import itertools
-from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -9,10 +8,8 @@ from absl import flags
 
 from keras_cem import CEMAgent, limits, schedules
 from keras_cem.callbacks import EpsilonDecay
-from keras_cem.cli.confirmed_best import ConfirmedBest
 from keras_cem.cli.confirmed_stop import ConfirmedStop
 from keras_cem.cli.deferred_xla import BATCH_SIZE, DeferredXLA
-from keras_cem.cli.judged_means import with_means_judged
 from keras_cem.devices import has_gpu
 from keras_cem.rollouts import sources
 from keras_cem.scheduled import ELITE_QUANTILE
@@ -64,19 +61,14 @@ def optimizer(values: flags.FlagValues) -> keras.optimizers.Optimizer:
     """The optimizer, by its Keras name.
 
     Raises:
-        ValueError: If Keras has none of that name, or its means never change.
+        ValueError: If Keras has none of that name.
     """
-    config = {"learning_rate": _learning_rate(values)}
-    if values.ema_momentum == 1.0:
-        raise ValueError(
-            "--ema_momentum must be less than 1, where means never change. "
-            "Received: --ema_momentum=1.0"
-        )
-    if values.ema_momentum is not None:
-        config |= {"use_ema": True, "ema_momentum": values.ema_momentum}
     try:
         return keras.optimizers.get(
-            {"class_name": values.optimizer, "config": config}
+            {
+                "class_name": values.optimizer,
+                "config": {"learning_rate": _learning_rate(values)},
+            }
         )
     except (ValueError, TypeError) as error:
         raise ValueError(
@@ -238,17 +230,16 @@ def on_host(values: flags.FlagValues) -> dict[str, Any]:
 
 
 def callbacks(
-    values: flags.FlagValues,
-    stop_at: float | None,
-    keeping: Sequence[keras.callbacks.Callback] = (),
+    values: flags.FlagValues, stop_at: float | None
 ) -> list[keras.callbacks.Callback]:
-    """What steers training, and keeps the best of it.
+    """Returns the callbacks that steer training.
+
+    A callback that keeps the best weights must come after them, because the
+    last one may correct `val_episode_return`.
 
     Args:
         values: The flags.
         stop_at: Return to stop at, None not to.
-        keeping: What looks at a validation and keeps the weights that were
-            validated. Defaults to none.
     """
     steering: list[keras.callbacks.Callback] = [
         EpsilonDecay(epsilon_schedule(values), values.epsilon_minimum)
@@ -261,21 +252,13 @@ def callbacks(
         and not has_gpu()
     ):
         steering.append(DeferredXLA())
-    judging = [*_judging(values, stop_at), *keeping]
-    if values.ema_momentum is not None:
-        judging = with_means_judged(judging)
-    return [*steering, *judging]
-
-
-def _judging(
-    values: flags.FlagValues, stop_at: float | None
-) -> list[keras.callbacks.Callback]:
-    """What looks at validations, and plays more episodes."""
-    playing = (values.env, values.validation_episodes)
-    judging: list[keras.callbacks.Callback] = []
     if stop_at is not None:
-        judging.append(ConfirmedStop(stop_at, *playing, **on_host(values)))
-    # Behind it, so that both and what keeps the best agree on which that is.
-    if values.confirm_best:
-        judging.append(ConfirmedBest(*playing, **on_host(values)))
-    return judging
+        steering.append(
+            ConfirmedStop(
+                stop_at,
+                values.env,
+                values.validation_episodes,
+                **on_host(values),
+            )
+        )
+    return steering

@@ -145,7 +145,8 @@ def _callbacks(
         save_best_only=True,
     )
     return [
-        *settings.callbacks(values, config["stop_at"], [best]),
+        *settings.callbacks(values, config["stop_at"]),
+        best,
         keras.callbacks.CSVLogger(str(folder.history)),
         callbacks.ReturnsLogger(folder.stages),
         *policies,

@@ -149,13 +149,6 @@ def define_settings(
         "environment's reward threshold, if it has one, where none is given.",
     )
     count("validation_episodes", 100, "Greedy episodes after each epoch.")
-    flags.DEFINE_bool(
-        "confirm_best",
-        False,
-        "Repeat validations that are the best so far, with other episodes, and "
-        "take the mean: the fewer episodes, the more of the best is luck.",
-        **common,
-    )
     count("episodes", 100, "Greedy episodes of the final evaluation.")
     # The method.
     count("batch_size", 16, "K, trajectories an iteration.", least=2)
@@ -288,15 +281,6 @@ def define_settings(
         None,
         "Iterations over which the learning rate falls to 0, as half a wave of "
         "a cosine; it stays as it is if not given.",
-    )
-    number(
-        "ema_momentum",
-        None,
-        "Validations and what is kept are of running means of the weights, of "
-        "this momentum in each gradient step: 0.99 is of about 100 steps. "
-        "Training plays with the weights as they are. None if not given.",
-        lower_bound=0.0,
-        upper_bound=1.0,
     )
     # Playing.
     choice(

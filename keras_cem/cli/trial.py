@@ -220,7 +220,8 @@ def _trained(values: flags.FlagValues, report: Report) -> Any:
     )
     agent.fit(
         callbacks=[
-            *settings.callbacks(values, values.stop_at, [best]),
+            *settings.callbacks(values, values.stop_at),
+            best,
             StageReporter(values.epochs, report),
         ],
         verbose=0,
