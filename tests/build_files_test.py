@@ -53,7 +53,6 @@ LAYERS = (
         "policy_snapshots",
         "presets",
         "prng",
-        "scheduled",
         "schedules",
         "spaces",
         "step_rate",

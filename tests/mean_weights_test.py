@@ -109,9 +109,7 @@ def test_keras_swaps_them_in_for_validations(engine):
     )
     assert len(validated.seen) == 3
     # Keras swaps by adding and subtracting, which rounds.
-    close = functools.partial(
-        np.testing.assert_allclose, rtol=1e-5, atol=1e-5
-    )
+    close = functools.partial(np.testing.assert_allclose, rtol=1e-5, atol=1e-5)
     # The first mean is the weights themselves.
     for epoch in range(1, 3):
         assert differ(validated.weights[epoch], validated.means[epoch])

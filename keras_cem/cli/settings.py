@@ -12,7 +12,6 @@ from keras_cem.cli.confirmed_stop import ConfirmedStop
 from keras_cem.cli.deferred_xla import BATCH_SIZE, DeferredXLA
 from keras_cem.devices import has_gpu
 from keras_cem.rollouts import sources
-from keras_cem.scheduled import ELITE_QUANTILE
 
 # Each makes a schedule of the initial epsilon and a number of iterations.
 EPSILON_SCHEDULES = {
@@ -97,51 +96,6 @@ def epsilon_steps(values: flags.FlagValues) -> int:
     return values.epsilon_steps or values.epochs * values.steps_per_epoch
 
 
-def elite_quantile(values: flags.FlagValues) -> Any:
-    """The quantile, or its schedule.
-
-    Raises:
-        ValueError: If one of the flags of the schedule lacks the other, or it
-            ends out of range.
-    """
-    last, iterations = values.last_elite_quantile, values.elite_quantile_steps
-    if (last is None) != (iterations is None):
-        raise ValueError(
-            "--last_elite_quantile and --elite_quantile_steps must be given "
-            f"together. Received: --last_elite_quantile={last}, "
-            f"--elite_quantile_steps={iterations}"
-        )
-    if iterations is None:
-        return values.elite_quantile
-    if not ELITE_QUANTILE.accepts(last):
-        raise ValueError(
-            f"--last_elite_quantile must be in {ELITE_QUANTILE.interval}. "
-            f"Received: --last_elite_quantile={last}"
-        )
-    return keras.optimizers.schedules.PolynomialDecay(
-        values.elite_quantile, iterations, last
-    )
-
-
-def discount(values: flags.FlagValues) -> Any:
-    """The discount, or its schedule.
-
-    Raises:
-        ValueError: If it cannot rise.
-    """
-    if values.discount_steps is None:
-        return values.discount
-    if values.discount == 1.0:
-        raise ValueError(
-            "--discount_steps is for a --discount that is below 1 at first. "
-            f"Received: --discount_steps={values.discount_steps}, "
-            "--discount=1.0"
-        )
-    return keras.optimizers.schedules.PolynomialDecay(
-        values.discount, values.discount_steps, 1.0
-    )
-
-
 def agent(values: flags.FlagValues) -> CEMAgent:
     """The agent, compiled, and a policy that was seen to fit.
 
@@ -180,12 +134,12 @@ def _from_env(values: flags.FlagValues) -> CEMAgent:
             "batch_normalization": values.batch_normalization,
             "embedding": values.embedding,
         },
-        elite_quantile=elite_quantile(values),
+        elite_quantile=values.elite_quantile,
         ties=values.ties,
         loss_normalization=values.loss_normalization,
         gradient_steps=values.gradient_steps,
         minibatch_size=values.minibatch_size,
-        discount=discount(values),
+        discount=values.discount,
         elite_memory=values.elite_memory,
         elite_memory_age=values.elite_memory_age,
         episodes_per_start=values.episodes_per_start,

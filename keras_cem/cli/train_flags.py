@@ -159,18 +159,6 @@ def define_settings(
         lower_bound=0.0,
         upper_bound=1.0,
     )
-    number(
-        "last_elite_quantile",
-        None,
-        "q in the end; the same all the time if not given.",
-        lower_bound=0.0,
-        upper_bound=1.0,
-    )
-    count(
-        "elite_quantile_steps",
-        None,
-        "Iterations over which --elite_quantile becomes --last_elite_quantile.",
-    )
     choice("ties", "auto", elites.TIES, "Elites that tie with the threshold.")
     choice(
         "loss_normalization",
@@ -188,7 +176,6 @@ def define_settings(
         lower_bound=0.0,
         upper_bound=1.0,
     )
-    count("discount_steps", None, "Iterations over which it rises to 1.")
     count("elite_memory", None, "Elites of earlier iterations, ranked again.")
     count("elite_memory_age", None, "Iterations they are remembered for.")
     count(

@@ -35,8 +35,6 @@ _NOT_IN_PRESETS = {
 
 # What goes by iterations or epochs, of which a trial may have another number.
 _SCHEDULED = (
-    "discount_steps",
-    "elite_quantile_steps",
     "epsilon_steps",
     "learning_rate_decay_steps",
 )

@@ -289,7 +289,6 @@ def test_continuous_environment_and_network_flags(tmp_path):
         (["train", "--episodes_per_start=3"], "batch_size=16"),
         (["train", "--episodes_per_policy=3"], "episodes_per_policy=3"),
         (["train", "--discount=0"], "discount=0"),
-        (["train", "--discount_steps=9"], "--discount=1.0"),
         (["train", "--elite_memory_age=3"], "elite_memory=None"),
         (["train", "--elite_quantile=1.5"], "elite_quantile=1.5"),
         (["train", "--epochs=0"], "epochs=0"),

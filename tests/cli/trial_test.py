@@ -60,16 +60,12 @@ def test_as_many_episodes_are_played_whatever_the_batch_size():
         "--batch_size=100",
         "--epsilon_steps=90",
         "--learning_rate_decay_steps=80",
-        "--discount_steps=70",
-        "--elite_quantile_steps=30",
     )
     settled = trial.settled(values, {"batch_size": 50}, (), 10_000)
     assert (settled.batch_size, settled.epochs) == (50, 200)
     # The schedules are stretched with it.
     assert settled.epsilon_steps == 180
     assert settled.learning_rate_decay_steps == 160
-    assert settled.discount_steps == 140
-    assert settled.elite_quantile_steps == 60
     settled = trial.settled(values, {}, (), 10_000)
     assert (settled.epochs, settled.epsilon_steps) == (100, 90)
     settled = trial.settled(
