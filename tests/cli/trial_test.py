@@ -119,7 +119,7 @@ def test_outcome_is_the_mean_of_trainings_with_seeds_of_their_own():
         agent = trial.settings.agent(parsed(*SMALL, f"--seed={seed}"))
         history = agent.fit(
             callbacks=[
-                *trial.settings.callbacks(values, None, "CartPole-v1"),
+                *trial.settings.callbacks(values, None),
                 keras.callbacks.EarlyStopping(
                     "val_episode_return",
                     mode="max",
@@ -128,7 +128,7 @@ def test_outcome_is_the_mean_of_trainings_with_seeds_of_their_own():
                 ),
             ],
             verbose=0,
-            **trial.settings.fitting(values, "CartPole-v1"),
+            **trial.settings.fitting(values),
         )
         seeds.append(max(history.history["val_episode_return"]))
         returns = agent.collect(
