@@ -102,7 +102,25 @@ def agent(values: flags.FlagValues) -> CEMAgent:
     Raises:
         ValueError, TypeError: If a setting cannot be, or contradicts another.
     """
-    made = _from_env(values)
+    made = CEMAgent.from_env(
+        values.env,
+        hidden_units=hidden_units(values),
+        activation=values.activation,
+        network=values.network,
+        elite_quantile=values.elite_quantile,
+        ties=values.ties,
+        gradient_steps=values.gradient_steps,
+        minibatch_size=values.minibatch_size,
+        discount=values.discount,
+        elite_memory=values.elite_memory,
+        episodes_per_start=values.episodes_per_start,
+        normalize_observations=values.normalize_observations,
+        epsilon=values.epsilon,
+        noise=values.noise,
+        imitate=values.imitate,
+        seed=values.seed,
+        **values.agent_kwargs,
+    )
     made.compile(
         optimizer=optimizer(values),
         loss=values.loss,
@@ -119,42 +137,6 @@ def agent(values: flags.FlagValues) -> CEMAgent:
             values.env, sources.Options(values.batch_size, **playing)
         )
     return made
-
-
-def _from_env(values: flags.FlagValues) -> CEMAgent:
-    return CEMAgent.from_env(
-        values.env,
-        hidden_units=hidden_units(values),
-        activation=values.activation,
-        network={
-            "kernel_initializer": values.kernel_initializer,
-            "l1": values.l1,
-            "l2": values.l2,
-            "dropout": values.dropout,
-            "batch_normalization": values.batch_normalization,
-            "embedding": values.embedding,
-        },
-        elite_quantile=values.elite_quantile,
-        ties=values.ties,
-        loss_normalization=values.loss_normalization,
-        gradient_steps=values.gradient_steps,
-        minibatch_size=values.minibatch_size,
-        discount=values.discount,
-        elite_memory=values.elite_memory,
-        elite_memory_age=values.elite_memory_age,
-        episodes_per_start=values.episodes_per_start,
-        episodes_per_policy=values.episodes_per_policy,
-        normalize_observations=values.normalize_observations,
-        epsilon=values.epsilon,
-        noise=values.noise,
-        correlation=values.correlation,
-        imitate=values.imitate,
-        persistence=values.persistence,
-        entropy_coefficient=values.entropy_coefficient,
-        action_scale=values.action_scale,
-        on_nonfinite=values.on_nonfinite,
-        seed=values.seed,
-    )
 
 
 def fitting(values: flags.FlagValues) -> dict[str, Any]:

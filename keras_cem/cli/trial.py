@@ -12,7 +12,7 @@ import keras
 import tensorflow as tf
 from absl import flags
 
-from keras_cem.cli import search_space, settings
+from keras_cem.cli import json_flags, search_space, settings
 from keras_cem.presets import Value
 from keras_cem.prng import MAX_SEED
 
@@ -128,7 +128,7 @@ def settled(
     copy = search_space.changed(values, tried)
     if copy.elite_memory is None:
         # Nothing to forget.
-        copy["elite_memory_age"].value = None
+        json_flags.put(copy, "elite_memory_age", None)
     if "epochs" not in given:
         an_epoch = copy.batch_size * copy.steps_per_epoch
         epochs = max(1, round(train_episodes / an_epoch))

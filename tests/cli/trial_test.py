@@ -77,9 +77,11 @@ def test_as_many_episodes_are_played_whatever_the_batch_size():
 
 def test_there_is_no_age_without_a_memory():
     tried = {"elite_memory": None, "elite_memory_age": 5}
-    assert trial.settled(parsed(), tried, (), 10).elite_memory_age is None
+    assert trial.settled(parsed(), tried, (), 10).agent_kwargs == {}
     tried["elite_memory"] = 20
-    assert trial.settled(parsed(), tried, (), 10).elite_memory_age == 5
+    assert trial.settled(parsed(), tried, (), 10).agent_kwargs == {
+        "elite_memory_age": 5
+    }
 
 
 def test_preset_has_what_is_not_as_by_default(tmp_path):
