@@ -34,7 +34,6 @@ GOALS: dict[str, tuple[float | None, float | None]] = {
     "InvertedPendulum-v5": (950, 1000),
     "InvertedDoublePendulum-v5": (5000, 9100),
     "Swimmer-v5": (100, 340),
-    "BipedalWalker-v3": (100, 300),
 }
 
 # A column: its head, and its cell of one environment.

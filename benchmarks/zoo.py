@@ -25,7 +25,6 @@ class Published(NamedTuple):
 
 PPO = {
     "Acrobot-v1": Published(-73.5, 18.2, 1_000_000),
-    "BipedalWalker-v3": Published(287.9, 2.4, 5_000_000),
     "CartPole-v1": Published(500.0, 0.0, 100_000),
     "LunarLander-v3": Published(242.1, 31.8, 1_000_000),
     "LunarLanderContinuous-v3": Published(270.9, 32.1, 1_000_000),

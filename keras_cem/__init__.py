@@ -40,12 +40,11 @@ __all__ = [
     "networks",
     "schedules",
     "spaces",
-    "wrappers",
 ]
 
 
 def __getattr__(name: str) -> Any:
-    # They import gymnasium.
-    if name in ("adapters", "wrappers"):
+    # It imports gymnasium.
+    if name == "adapters":
         return importlib.import_module(f"keras_cem.{name}")
     raise AttributeError(f"module 'keras_cem' has no attribute {name!r}")

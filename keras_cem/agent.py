@@ -21,7 +21,6 @@ from keras_cem import (
     networks,
     options,
     prng,
-    scheduled,
     spaces,
 )
 from keras_cem.environment_fit import EnvironmentFit
@@ -65,9 +64,7 @@ class CEMAgent(EnvironmentFit):
             `MultiDiscrete`, `MultiBinary`, or `Dict` and `Tuple` of these.
         observation_space: gymnasium space of the observations. Defaults to
             `None`: taken from the first environment.
-        elite_quantile: q in (0, 1), or a
-            `keras.optimizers.schedules.LearningRateSchedule` of it over
-            iterations. Defaults to `0.8`.
+        elite_quantile: q in (0, 1). Defaults to `0.8`.
         ties: What is elite where returns tie with the threshold: `"strict"`,
             the lecture's `>`; `"inclusive"`, `>=`; `"auto"`, strict unless
             that leaves none though returns differ. Defaults to `"auto"`.
@@ -85,10 +82,7 @@ class CEMAgent(EnvironmentFit):
             (0, 1]. Below 1, of two episodes that reach a goal the shorter one
             is better; and where steps cost, the one that pays later.
             `episode_return` stays the plain sum, `elite_threshold` is of what
-            they are ranked by. Or a
-            `keras.optimizers.schedules.LearningRateSchedule` of it over
-            iterations: with one that rises to 1, first the start of an episode
-            is learned, then the rest. Defaults to `1.0`.
+            they are ranked by. Defaults to `1.0`.
         elite_memory: How many elite trajectories of earlier iterations are
             ranked again with the fresh ones, see
             `keras_cem.memory.EliteMemory`. Helps where good episodes are
@@ -167,12 +161,12 @@ class CEMAgent(EnvironmentFit):
         action_space: Any,
         *,
         observation_space: Any = None,
-        elite_quantile: Any = 0.8,
+        elite_quantile: float = 0.8,
         ties: str = "auto",
         loss_normalization: str = "trajectory",
         gradient_steps: int = 1,
         minibatch_size: int | None = None,
-        discount: Any = 1.0,
+        discount: float = 1.0,
         elite_memory: int | None = None,
         elite_memory_age: int | None = None,
         episodes_per_start: int | None = None,
@@ -233,12 +227,12 @@ class CEMAgent(EnvironmentFit):
         )
         self.head = head
         self.observation_space: spaces.Space | None = None
-        self.elite_quantile = scheduled.plain(elite_quantile)
+        self.elite_quantile = float(elite_quantile)
         self.ties = ties
         self.loss_normalization = loss_normalization
         self.gradient_steps = int(gradient_steps)
         self.minibatch_size = _integer(minibatch_size)
-        self.discount = scheduled.plain(discount)
+        self.discount = float(discount)
         self.elite_memory = _integer(elite_memory)
         self.elite_memory_age = _integer(elite_memory_age)
         self.episodes_per_start = _integer(episodes_per_start)
@@ -506,12 +500,12 @@ class CEMAgent(EnvironmentFit):
                 if self.observation_space is None
                 else spaces.serialize(self.observation_space)
             ),
-            "elite_quantile": scheduled.get_config(self.elite_quantile),
+            "elite_quantile": self.elite_quantile,
             "ties": self.ties,
             "loss_normalization": self.loss_normalization,
             "gradient_steps": self.gradient_steps,
             "minibatch_size": self.minibatch_size,
-            "discount": scheduled.get_config(self.discount),
+            "discount": self.discount,
             "elite_memory": self.elite_memory,
             "elite_memory_age": self.elite_memory_age,
             "episodes_per_start": self.episodes_per_start,
@@ -531,9 +525,6 @@ class CEMAgent(EnvironmentFit):
         policy = keras.saving.deserialize_keras_object(
             copy.deepcopy(config.pop("policy"))
         )
-        for option in scheduled.OPTIONS:
-            if option.name in config:
-                config[option.name] = scheduled.from_config(config[option.name])
         return cls(policy, config.pop("action_space"), **config)
 
     def __setattr__(self, name: str, value: Any) -> None:

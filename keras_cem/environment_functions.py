@@ -9,7 +9,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from keras_cem import checks, improvement, prng, scheduled
+from keras_cem import checks, improvement, prng
 from keras_cem.environment_play import DEFAULT_BATCH_SIZE, EnvironmentPlay
 from keras_cem.graph_steps import GraphSteps
 from keras_cem.metrics import TestMetrics, TrainMetrics
@@ -329,7 +329,6 @@ class EnvironmentFunctions(EnvironmentPlay):
 
     def _collect_train(self) -> Trajectories:
         session = self._session
-        scheduled.check_iteration(self, int(self.iteration))
         if session.schedule is not None:
             epsilon = session.schedule(int(self.iteration))
             # Before it becomes a weight, which stays when this `fit` has not.

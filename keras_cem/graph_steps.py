@@ -5,7 +5,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from keras_cem import discounts, improvement, prng, scheduled
+from keras_cem import discounts, improvement, prng
 from keras_cem.rollouts.graph import GraphSource
 from keras_cem.rollouts.graph_trajectories import FAULTS, GraphTrajectories
 
@@ -87,7 +87,6 @@ class GraphSteps:
         planned = [float(agent.epsilon)] * num_steps
         done = int(agent.iteration)
         for iteration in range(done, done + num_steps):
-            scheduled.check_iteration(agent, iteration)
             if schedule is not None:
                 value = float(schedule(iteration))
                 planned[iteration % num_steps] = value
@@ -151,7 +150,7 @@ class GraphSteps:
             numbers=(agent.seed, prng.TRAINING_RESETS, iteration),
             epsilon=epsilon,
             groups=agent.groups,
-            discount=discounts.current(agent.discount, iteration),
+            discount=discounts.constant(agent.discount),
         )
 
     def play_for_testing(

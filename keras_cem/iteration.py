@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from keras_cem import discounts, elites, improvement, prng, scheduled
+from keras_cem import discounts, elites, improvement, prng
 from keras_cem.kernels import Kernels
 from keras_cem.memory import Candidates
 from keras_cem.pairs import (
@@ -32,7 +32,7 @@ def learn(agent: Any, played: Any) -> None:
     sound = tf.math.is_finite(returns)
     in_graph = isinstance(played, GraphTrajectories)
     now, memory, groups = agent.iteration.value, agent.memory, agent.groups
-    discount = discounts.current(agent.discount, now)
+    discount = discounts.constant(agent.discount)
     if discount is None:
         ranked = returns
     elif in_graph:
@@ -45,7 +45,7 @@ def learn(agent: Any, played: Any) -> None:
         compared = memory.candidates(ranked, now)
     gamma_q, elite_mask = elites.select(
         compared,
-        scheduled.current(agent.elite_quantile, now),
+        agent.elite_quantile,
         agent.ties,
         per_start=groups.per_start,
         per_policy=groups.per_policy,

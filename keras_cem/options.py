@@ -6,17 +6,16 @@ from typing import Any
 from keras_cem import checks, elites, improvement
 from keras_cem.rollouts.host import HostSource
 from keras_cem.rollouts.recorded import RecordedSource
-from keras_cem.scheduled import DISCOUNT, ELITE_QUANTILE, Schedule
 
 
 def check(
     *,
-    elite_quantile: Any,
+    elite_quantile: float,
     ties: str,
     loss_normalization: str,
     gradient_steps: int,
     minibatch_size: int | None,
-    discount: Any,
+    discount: float,
     elite_memory: int | None,
     elite_memory_age: int | None,
     episodes_per_start: int | None,
@@ -29,7 +28,12 @@ def check(
         ValueError: If a value is out of range, or two contradict each other.
         TypeError: If one is of the wrong kind.
     """
-    ELITE_QUANTILE.check(elite_quantile)
+    _plain_number(elite_quantile=elite_quantile)
+    if not 0 < elite_quantile < 1:
+        raise ValueError(
+            "`elite_quantile` must be in (0, 1). "
+            f"Received: elite_quantile={elite_quantile}"
+        )
     checks.one_of(elites.TIES, ties=ties)
     checks.one_of(
         improvement.NORMALIZATIONS, loss_normalization=loss_normalization
@@ -49,7 +53,11 @@ def check(
         "A single trajectory cannot exceed its own quantile.",
         episodes_per_start=episodes_per_start,
     )
-    DISCOUNT.check(discount)
+    _plain_number(discount=discount)
+    if not 0 < discount <= 1:
+        raise ValueError(
+            f"`discount` must be in (0, 1]. Received: discount={discount}"
+        )
     if not isinstance(normalize_observations, bool):
         raise TypeError(
             "`normalize_observations` must be a bool. Received: "
@@ -67,12 +75,6 @@ def check(
         episodes_per_start=episodes_per_start,
         episodes_per_policy=episodes_per_policy,
     )
-    if elite_memory is not None and isinstance(discount, Schedule):
-        raise ValueError(
-            "`discount` must be a number where `elite_memory` is given: what "
-            "is remembered was ranked with the discount of its own iteration. "
-            f"Received: elite_memory={elite_memory}, discount={discount!r}"
-        )
     for name, value in (
         ("episodes_per_start", episodes_per_start),
         ("episodes_per_policy", episodes_per_policy),
@@ -82,6 +84,25 @@ def check(
             "played in, which is gone",
             **{name: value, "elite_memory": elite_memory},
         )
+
+
+def _plain_number(**arguments: Any) -> None:
+    """Refuses what is no finite number.
+
+    Versions up to 0.1 took schedules, and saved them as dictionaries.
+
+    Raises:
+        TypeError: If it is a schedule, or anything else that is no number.
+        ValueError: If it is not finite.
+    """
+    for name, value in arguments.items():
+        if callable(value) or isinstance(value, dict):
+            raise TypeError(
+                f"`{name}` must be a number. Received: {name}={value!r} of "
+                f"type {type(value).__name__}. Give a number. Only epsilon "
+                "follows a schedule, see `callbacks.EpsilonDecay`."
+            )
+    checks.number(**arguments)
 
 
 # What an agent is made with, and what is compiled into its steps.

@@ -641,26 +641,6 @@ _CALLBACKS: dict[str, tuple[Any, _Rows]] = {
             ),
         ],
     ),
-    "BestInitialPolicy": (
-        cem.callbacks.BestInitialPolicy,
-        [
-            (
-                {"others": []},
-                ValueError,
-                ["`others` must have policies", "others=[]"],
-            ),
-            (
-                {"others": ["mlp"]},
-                TypeError,
-                ["`others` must be policies or agents", "'mlp' of type str"],
-            ),
-            (
-                {"others": [keras.layers.Dense(1)], "epochs": 0},
-                ValueError,
-                ["must be an integer of at least 1", "epochs=0"],
-            ),
-        ],
-    ),
     "Checkpoint": (
         functools.partial(cem.callbacks.Checkpoint, "checkpoints"),
         [
@@ -750,8 +730,11 @@ _COMMANDS: _Rows = [
                 "hidden_units=0",
                 "hidden_units=100000,100000",
                 "optimizer=wobbly",
-                "action_scale=2.0",
             )
+        ),
+        (
+            f'{_TRAIN} --agent_kwargs={{"action_scale":2.0}}',
+            ["action_scale=2.0"],
         ),
         (f"{_TRAIN} --env=CartPole-v0.5", ["CartPole-v0.5"]),
         (f"{_TRAIN} --env=no_such_module:Env-v0", ["no_such_module"]),

@@ -12,7 +12,6 @@ NEED_TF_AGENTS = [
     for name in (
         "environments",
         "graph_tf_environment",
-        "gym_wrapped",
         "gymnasium_py_environment",
         "policy",
         "py_environments",

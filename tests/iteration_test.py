@@ -46,16 +46,6 @@ def test_discounted_returns_are_what_is_ranked(mode):
     assert agent.act(np.ones(3, np.float32)) == 4
 
 
-@pytest.mark.parametrize("mode", MODES, ids=["eager", "traced", "compiled"])
-def test_scheduled_discount_is_that_of_the_iteration(mode):
-    rises = keras.optimizers.schedules.PiecewiseConstantDecay([0], [0.5, 1.0])
-    agent = make_agent(DISCRETE, mode=mode, elite_quantile=0.75, discount=rises)
-    thresholds = [improve(agent, _batch())["elite_threshold"] for _ in range(3)]
-    discounted = np.quantile([0.5, 1.25, 3.0, 2.0, 1.0], 0.75)
-    plain = np.quantile([4, 5, 3, 2, 1], 0.75)
-    assert thresholds == [discounted, plain, plain]
-
-
 @pytest.mark.parametrize("discount", [1.0, 0.9])
 def test_loop_of_the_graph_adds_up_discounted_rewards(discount):
     agent = cem.CEMAgent.from_env("Pendulum-v1", hidden_units=(4,), seed=0)

@@ -1,12 +1,13 @@
 """Means that an optimizer keeps are those of the iterations' weights."""
 
+import functools
+
 import keras
 import numpy as np
 import pytest
 
 import keras_cem as cem
 from keras_cem import mean_weights
-from keras_cem.callbacks import BestInitialPolicy
 from tests.helpers import COMPILED, EAGER, TRACED, assert_equal, differ
 
 MOMENTUM = 0.75
@@ -77,19 +78,52 @@ def test_training_without_a_step_ends_with_the_weights(optimizer):
     assert_equal(agent.policy.get_weights(), before)
 
 
-def test_of_several_policies_each_begins_with_itself_for_means():
-    class Second(keras.callbacks.Callback):
-        def on_epoch_end(self, epoch, logs=None):
-            logs["worth"] = float(epoch == 1)
+class Validated(keras.callbacks.Callback):
+    """The weights and the means around a validation, and what it sees."""
 
-    agent, other = make(), make(seed=1)
+    def __init__(self):
+        super().__init__()
+        self.weights, self.means, self.seen, self.after = [], [], [], []
+
+    def on_train_batch_end(self, batch, logs=None):
+        pairs = mean_weights.pairs(self.model.optimizer)
+        self.weights.append([weight.numpy() for weight, _ in pairs])
+        self.means.append([mean.numpy() for _, mean in pairs])
+
+    def on_test_batch_end(self, batch, logs=None):
+        self.seen.append(self.model.policy.get_weights())
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.after.append(self.model.policy.get_weights())
+
+
+@pytest.mark.parametrize("engine", ["host", "graph"])
+def test_keras_swaps_them_in_for_validations(engine):
+    agent, validated = make(**TRACED), Validated()
     fit(
         agent,
-        steps=2,
+        engine,
         epochs=3,
-        callbacks=[Second(), BestInitialPolicy([other], 1, "worth")],
+        validation_data="CartPole-v1",
+        callbacks=[keras.callbacks.SwapEMAWeights(), validated],
     )
-    assert_equal(agent.policy.get_weights(), other.policy.get_weights())
+    assert len(validated.seen) == 3
+    # Keras swaps by adding and subtracting, which rounds.
+    close = functools.partial(np.testing.assert_allclose, rtol=1e-5, atol=1e-5)
+    # The first mean is the weights themselves.
+    for epoch in range(1, 3):
+        assert differ(validated.weights[epoch], validated.means[epoch])
+    for epoch in range(3):
+        for found, expected in (
+            (validated.seen[epoch], validated.means[epoch]),
+            (validated.after[epoch], validated.weights[epoch]),
+        ):
+            for one, other in zip(found, expected, strict=True):
+                close(one, other)
+    for one, other in zip(
+        agent.policy.get_weights(), validated.means[-1], strict=True
+    ):
+        close(one, other)
 
 
 def test_optimizers_without_them_have_none():

@@ -22,7 +22,6 @@ from keras_cem.rollouts.host import HostSource
 from keras_cem.rollouts.slots import Slots, SubEnvSlots, VectorSlots
 from keras_cem.rollouts.sources import FORMS, Options
 from keras_cem.utils import gymnasium_internals
-from keras_cem.wrappers import Segments
 
 # How often an environment that fails is made anew, if the caller does not say.
 MAX_ENV_RESTARTS = 3
@@ -269,9 +268,6 @@ def _source(
 def own_limit(env: Any) -> int | None:
     """The limit of an environment's spec, or of a wrapper around it."""
     while True:
-        if isinstance(env, Segments) and isinstance(env.num_steps, int):
-            inner = own_limit(env.env)
-            return min(inner or env.num_steps, env.num_steps)
         if isinstance(env, gymnasium.wrappers.TimeLimit):
             return gymnasium_internals.time_limit(env)
         if isinstance(env, (gymnasium.Wrapper, VectorWrapper)):

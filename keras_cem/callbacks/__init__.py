@@ -1,6 +1,5 @@
 """Keras callbacks for agents."""
 
-from keras_cem.callbacks.best_initial_policy import BestInitialPolicy
 from keras_cem.callbacks.checkpoint import Checkpoint
 from keras_cem.callbacks.epsilon_decay import EpsilonDecay
 from keras_cem.callbacks.policy_logger import PolicyLogger
@@ -11,7 +10,6 @@ from keras_cem.callbacks.summaries import Summaries
 from keras_cem.interrupts import TrainingInterrupted
 
 __all__ = [
-    "BestInitialPolicy",
     "Checkpoint",
     "EpsilonDecay",
     "PolicyLogger",

@@ -34,8 +34,8 @@ class Stages:
 
     def with_last(self, last: dict[str, Any] | None) -> list[dict[str, Any]]:
         """All that is kept, and the last one, if it is not among it."""
-        # Iterations recur where several policies begin; recorded episodes are
-        # no steps.
+        # Iterations recur where weights are set back; recorded episodes are no
+        # steps.
         if last is None or (
             self.kept
             and all(

@@ -11,6 +11,7 @@ from keras_cem.cli import (
     environments,
     evaluate,
     export,
+    old_settings,
     plot,
     record,
     report,
@@ -18,6 +19,7 @@ from keras_cem.cli import (
     tune,
 )
 from keras_cem.cli.errors import CommandError
+from keras_cem.cli.flag_groups import help_text
 from keras_cem.cli.streams import say
 
 _COMMANDS = {
@@ -58,10 +60,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     values = flags.FlagValues()
     command.define_flags(values)
     if {"--help", "-h", "-help"} & set(rest):
-        print(f"{program}: {command.__doc__}\nFlags:{values.get_help()}")
+        print(f"{program}: {command.__doc__}\nFlags:{help_text(values)}")
         return 0
     try:
         _, *extra = values([program, *rest])
+    except flags.UnrecognizedFlagError as error:
+        return _usage(program, old_settings.about(error.flagname) or str(error))
     # ValueError: what absl makes of --noplot=1.
     except (flags.Error, ValueError) as error:
         return _usage(program, str(error))

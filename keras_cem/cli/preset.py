@@ -5,6 +5,7 @@ from typing import Any
 from absl import flags
 
 from keras_cem import presets
+from keras_cem.cli import json_flags, old_settings
 from keras_cem.cli.errors import CommandError
 
 # What a run is of and where it goes, which is not for a preset to say.
@@ -41,7 +42,8 @@ def take_settings(values: flags.FlagValues) -> None:
     Raises:
         CommandError: If there is no such preset, or it has a setting that
             `train` has not, or a value that a flag cannot have.
-        ValueError: If the file of the preset holds none.
+        ValueError: If the file of the preset holds none, or a setting that was
+            taken out.
     """
     source = _source(values)
     if source is None:
@@ -50,6 +52,8 @@ def take_settings(values: flags.FlagValues) -> None:
         which, settings = f"of {source}", presets.load(source)
     else:
         which, settings = source, presets.read(source)
+    settings = old_settings.translated(settings)
+    old_settings.refuse_taken_out(settings, f"the preset {which}")
     taken = []
     try:
         for name, value in settings.items():
@@ -59,10 +63,16 @@ def take_settings(values: flags.FlagValues) -> None:
                     f"`keras-cem train` other than {', '.join(NOT_SETTINGS)}. "
                     f"Received: {name}={value!r}"
                 )
-            if not values[name].present:
-                text = presets.as_text(value)
-                values[name].parse(text)
-                taken.append(f"{name}={text}")
+            flag = values[name]
+            if name in json_flags.KEYS:
+                value = json_flags.add(flag, value)
+                if not value:
+                    continue
+            elif flag.present:
+                continue
+            else:
+                flag.parse(presets.as_text(value))
+            taken.append(f"{name}={presets.as_text(value)}")
         values.validate_all_flags()
     except flags.IllegalFlagValueError as error:
         raise CommandError(

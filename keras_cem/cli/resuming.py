@@ -4,6 +4,7 @@ from typing import Any
 
 from absl import flags
 
+from keras_cem.cli import old_settings
 from keras_cem.cli.errors import CommandError
 
 # What config.json does not keep: where the run is, what to do with it, and what
@@ -32,6 +33,7 @@ def take_settings(values: flags.FlagValues, config: dict[str, Any]) -> None:
     Raises:
         CommandError: If a flag that was given contradicts it, or a value of it
             cannot be.
+        ValueError: If it has a setting that was taken out.
     """
     if values.overwrite:
         raise CommandError(
@@ -49,6 +51,7 @@ def take_settings(values: flags.FlagValues, config: dict[str, Any]) -> None:
             "config.json must have the settings of a run of `keras-cem "
             f"train`. Received: one without {error}"
         ) from error
+    old_settings.refuse_taken_out(config["flags"], "config.json")
     contradictions = []
     for name in sorted(values):
         flag = values[name]
@@ -74,7 +77,7 @@ def take_settings(values: flags.FlagValues, config: dict[str, Any]) -> None:
 
 
 def _set(flag: flags.Flag, value: Any) -> None:
-    if value is None:
+    if value is None and flag.default is None:
         flag.value = None
         return
     try:

@@ -5,7 +5,7 @@ from typing import Any
 
 from absl import flags
 
-from keras_cem.cli import train_flags
+from keras_cem.cli import old_settings, train_flags
 
 # Bytes; a run writes about 2,000.
 _MAX_SIZE = 2**20
@@ -14,6 +14,7 @@ _MAX_SIZE = 2**20
 def parse(content: bytes) -> dict[str, Any]:
     """Returns what config.json says, each flag as the command line allows it.
 
+    Flags of earlier versions are there under the names of this version.
     Flags that `keras-cem train` does not have are left as they are; nobody
     reads them.
 
@@ -41,15 +42,16 @@ def parse(content: bytes) -> dict[str, Any]:
             "config.json must have `flags`, with a string as `env`. "
             f"Received: {str(config)[:80]}"
         )
+    recorded = old_settings.translated(recorded)
     known = flags.FlagValues()
     train_flags.define_flags(known)
     for name in known.flag_values_dict().keys() & recorded.keys():
         _check(known[name], recorded[name])
-    return config
+    return {**config, "flags": recorded}
 
 
 def _check(flag: flags.Flag, value: Any) -> None:
-    if value is None:
+    if value is None and flag.default is None:
         return
     try:
         # Infinity and its like are no JSON, yet `1e999` is.

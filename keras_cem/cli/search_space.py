@@ -1,4 +1,7 @@
-"""What `keras-cem tune` searches: flags of `train`, and the values they try."""
+"""What `keras-cem tune` searches, and the values it tries.
+
+Names are flags of `keras-cem train`, or keys of its --agent_kwargs.
+"""
 
 import dataclasses
 import math
@@ -8,7 +11,7 @@ from typing import Any
 from absl import flags
 
 from keras_cem import presets
-from keras_cem.cli import settings, train_flags
+from keras_cem.cli import json_flags, settings, train_flags
 from keras_cem.cli.errors import CommandError
 
 
@@ -95,7 +98,7 @@ def space(
 
     Args:
         values: Flags, those of the preset included.
-        given: Names of the flags that are held as they are.
+        given: Names of the flags and keys that are held as they are.
         asked: Names to search; all that can be if None.
 
     Raises:
@@ -143,14 +146,16 @@ def base(
 
 def _fitted(name: str, values: flags.FlagValues) -> Values:
     fitted = SPACE[name].including(_written(name, values))
-    group = values.episodes_per_start or values.episodes_per_policy
+    group = values.episodes_per_start or json_flags.get(
+        values, "episodes_per_policy"
+    )
     if name == "batch_size" and group and isinstance(fitted, Numbers):
         return fitted.multiples_of(group)
     return fitted
 
 
 def _written(name: str, values: flags.FlagValues) -> Any:
-    value = values[name].value
+    value = json_flags.get(values, name)
     return presets.as_text(value) if isinstance(value, list) else value
 
 
@@ -168,7 +173,9 @@ def changed(
     for name in copy:
         copy[name].value = values[name].value
     for name, value in tried.items():
-        if value is None:
+        if name not in copy:
+            json_flags.put(copy, name, value)
+        elif value is None:
             copy[name].value = None
         else:
             copy[name].parse(presets.as_text(value))

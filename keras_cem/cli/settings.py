@@ -1,25 +1,17 @@
 """From the values of flags to objects."""
 
 import itertools
-from collections.abc import Sequence
 from typing import Any
 
 import keras
 from absl import flags
 
 from keras_cem import CEMAgent, limits, schedules
-from keras_cem.callbacks import BestInitialPolicy, EpsilonDecay
-from keras_cem.callbacks.best_initial_policy import num_epochs
-from keras_cem.cli.confirmed_best import ConfirmedBest
+from keras_cem.callbacks import EpsilonDecay
 from keras_cem.cli.confirmed_stop import ConfirmedStop
 from keras_cem.cli.deferred_xla import BATCH_SIZE, DeferredXLA
-from keras_cem.cli.doubling import TellIterations
-from keras_cem.cli.judged_means import with_means_judged
-from keras_cem.cli.training_env import TrainingEnv, training_env
 from keras_cem.devices import has_gpu
-from keras_cem.networks.layer_factory import derive_seed
 from keras_cem.rollouts import sources
-from keras_cem.scheduled import ELITE_QUANTILE
 
 # Each makes a schedule of the initial epsilon and a number of iterations.
 EPSILON_SCHEDULES = {
@@ -68,19 +60,14 @@ def optimizer(values: flags.FlagValues) -> keras.optimizers.Optimizer:
     """The optimizer, by its Keras name.
 
     Raises:
-        ValueError: If Keras has none of that name, or its means never change.
+        ValueError: If Keras has none of that name.
     """
-    config = {"learning_rate": _learning_rate(values)}
-    if values.ema_momentum == 1.0:
-        raise ValueError(
-            "--ema_momentum must be less than 1, where means never change. "
-            "Received: --ema_momentum=1.0"
-        )
-    if values.ema_momentum is not None:
-        config |= {"use_ema": True, "ema_momentum": values.ema_momentum}
     try:
         return keras.optimizers.get(
-            {"class_name": values.optimizer, "config": config}
+            {
+                "class_name": values.optimizer,
+                "config": {"learning_rate": _learning_rate(values)},
+            }
         )
     except (ValueError, TypeError) as error:
         raise ValueError(
@@ -98,44 +85,6 @@ def _learning_rate(values: flags.FlagValues) -> Any:
     )
 
 
-def initial_policies(
-    values: flags.FlagValues, seed: int
-) -> list[keras.callbacks.Callback]:
-    """What begins with several policies, to be called behind what keeps one.
-
-    Args:
-        values: The flags.
-        seed: Of the agent.
-
-    Raises:
-        ValueError: If there are too few epochs for them, or epochs for one.
-    """
-    number = values.initial_policies
-    epochs = values.epochs_per_initial_policy
-    if number == 1:
-        if epochs is not None:
-            raise ValueError(
-                "--epochs_per_initial_policy needs --initial_policies of 2 or "
-                f"more. Received: --epochs_per_initial_policy={epochs}, "
-                "--initial_policies=1"
-            )
-        return []
-    epochs = epochs or 1
-    until_one = num_epochs(number, epochs)
-    if values.epochs <= until_one:
-        raise ValueError(
-            f"--epochs must be more than {until_one}, after which one of the "
-            f"initial policies is left. Received: --epochs={values.epochs}, "
-            f"--initial_policies={number}, "
-            f"--epochs_per_initial_policy={epochs}"
-        )
-    others = [
-        _from_env(values, derive_seed(seed, f"policies/{other}"))
-        for other in range(1, number)
-    ]
-    return [BestInitialPolicy(others, epochs)]
-
-
 def epsilon_schedule(values: flags.FlagValues) -> Any:
     """The schedule of epsilon."""
     make = EPSILON_SCHEDULES[values.epsilon_schedule]
@@ -147,58 +96,31 @@ def epsilon_steps(values: flags.FlagValues) -> int:
     return values.epsilon_steps or values.epochs * values.steps_per_epoch
 
 
-def elite_quantile(values: flags.FlagValues) -> Any:
-    """The quantile, or its schedule.
-
-    Raises:
-        ValueError: If one of the flags of the schedule lacks the other, or it
-            ends out of range.
-    """
-    last, iterations = values.last_elite_quantile, values.elite_quantile_steps
-    if (last is None) != (iterations is None):
-        raise ValueError(
-            "--last_elite_quantile and --elite_quantile_steps must be given "
-            f"together. Received: --last_elite_quantile={last}, "
-            f"--elite_quantile_steps={iterations}"
-        )
-    if iterations is None:
-        return values.elite_quantile
-    if not ELITE_QUANTILE.accepts(last):
-        raise ValueError(
-            f"--last_elite_quantile must be in {ELITE_QUANTILE.interval}. "
-            f"Received: --last_elite_quantile={last}"
-        )
-    return keras.optimizers.schedules.PolynomialDecay(
-        values.elite_quantile, iterations, last
-    )
-
-
-def discount(values: flags.FlagValues) -> Any:
-    """The discount, or its schedule.
-
-    Raises:
-        ValueError: If it cannot rise.
-    """
-    if values.discount_steps is None:
-        return values.discount
-    if values.discount == 1.0:
-        raise ValueError(
-            "--discount_steps is for a --discount that is below 1 at first. "
-            f"Received: --discount_steps={values.discount_steps}, "
-            "--discount=1.0"
-        )
-    return keras.optimizers.schedules.PolynomialDecay(
-        values.discount, values.discount_steps, 1.0
-    )
-
-
 def agent(values: flags.FlagValues) -> CEMAgent:
     """The agent, compiled, and a policy that was seen to fit.
 
     Raises:
         ValueError, TypeError: If a setting cannot be, or contradicts another.
     """
-    made = _from_env(values, values.seed)
+    made = CEMAgent.from_env(
+        values.env,
+        hidden_units=hidden_units(values),
+        activation=values.activation,
+        network=values.network,
+        elite_quantile=values.elite_quantile,
+        ties=values.ties,
+        gradient_steps=values.gradient_steps,
+        minibatch_size=values.minibatch_size,
+        discount=values.discount,
+        elite_memory=values.elite_memory,
+        episodes_per_start=values.episodes_per_start,
+        normalize_observations=values.normalize_observations,
+        epsilon=values.epsilon,
+        noise=values.noise,
+        imitate=values.imitate,
+        seed=values.seed,
+        **values.agent_kwargs,
+    )
     made.compile(
         optimizer=optimizer(values),
         loss=values.loss,
@@ -206,7 +128,6 @@ def agent(values: flags.FlagValues) -> CEMAgent:
         if values.jit_compile is None
         else values.jit_compile,
     )
-    training_env(values)
     made.check_ready("train")
     made.check_batch_size(values.batch_size)
     if values.engine == "graph":
@@ -218,51 +139,10 @@ def agent(values: flags.FlagValues) -> CEMAgent:
     return made
 
 
-def _from_env(values: flags.FlagValues, seed: int | None) -> CEMAgent:
-    return CEMAgent.from_env(
-        values.env,
-        hidden_units=hidden_units(values),
-        activation=values.activation,
-        network={
-            "kernel_initializer": values.kernel_initializer,
-            "l1": values.l1,
-            "l2": values.l2,
-            "dropout": values.dropout,
-            "batch_normalization": values.batch_normalization,
-            "embedding": values.embedding,
-        },
-        elite_quantile=elite_quantile(values),
-        ties=values.ties,
-        loss_normalization=values.loss_normalization,
-        gradient_steps=values.gradient_steps,
-        minibatch_size=values.minibatch_size,
-        discount=discount(values),
-        elite_memory=values.elite_memory,
-        elite_memory_age=values.elite_memory_age,
-        episodes_per_start=values.episodes_per_start,
-        episodes_per_policy=values.episodes_per_policy,
-        normalize_observations=values.normalize_observations,
-        epsilon=values.epsilon,
-        noise=values.noise,
-        correlation=values.correlation,
-        imitate=values.imitate,
-        persistence=values.persistence,
-        entropy_coefficient=values.entropy_coefficient,
-        action_scale=values.action_scale,
-        on_nonfinite=values.on_nonfinite,
-        seed=seed,
-    )
-
-
-def fitting(values: flags.FlagValues, env: Any) -> dict[str, Any]:
-    """Arguments of `fit` that say how to train and play.
-
-    Args:
-        values: The flags.
-        env: Their `training_env`.
-    """
+def fitting(values: flags.FlagValues) -> dict[str, Any]:
+    """Arguments of `fit` that say how to train and play."""
     return {
-        "x": env,
+        "x": values.env,
         "batch_size": values.batch_size,
         "epochs": values.epochs,
         "steps_per_epoch": values.steps_per_epoch,
@@ -286,19 +166,16 @@ def on_host(values: flags.FlagValues) -> dict[str, Any]:
 
 
 def callbacks(
-    values: flags.FlagValues,
-    stop_at: float | None,
-    env: Any,
-    keeping: Sequence[keras.callbacks.Callback] = (),
+    values: flags.FlagValues, stop_at: float | None
 ) -> list[keras.callbacks.Callback]:
-    """What steers training, and keeps the best of it.
+    """Returns the callbacks that steer training.
+
+    A callback that keeps the best weights must come after them, because the
+    last one may correct `val_episode_return`.
 
     Args:
         values: The flags.
         stop_at: Return to stop at, None not to.
-        env: Their `training_env`.
-        keeping: What looks at a validation and keeps the weights that were
-            validated. Defaults to none.
     """
     steering: list[keras.callbacks.Callback] = [
         EpsilonDecay(epsilon_schedule(values), values.epsilon_minimum)
@@ -311,23 +188,13 @@ def callbacks(
         and not has_gpu()
     ):
         steering.append(DeferredXLA())
-    if isinstance(env, TrainingEnv):
-        steering.append(TellIterations(env.doublings))
-    judging = [*_judging(values, stop_at), *keeping]
-    if values.ema_momentum is not None:
-        judging = with_means_judged(judging)
-    return [*steering, *judging]
-
-
-def _judging(
-    values: flags.FlagValues, stop_at: float | None
-) -> list[keras.callbacks.Callback]:
-    """What looks at validations, and plays more episodes."""
-    playing = (values.env, values.validation_episodes)
-    judging: list[keras.callbacks.Callback] = []
     if stop_at is not None:
-        judging.append(ConfirmedStop(stop_at, *playing, **on_host(values)))
-    # Behind it, so that both and what keeps the best agree on which that is.
-    if values.confirm_best:
-        judging.append(ConfirmedBest(*playing, **on_host(values)))
-    return judging
+        steering.append(
+            ConfirmedStop(
+                stop_at,
+                values.env,
+                values.validation_episodes,
+                **on_host(values),
+            )
+        )
+    return steering

@@ -28,7 +28,6 @@ from keras_cem.cli.evaluation import describe, summary
 from keras_cem.cli.progress import ProgressLine, has_bar
 from keras_cem.cli.run_folder import RunFolder, versions, write_json
 from keras_cem.cli.train_flags import define_flags as define_flags
-from keras_cem.cli.training_env import training_env
 from keras_cem.summary_images import write_images
 
 # Of a policy that snapshots are kept of: 1 MiB each.
@@ -65,8 +64,7 @@ def run(values: flags.FlagValues) -> None:
         "epsilon_steps": settings.epsilon_steps(values),
         "versions": versions(),
     }
-    env = training_env(values)
-    fit_callbacks = _callbacks(values, agent, env, folder, config, clock)
+    fit_callbacks = _callbacks(values, agent, folder, config, clock)
     # All that can be refused was refused: now the folder.
     if not values.resume:
         folder.create(overwrite=values.overwrite)
@@ -74,7 +72,7 @@ def run(values: flags.FlagValues) -> None:
     written = keras.callbacks.LambdaCallback(
         on_train_begin=lambda logs: write_json(folder.config, config)
     )
-    history = _fit(values, agent, env, folder, [*fit_callbacks, written])
+    history = _fit(values, agent, folder, [*fit_callbacks, written])
     best = folder.load_agent()
     folder.write_policy(best)
     played = best.collect(
@@ -115,7 +113,6 @@ def run(values: flags.FlagValues) -> None:
 def _callbacks(
     values: flags.FlagValues,
     agent: CEMAgent,
-    env: Any,
     folder: RunFolder,
     config: dict[str, Any],
     clock: ProgressLine,
@@ -148,12 +145,12 @@ def _callbacks(
         save_best_only=True,
     )
     return [
-        *settings.callbacks(values, config["stop_at"], env, [best]),
+        *settings.callbacks(values, config["stop_at"]),
+        best,
         keras.callbacks.CSVLogger(str(folder.history)),
         callbacks.ReturnsLogger(folder.stages),
         *policies,
         *tensorboard,
-        *settings.initial_policies(values, agent.seed),
         clock,
         callbacks.Checkpoint(folder.checkpoints, values.checkpoint_every),
     ]
@@ -178,7 +175,6 @@ def _summaries(folder: RunFolder) -> pathlib.Path:
 def _fit(
     values: flags.FlagValues,
     agent: CEMAgent,
-    env: Any,
     folder: RunFolder,
     fit_callbacks: list[keras.callbacks.Callback],
 ) -> keras.callbacks.History:
@@ -187,7 +183,7 @@ def _fit(
             verbose=int(has_bar(values.progress)),
             callbacks=fit_callbacks,
             resume_from=folder.checkpoints if values.resume else None,
-            **settings.fitting(values, env),
+            **settings.fitting(values),
         )
     except callbacks.TrainingInterrupted as interrupted:
         raise callbacks.TrainingInterrupted(

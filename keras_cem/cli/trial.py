@@ -12,8 +12,7 @@ import keras
 import tensorflow as tf
 from absl import flags
 
-from keras_cem.cli import search_space, settings
-from keras_cem.cli.training_env import training_env
+from keras_cem.cli import json_flags, search_space, settings
 from keras_cem.presets import Value
 from keras_cem.prng import MAX_SEED
 
@@ -36,13 +35,8 @@ _NOT_IN_PRESETS = {
 
 # What goes by iterations or epochs, of which a trial may have another number.
 _SCHEDULED = (
-    "discount_steps",
-    "elite_quantile_steps",
-    "epochs_per_initial_policy",
     "epsilon_steps",
     "learning_rate_decay_steps",
-    "min_reward_doubling_steps",
-    "segment_doubling_steps",
 )
 
 # Takes a number of stages that are over and the best return so far; what it
@@ -134,7 +128,7 @@ def settled(
     copy = search_space.changed(values, tried)
     if copy.elite_memory is None:
         # Nothing to forget.
-        copy["elite_memory_age"].value = None
+        json_flags.put(copy, "elite_memory_age", None)
     if "epochs" not in given:
         an_epoch = copy.batch_size * copy.steps_per_epoch
         epochs = max(1, round(train_episodes / an_epoch))
@@ -215,7 +209,6 @@ def _trained(values: flags.FlagValues, report: Report) -> Any:
     # Of the trial before, whose functions take memory.
     keras.backend.clear_session()
     agent = settings.agent(values)
-    env = training_env(values)
     best = keras.callbacks.EarlyStopping(
         monitor="val_episode_return",
         mode="max",
@@ -225,11 +218,11 @@ def _trained(values: flags.FlagValues, report: Report) -> Any:
     )
     agent.fit(
         callbacks=[
-            *settings.callbacks(values, values.stop_at, env, [best]),
-            *settings.initial_policies(values, agent.seed),
+            *settings.callbacks(values, values.stop_at),
+            best,
             StageReporter(values.epochs, report),
         ],
         verbose=0,
-        **settings.fitting(values, env),
+        **settings.fitting(values),
     )
     return agent

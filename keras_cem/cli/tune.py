@@ -24,6 +24,7 @@ from absl import flags
 
 from keras_cem import extras, files
 from keras_cem.cli import (
+    json_flags,
     output_folder,
     preset,
     search_space,
@@ -32,6 +33,7 @@ from keras_cem.cli import (
     trial,
 )
 from keras_cem.cli.errors import CommandError
+from keras_cem.cli.flag_groups import Group
 from keras_cem.cli.run_folder import write_json
 from keras_cem.interrupts import HeldSignals
 
@@ -45,43 +47,37 @@ def define_flags(values: flags.FlagValues) -> None:
         seed=0,
         about_seed="Of the search, and of the first training of each trial.",
     )
-    flags.DEFINE_string(
+    search = Group(values, "search")
+    search.count("trials", 50, "Trials, those of earlier calls included.")
+    search.count(
+        "trainings",
+        1,
+        "Trainings a trial, each of another seed; their mean counts.",
+    )
+    search.count(
+        "startup_trials",
+        10,
+        "Trials at random, none of which ends early, before what they did is "
+        "made use of.",
+    )
+    search.count(
+        "train_episodes",
+        None,
+        "Episodes that each training plays: epochs follow from it and the "
+        "batch size. If not given, as many as where the search begins.",
+    )
+    search.texts(
+        "search",
+        None,
+        f"What to search, of {', '.join(search_space.SPACE)}; all that the "
+        "environment allows if not given.",
+    )
+    search.switch("prune", True, "End trials early that fall behind.")
+    Group(values, "output").text(
         "output",
         None,
         "Folder for the search, new, empty, or of a search to go on with. "
         "Required.",
-        flag_values=values,
-    )
-    counts = {
-        "trials": (50, "Trials, those of earlier calls included."),
-        "trainings": (
-            1,
-            "Trainings a trial, each of another seed; their mean counts.",
-        ),
-        "startup_trials": (
-            10,
-            "Trials at random, none of which ends early, before what they did "
-            "is made use of.",
-        ),
-        "train_episodes": (
-            None,
-            "Episodes that each training plays: epochs follow from it and the "
-            "batch size. If not given, as many as where the search begins.",
-        ),
-    }
-    for name, (default, about) in counts.items():
-        flags.DEFINE_integer(
-            name, default, about, lower_bound=1, flag_values=values
-        )
-    flags.DEFINE_list(
-        "search",
-        None,
-        f"Flags to search, of {', '.join(search_space.SPACE)}; all that the "
-        "environment allows if not given.",
-        flag_values=values,
-    )
-    flags.DEFINE_bool(
-        "prune", True, "End trials early that fall behind.", flag_values=values
     )
     flags.mark_flags_as_required(["env", "output"], flag_values=values)
 
@@ -89,7 +85,7 @@ def define_flags(values: flags.FlagValues) -> None:
 def run(values: flags.FlagValues) -> None:
     """Searches, and writes what it finds after each trial."""
     extras.require("tune", "`keras-cem tune` needs")
-    given = {name for name in values if values[name].present}
+    given = json_flags.given(values)
     preset.take_settings(values)
     episodes = _train_episodes(values, given)
 

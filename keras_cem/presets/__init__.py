@@ -19,8 +19,9 @@ _NAME = re.compile(r"[a-z][a-z0-9_]*")
 # Bytes; a preset has about 200.
 _MAX_SIZE = 2**20
 
-# A list is one flag whose values are separated by commas.
-Value = bool | int | float | str | list[Any]
+# A list is one flag whose values are separated by commas, a dictionary one that
+# takes a JSON object.
+Value = bool | int | float | str | list[Any] | dict[str, Any]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -133,13 +134,16 @@ def parse(text: str | bytes, source: str) -> dict[str, Value]:
                 f"Names in {source} must be names of flags, such as "
                 f"batch_size. Received: {name!r}"
             )
+        if isinstance(value, dict):
+            # Its keys and values are checked where they are used.
+            continue
         items = value if isinstance(value, list) else [value]
         if not all(
             isinstance(item, bool | int | float | str) for item in items
         ):
             raise ValueError(
-                f"Values in {source} must be booleans, numbers, strings or "
-                f"lists of them. Received: {name}={value!r}"
+                f"Values in {source} must be booleans, numbers, strings, "
+                f"lists of them or objects. Received: {name}={value!r}"
             )
     return settings
 
@@ -155,6 +159,8 @@ def as_text(value: Value) -> str:
         return str(value).lower()
     if isinstance(value, list):
         return ",".join(map(str, value))
+    if isinstance(value, dict):
+        return json.dumps(value)
     return str(value)
 
 

@@ -42,7 +42,7 @@ def test_the_last_is_there_once():
     assert iterations(stages.with_last(stage(5))) == [0, 2, 4, 5]
     # As read from a file, it is no longer the same object.
     assert iterations(stages.with_last(stage(4))) == [0, 2, 4]
-    # Of another policy, or of recorded episodes.
+    # Of weights that were set back, or of recorded episodes.
     assert iterations(stages.with_last(stage(4, 20))) == [0, 2, 4, 4]
     assert iterations(stages.with_last({**stage(5), "env_steps": 40}))[-1] == 5
     assert iterations(stages.kept) == [0, 2, 4]

@@ -110,7 +110,7 @@ def test_training_that_ends_before_never_compiles(compiled):
 )
 def test_small_trainings_on_a_cpu_defer_it(monkeypatch, given, gpu, deferred):
     monkeypatch.setattr(settings, "has_gpu", lambda: gpu)
-    steering = settings.callbacks(parsed(*given), None, "CartPole-v1")
+    steering = settings.callbacks(parsed(*given), None)
     assert any(isinstance(c, DeferredXLA) for c in steering) == deferred
 
 

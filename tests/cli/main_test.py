@@ -57,7 +57,11 @@ def test_train_leaves_a_whole_run_folder(run_folder):
 
 def test_nested_observations_are_trained_on(tmp_path):
     folder = tmp_path / "run"
-    flags = ["--env=Blackjack-v1", "--max_episode_steps=20", "--embedding=2"]
+    flags = [
+        "--env=Blackjack-v1",
+        "--max_episode_steps=20",
+        '--network={"embedding": 2}',
+    ]
     assert main(["train", *SMALL, *flags, f"--output={folder}"]) == 0
     agent = keras.saving.load_model(folder / "agent.keras")
     # Of 32, 11 and 2 values.
@@ -71,7 +75,7 @@ def test_nested_observations_are_trained_on(tmp_path):
 
 
 def test_embedding_of_numbers_is_refused(tmp_path, capsys):
-    flags = ["--embedding=2", f"--output={tmp_path / 'run'}"]
+    flags = ['--network={"embedding": 2}', f"--output={tmp_path / 'run'}"]
     assert main(["train", *SMALL, *flags]) == 2
     assert "Received: embedding=2" in capsys.readouterr().err
 
@@ -238,7 +242,7 @@ def test_continuous_environment_and_network_flags(tmp_path):
         "--learning_rate_decay_steps=4",
         "--loss=huber",
         "--noise=correlated",
-        "--correlation=0.5",
+        '--agent_kwargs={"correlation": 0.5, "elite_memory_age": 2}',
         "--imitate=drawn",
         "--epsilon_schedule=linear",
         "--epsilon_minimum=0.6",
@@ -246,12 +250,9 @@ def test_continuous_environment_and_network_flags(tmp_path):
         "--gradient_steps=3",
         "--discount=0.9",
         "--elite_memory=3",
-        "--elite_memory_age=2",
         "--normalize_observations",
-        "--l2=0.001",
-        "--dropout=0.1",
-        "--batch_normalization",
-        "--kernel_initializer=he_normal",
+        '--network={"l2": 0.001, "dropout": 0.1, "batch_normalization": true, '
+        '"kernel_initializer": "he_normal"}',
         "--validation_episodes=2",
         "--episodes=2",
         "--noplot",
@@ -287,10 +288,15 @@ def test_continuous_environment_and_network_flags(tmp_path):
         (["train", "--env=CartPole-v1"], "--output must"),
         (["train", "--batch_size=1"], "batch_size=1"),
         (["train", "--episodes_per_start=3"], "batch_size=16"),
-        (["train", "--episodes_per_policy=3"], "episodes_per_policy=3"),
+        (
+            ["train", '--agent_kwargs={"episodes_per_policy": 3}'],
+            "episodes_per_policy=3",
+        ),
         (["train", "--discount=0"], "discount=0"),
-        (["train", "--discount_steps=9"], "--discount=1.0"),
-        (["train", "--elite_memory_age=3"], "elite_memory=None"),
+        (
+            ["train", '--agent_kwargs={"elite_memory_age": 3}'],
+            "elite_memory=None",
+        ),
         (["train", "--elite_quantile=1.5"], "elite_quantile=1.5"),
         (["train", "--epochs=0"], "epochs=0"),
         (["train", "--epochs=many"], "epochs=many"),
@@ -324,12 +330,12 @@ def test_bad_flags_name_themselves(arguments, message, capsys, tmp_path):
         ("--hidden_units=0", "--hidden_units=0"),
         ("--activation=wobbly", "wobbly"),
         ("--optimizer=wobbly", "--optimizer=wobbly"),
-        ("--kernel_initializer=wobbly", "wobbly"),
+        ('--network={"kernel_initializer": "wobbly"}', "wobbly"),
         ("--loss=mae", "mae"),
         ("--elite_quantile=1", "elite_quantile=1"),
         ("--epsilon=2", "epsilon=2"),
-        ("--dropout=1", "1"),
-        ("--action_scale=2", "action_scale=2"),
+        ('--network={"dropout": 1}', "1"),
+        ('--agent_kwargs={"action_scale": 2}', "action_scale=2"),
     ],
 )
 def test_bad_values_are_refused_before_a_folder_is_made(

@@ -51,7 +51,7 @@ def tuned(tmp_path):
         "learning_rate": 0.5,
         "noise": "uniform",
         "hidden_units": [64, 32],
-        "batch_normalization": True,
+        "network": {"batch_normalization": True},
         "report": False,
     }
     path.write_text(json.dumps(settings))
@@ -104,12 +104,13 @@ def test_settings_of_a_file_are_taken(tuned, capsys):
     values = _taken("--env=CartPole-v1", f"--preset={tuned}")
     assert (values.batch_size, values.learning_rate) == (32, 0.5)
     assert (values.noise, values.hidden_units) == ("uniform", ["64", "32"])
-    assert (values.batch_normalization, values.report) == (True, False)
+    assert values.network == {"batch_normalization": True}
+    assert values.report is False
     # Not of the environment's own preset.
     assert values.stop_at is None
-    assert "hidden_units=64,32, batch_normalization=true, report=false" in (
-        capsys.readouterr().out
-    )
+    printed = capsys.readouterr().out
+    assert "hidden_units=64,32, network={" in printed
+    assert '{"batch_normalization": true}, report=false' in printed
 
 
 @pytest.mark.parametrize(
@@ -133,6 +134,8 @@ def test_preset_that_is_not_there_is_refused(flag, message):
         ({"epochs": 2.5}, "Received: flag --epochs=2.5"),
         ({"noise": True}, "Received: flag --noise=true"),
         ({"stop_at": float("nan")}, "Received: flag --stop_at=nan: must be fi"),
+        ({"network": {"units": 3}}, "flag --network=.*: Keys must be some of"),
+        ({"network": [3]}, "flag --network=.*: must be a JSON object"),
     ],
 )
 def test_settings_that_cannot_be_are_refused(settings, message, tuned):

@@ -146,7 +146,7 @@ def test_settings_are_those_of_the_run():
     assert values.seed == 12
     # Not 30: epsilon falls as it did.
     assert values.epsilon_steps == 20
-    assert values.action_scale is None
+    assert values.loss is None
 
 
 @pytest.mark.parametrize(
@@ -179,6 +179,7 @@ def test_overwrite_is_refused_beside_resume():
         (_config(flags={"batch_size": 1}), "batch_size=1"),
         (_config(flags={"engine": "steam"}), "engine=steam"),
         (_config(flags={"env": 3}), "env=3"),
+        (_config(flags={"network": None}), "network=None"),
         (_config(flags={"later": 3, "newer": 4}), "Received: later, newer"),
     ],
     ids=[
@@ -187,6 +188,7 @@ def test_overwrite_is_refused_beside_resume():
         "out of range",
         "no choice",
         "of another type",
+        "nothing where something must be",
         "of a later version",
     ],
 )

@@ -1,11 +1,12 @@
 """What `keras-cem tune` searches."""
 
+import json
 import pathlib
 import re
 
 import pytest
 
-from keras_cem.cli import search_space
+from keras_cem.cli import json_flags, search_space
 from keras_cem.cli.errors import CommandError
 from keras_cem.cli.search_space import SPACE, Choices, Numbers
 from tests.cli.parsing import parsed
@@ -15,8 +16,7 @@ PAGE = pathlib.Path(__file__).parents[2] / "docs" / "presets.md"
 
 def space(*arguments, asked=None):
     values = parsed(*arguments)
-    given = {name for name in values if values[name].present}
-    return search_space.space(values, given, asked)
+    return search_space.space(values, json_flags.given(values), asked)
 
 
 @pytest.mark.parametrize("name", SPACE)
@@ -107,13 +107,20 @@ def test_what_was_asked_for_in_vain_is_told_why():
 
 
 def test_nothing_to_search_is_refused():
-    everything = [
-        f"--{name}={each.probe}"
-        for name, each in SPACE.items()
-        if name not in ("noise", "imitate", "normalize_observations")
-    ]
+    values, folded = parsed(), {}
+    everything = ["--normalize_observations"]
+    for name, each in SPACE.items():
+        if name not in values:
+            folded[name] = each.probe
+        elif name not in ("noise", "imitate", "normalize_observations"):
+            everything.append(f"--{name}={each.probe}")
+    assert set(folded) == {
+        "elite_memory_age",
+        "persistence",
+        "entropy_coefficient",
+    }
     with pytest.raises(CommandError, match="must be left to search"):
-        space(*everything, "--normalize_observations")
+        space(*everything, f"--agent_kwargs={json.dumps(folded)}")
 
 
 def test_changed_flags_leave_those_that_they_are_of():

@@ -60,22 +60,12 @@ def test_as_many_episodes_are_played_whatever_the_batch_size():
         "--batch_size=100",
         "--epsilon_steps=90",
         "--learning_rate_decay_steps=80",
-        "--discount_steps=70",
-        "--segment_doubling_steps=60",
-        "--epochs_per_initial_policy=4",
-        "--min_reward_doubling_steps=50",
-        "--elite_quantile_steps=30",
     )
     settled = trial.settled(values, {"batch_size": 50}, (), 10_000)
     assert (settled.batch_size, settled.epochs) == (50, 200)
     # The schedules are stretched with it.
     assert settled.epsilon_steps == 180
     assert settled.learning_rate_decay_steps == 160
-    assert settled.discount_steps == 140
-    assert settled.segment_doubling_steps == 120
-    assert settled.epochs_per_initial_policy == 8
-    assert settled.min_reward_doubling_steps == 100
-    assert settled.elite_quantile_steps == 60
     settled = trial.settled(values, {}, (), 10_000)
     assert (settled.epochs, settled.epsilon_steps) == (100, 90)
     settled = trial.settled(
@@ -87,9 +77,11 @@ def test_as_many_episodes_are_played_whatever_the_batch_size():
 
 def test_there_is_no_age_without_a_memory():
     tried = {"elite_memory": None, "elite_memory_age": 5}
-    assert trial.settled(parsed(), tried, (), 10).elite_memory_age is None
+    assert trial.settled(parsed(), tried, (), 10).agent_kwargs == {}
     tried["elite_memory"] = 20
-    assert trial.settled(parsed(), tried, (), 10).elite_memory_age == 5
+    assert trial.settled(parsed(), tried, (), 10).agent_kwargs == {
+        "elite_memory_age": 5
+    }
 
 
 def test_preset_has_what_is_not_as_by_default(tmp_path):
@@ -129,7 +121,7 @@ def test_outcome_is_the_mean_of_trainings_with_seeds_of_their_own():
         agent = trial.settings.agent(parsed(*SMALL, f"--seed={seed}"))
         history = agent.fit(
             callbacks=[
-                *trial.settings.callbacks(values, None, "CartPole-v1"),
+                *trial.settings.callbacks(values, None),
                 keras.callbacks.EarlyStopping(
                     "val_episode_return",
                     mode="max",
@@ -138,7 +130,7 @@ def test_outcome_is_the_mean_of_trainings_with_seeds_of_their_own():
                 ),
             ],
             verbose=0,
-            **trial.settings.fitting(values, "CartPole-v1"),
+            **trial.settings.fitting(values),
         )
         seeds.append(max(history.history["val_episode_return"]))
         returns = agent.collect(

@@ -9,7 +9,6 @@ from keras_cem.cli import train
 
 ENVS = [
     "Acrobot-v1",
-    "BipedalWalker-v3",
     "CartPole-v1",
     "CliffWalking-v1",
     "FrozenLake-v1",
@@ -119,8 +118,9 @@ def test_flags_are_written_as_the_command_line_takes_them():
         "learning_rate": 0.5,
         "noise": "uniform",
         "hidden_units": [64, 32],
-        "network": [],
-        "batch_normalization": True,
+        "datasets": [],
+        "network": {"dropout": 0.1},
+        "normalize_observations": True,
         "plot": False,
     }
     assert presets.parse(json.dumps(settings), "preset") == settings
@@ -129,7 +129,8 @@ def test_flags_are_written_as_the_command_line_takes_them():
         "--learning_rate=0.5",
         "--noise=uniform",
         "--hidden_units=64,32",
-        "--network=",
-        "--batch_normalization",
+        "--datasets=",
+        '--network={"dropout": 0.1}',
+        "--normalize_observations",
         "--noplot",
     ]

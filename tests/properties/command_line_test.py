@@ -60,7 +60,8 @@ def test_any_value_of_any_flag_is_taken_or_refused(data):
 NETWORK_FLAGS = (
     "hidden_units",
     "activation",
-    "kernel_initializer",
+    "network",
+    "agent_kwargs",
     "optimizer",
 )
 

@@ -10,10 +10,6 @@ from tf_agents.environments.tf_py_environment import TFPyEnvironment
 
 from keras_cem.adapters import in_graph
 from keras_cem.adapters.tf_agents.graph_tf_environment import GraphTFEnvironment
-from keras_cem.adapters.tf_agents.gym_wrapped import (
-    GymWrapped,
-    is_gym_wrapped,
-)
 from keras_cem.adapters.tf_agents.py_environments import (
     Batched,
     Parallel,
@@ -113,12 +109,7 @@ def _slots(env: Any, seeded: bool, observations: Side, actions: Side) -> Slots:
         )
     if type(env) is BatchedPyEnvironment or not env.batched:
         envs = env.envs if env.batched else [env]
-        singles = [
-            GymWrapped(env)
-            if is_gym_wrapped(env)
-            else Single(env, observations, actions)
-            for env in envs
-        ]
+        singles = [Single(env, observations, actions) for env in envs]
         return SubEnvSlots(singles, *spaces, owned=False)
     return VectorSlots(
         Batched(env, observations, actions),

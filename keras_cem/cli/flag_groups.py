@@ -1,0 +1,120 @@
+"""Flags of a command, grouped by subject in its help."""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from absl import flags
+
+# The largest integer that a flag takes.
+LARGEST = 2**32 - 1
+# In the order of the help.
+SUBJECTS = (
+    "environment",
+    "method",
+    "network",
+    "optimizer",
+    "exploration",
+    "evaluation",
+    "search",
+    "output",
+)
+
+
+class Group:
+    """Defines the flags of one subject.
+
+    Args:
+        values: Get the flags.
+        subject: One of `SUBJECTS`.
+    """
+
+    def __init__(self, values: flags.FlagValues, subject: str):
+        self._values = values
+        self._common: dict[str, Any] = {
+            "flag_values": values,
+            # absl groups flags by this.
+            "module_name": subject,
+        }
+
+    def text(self, name: str, default: str | None, about: str) -> None:
+        """Defines a flag that takes any text."""
+        flags.DEFINE_string(name, default, about, **self._common)
+
+    def texts(self, name: str, default: list[str] | None, about: str) -> None:
+        """Defines a flag that takes texts, separated by commas."""
+        flags.DEFINE_list(name, default, about, **self._common)
+
+    def switch(self, name: str, default: bool | None, about: str) -> None:
+        """Defines a flag that is given as --name or --noname."""
+        flags.DEFINE_bool(name, default, about, **self._common)
+
+    def count(
+        self, name: str, default: int | None, about: str, least: int = 1
+    ) -> None:
+        """Defines a flag that takes an integer of at least `least`."""
+        flags.DEFINE_integer(
+            name,
+            default,
+            about,
+            lower_bound=least,
+            upper_bound=LARGEST,
+            **self._common,
+        )
+
+    def number(
+        self, name: str, default: float | None, about: str, **bounds: float
+    ) -> None:
+        """Defines a flag that takes a finite number."""
+        flags.DEFINE_float(name, default, about, **bounds, **self._common)
+        flags.register_validator(
+            name,
+            lambda value: value is None or math.isfinite(value),
+            message="must be finite",
+            flag_values=self._values,
+        )
+
+    def choice(
+        self, name: str, default: str | None, choices: Sequence[str], about: str
+    ) -> None:
+        """Defines a flag that takes one of some texts."""
+        flags.DEFINE_enum(name, default, list(choices), about, **self._common)
+
+    def flag(self, flag: flags.Flag) -> None:
+        """Defines a flag of another kind."""
+        flags.DEFINE_flag(flag, **self._common)
+
+
+def help_text(values: flags.FlagValues) -> str:
+    """Returns the help of a command's flags.
+
+    Args:
+        values: The flags. Where they are not grouped by subject, this is what
+            absl makes of them.
+    """
+    by_subject = values.flags_by_module_dict()
+    if not set(by_subject) & set(SUBJECTS):
+        return values.get_help()
+    lines = []
+    for subject in SUBJECTS:
+        if subject in by_subject:
+            lines.append(f"\n{subject}:")
+            lines += [_described(flag) for flag in by_subject[subject]]
+    lines.append("\n--flagfile=FILE inserts flags from a file, one a line.")
+    return "\n".join(lines)
+
+
+def _described(flag: flags.Flag) -> str:
+    switch = "[no]" if flag.boolean else ""
+    parts = [f"--{switch}{flag.name}: {flag.help}"]
+    if flag.default_as_str:
+        parts.append(f"(default: {flag.default_as_str})")
+    if flag.parser.syntactic_help:
+        parts.append(f"({flag.parser.syntactic_help})")
+    first, *others = parts
+    return "\n".join(
+        [
+            flags.text_wrap(first, indent="    ", firstline_indent="  "),
+            *(flags.text_wrap(part, indent="    ") for part in others),
+        ]
+    )

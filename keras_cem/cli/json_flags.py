@@ -1,0 +1,226 @@
+"""Flags that hold further arguments of a function, as a JSON object."""
+
+import inspect
+import json
+import math
+from collections.abc import Iterable
+from typing import Any
+
+from absl import flags
+
+from keras_cem import CEMAgent, networks
+from keras_cem.cli.flag_groups import LARGEST
+
+_AGENT = inspect.signature(CEMAgent.__init__).parameters
+_NETWORK = inspect.signature(networks.default_policy).parameters
+# Keys of each flag; those that have a flag of their own are refused.
+KEYS = {
+    "network": tuple(
+        name
+        for name, parameter in _NETWORK.items()
+        if parameter.kind is parameter.KEYWORD_ONLY
+        # The agent's action scale is that of the network.
+        and name not in ("action_scale", "name")
+    ),
+    "agent_kwargs": tuple(
+        name
+        for name, parameter in _AGENT.items()
+        if parameter.kind is parameter.KEYWORD_ONLY
+        and name not in ("name", "observation_space")
+    ),
+}
+
+
+class JsonParser(flags.ArgumentParser[dict[str, Any]]):
+    """Parses the value of a flag in `KEYS`.
+
+    Values are numbers, strings, true, false, null, or lists of these. Objects
+    are refused: Keras would make instances of the classes that they name.
+
+    Args:
+        name: Of the flag.
+        values: The flags of the command.
+    """
+
+    syntactic_help = "a JSON object"
+
+    def __init__(self, name: str, values: flags.FlagValues):
+        super().__init__()
+        self._name = name
+        self._values = values
+
+    def parse(self, argument: Any) -> dict[str, Any]:
+        """Returns the object.
+
+        Args:
+            argument: Its text, or what the text holds.
+
+        Raises:
+            ValueError: If it is no such object, or a key is not allowed.
+        """
+        found = self._load(argument) if isinstance(argument, str) else argument
+        if not isinstance(found, dict):
+            raise ValueError(
+                f"must be a JSON object. Received: {_short(found)}. "
+                f"{self._cure()}"
+            )
+        for key, value in found.items():
+            self._check_key(key)
+            _check_value(key, value)
+        return found
+
+    def flag_type(self) -> str:
+        """What it is called in the help."""
+        return "JSON object"
+
+    @property
+    def keys(self) -> list[str]:
+        """The keys that are allowed."""
+        return [key for key in KEYS[self._name] if key not in self._values]
+
+    def _load(self, text: str) -> Any:
+        try:
+            return json.loads(text, object_pairs_hook=_once)
+        except RecursionError as error:
+            raise ValueError("must not be nested so deeply.") from error
+        except ValueError as error:
+            raise ValueError(
+                f"must be a JSON object. Received: {_short(text)}. {error}. "
+                f"{self._cure()}"
+            ) from error
+
+    def _check_key(self, key: Any) -> None:
+        if key in self._values:
+            raise ValueError(
+                f"`{key}` has a flag of its own. Give --{key} instead."
+            )
+        if key not in self.keys:
+            raise ValueError(
+                f"Keys must be some of {', '.join(self.keys)}. "
+                f"Received: {_short(key)}"
+            )
+
+    def _cure(self) -> str:
+        return (
+            "Write names in double quotes and the whole in single quotes, as "
+            f"in --{self._name}='{{\"{self.keys[0]}\": ...}}'."
+        )
+
+
+class _Serializer(flags.ArgumentSerializer[dict[str, Any]]):
+    def serialize(self, value: dict[str, Any]) -> str:
+        """Returns the text of the value."""
+        return json.dumps(value)
+
+
+def make(name: str, values: flags.FlagValues, about: str) -> flags.Flag:
+    """Returns a flag that holds further arguments.
+
+    Args:
+        name: A key of `KEYS`.
+        values: The flags of the command.
+        about: Its help.
+    """
+    return flags.Flag(
+        JsonParser(name, values), _Serializer(), name, "{}", about
+    )
+
+
+def add(flag: flags.Flag, value: Any) -> dict[str, Any]:
+    """Adds keys to a flag, but for those that it has; returns the new ones.
+
+    Args:
+        flag: A flag in `KEYS`.
+        value: The keys and their values.
+
+    Raises:
+        flags.IllegalFlagValueError: If it is no value of the flag.
+    """
+    try:
+        parsed = flag.parser.parse(value)
+    except ValueError as error:
+        raise flags.IllegalFlagValueError(
+            f"flag --{flag.name}={_short(value)}: {error}"
+        ) from error
+    new = {key: parsed[key] for key in parsed if key not in flag.value}
+    flag.value = {**new, **flag.value}
+    return new
+
+
+def given(values: flags.FlagValues) -> set[str]:
+    """Returns the names of flags that were given, and of keys in them.
+
+    Args:
+        values: Flags, as parsed, before a preset sets others.
+    """
+    names = {name for name in values if values[name].present}
+    for name in names & KEYS.keys():
+        names |= values[name].value.keys()
+    return names
+
+
+def get(values: flags.FlagValues, name: str) -> Any:
+    """Returns the value of a flag, or of a key of --agent_kwargs.
+
+    Args:
+        values: The flags.
+        name: Of the flag or the key.
+    """
+    if name in values:
+        return values[name].value
+    return values["agent_kwargs"].value.get(name, _AGENT[name].default)
+
+
+def put(values: flags.FlagValues, name: str, value: Any) -> None:
+    """Sets a key of --agent_kwargs; one with its default is left out.
+
+    Args:
+        values: The flags.
+        name: Of the key.
+        value: Of the key.
+    """
+    flag = values["agent_kwargs"]
+    others = {key: old for key, old in flag.value.items() if key != name}
+    if value != _AGENT[name].default:
+        others[name] = value
+    flag.value = flag.parser.parse(others)
+
+
+def _once(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for key, value in pairs:
+        if key in found:
+            raise ValueError(f"`{key}` is there twice")
+        found[key] = value
+    return found
+
+
+def _check_value(key: str, value: Any) -> None:
+    for item in value if isinstance(value, list) else [value]:
+        if item is None or isinstance(item, bool | str):
+            continue
+        if not isinstance(item, int | float):
+            raise ValueError(
+                f"`{key}` must be a number, a string, true, false, null or a "
+                f"list of these. Received: {_short(value)}"
+            )
+        if not _allowed(item):
+            raise ValueError(
+                f"`{key}` must be finite, and at most {LARGEST} in size. "
+                f"Received: {_short(item)}"
+            )
+
+
+def _allowed(number: int | float) -> bool:
+    # Not `isfinite` of a large integer, which raises.
+    if isinstance(number, int):
+        return abs(number) <= LARGEST
+    return math.isfinite(number) and abs(number) <= LARGEST
+
+
+def _short(value: Any) -> str:
+    try:
+        return repr(value)[:80]
+    except ValueError:
+        # Python writes no integer of thousands of digits.
+        return "a very large integer"

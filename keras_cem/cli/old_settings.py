@@ -1,0 +1,113 @@
+"""Settings of earlier versions, in presets and in config.json of runs.
+
+Up to version 0.1, some keys of --network and --agent_kwargs were flags, and
+there were flags that no longer exist.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+# By the name of the old flag: the flag that holds it now, and its old default.
+FOLDED: dict[str, tuple[str, Any]] = {
+    "action_scale": ("agent_kwargs", None),
+    "batch_normalization": ("network", False),
+    "correlation": ("agent_kwargs", None),
+    "dropout": ("network", 0.0),
+    "elite_memory_age": ("agent_kwargs", None),
+    "embedding": ("network", None),
+    "entropy_coefficient": ("agent_kwargs", 0.0),
+    "episodes_per_policy": ("agent_kwargs", None),
+    "kernel_initializer": ("network", "glorot_uniform"),
+    "l1": ("network", 0.0),
+    "l2": ("network", 0.0),
+    "loss_normalization": ("agent_kwargs", "trajectory"),
+    "on_nonfinite": ("agent_kwargs", "raise"),
+    "persistence": ("agent_kwargs", 1),
+}
+# By the name of the old flag: its default, which asked for nothing.
+TAKEN_OUT: dict[str, Any] = {
+    "confirm_best": False,
+    "discount_steps": None,
+    "elite_quantile_steps": None,
+    "ema_momentum": None,
+    "epochs_per_initial_policy": None,
+    "initial_policies": 1,
+    "last_elite_quantile": None,
+    "last_min_reward": None,
+    "max_reward": None,
+    "min_reward": None,
+    "min_reward_doubling_steps": None,
+    "segment_doubling_steps": None,
+    "segment_steps": None,
+}
+
+
+def translated(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns settings under the names of this version.
+
+    Flags that were taken out are dropped if they had their default, which
+    asked for nothing.
+
+    Args:
+        settings: By names of flags, of this or of an earlier version.
+
+    Raises:
+        ValueError: If a setting is there under both names.
+    """
+    found: dict[str, Any] = {}
+    for name, value in settings.items():
+        if name in FOLDED or TAKEN_OUT.get(name, ...) == value:
+            continue
+        found[name] = dict(value) if isinstance(value, dict) else value
+    for name in [name for name in settings if name in FOLDED]:
+        flag, default = FOLDED[name]
+        value = settings[name]
+        if value == default:
+            continue
+        arguments = found.setdefault(flag, {})
+        if not isinstance(arguments, dict) or name in arguments:
+            raise ValueError(
+                f"`{name}` must be a key of `{flag}` only. Received: "
+                f"{name}={value!r} and {flag}={arguments!r}"
+            )
+        arguments[name] = value
+    return found
+
+
+def refuse_taken_out(settings: Mapping[str, Any], source: str) -> None:
+    """Refuses settings that this version cannot follow.
+
+    Args:
+        settings: As `translated` returns them.
+        source: The file that they are from.
+
+    Raises:
+        ValueError: With the name and the value.
+    """
+    for name in sorted(settings.keys() & TAKEN_OUT.keys()):
+        raise ValueError(
+            f"`{name}` was taken out of keras_cem. Received: "
+            f"{name}={settings[name]!r} in {source}. Delete it there to go on "
+            "without it."
+        )
+
+
+def about(name: str) -> str:
+    """Returns what to say of a flag that no longer exists.
+
+    Args:
+        name: Of the flag, `no` before a switch included.
+
+    Returns:
+        An error message; empty if there never was such a flag.
+    """
+    for known in (name, name.removeprefix("no")):
+        if known in FOLDED:
+            flag, _ = FOLDED[known]
+            return (
+                f"--{known} is no longer a flag. Give it as "
+                f"--{flag}='{{\"{known}\": ...}}'."
+            )
+        if known in TAKEN_OUT:
+            return f"--{known} was taken out of keras_cem. Leave it out."
+    return ""
