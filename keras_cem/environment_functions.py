@@ -9,9 +9,16 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from keras_cem import checks, improvement, prng, scheduled
+from keras_cem import (
+    checks,
+    improvement,
+    keras_hooks,
+    prng,
+    scheduled,
+)
 from keras_cem.environment_play import DEFAULT_BATCH_SIZE, EnvironmentPlay
 from keras_cem.graph_steps import GraphSteps
+from keras_cem.heads import compiled_loss
 from keras_cem.metrics import TestMetrics, TrainMetrics
 from keras_cem.rollouts import feed
 from keras_cem.rollouts.graph import GraphSource
@@ -69,6 +76,7 @@ class EnvironmentFunctions(EnvironmentPlay):
     train_function: Any
     test_function: Any
     jit_compile: Any
+    loss_weight: float
 
     def _prepare_fit(self) -> None:
         self._prepare_play()
@@ -79,6 +87,7 @@ class EnvironmentFunctions(EnvironmentPlay):
             ("test_metrics", TestMetrics()),
             ("_session", None),
             ("_jit_is_auto", True),
+            ("loss_weight", 1.0),
             ("_xla_allowed", True),
             ("graph_steps", GraphSteps(self)),
         ):
@@ -88,7 +97,15 @@ class EnvironmentFunctions(EnvironmentPlay):
     def metrics(self) -> list[Any]:
         """Metrics of the environment while on one, else Keras' own."""
         own = self._own_metrics
-        return super().metrics if own is None else own.all()
+        if own is None:
+            return super().metrics
+        return [*own.all(), *self._subclass_metrics]
+
+    @property
+    def _subclass_metrics(self) -> list[Any]:
+        """Metrics that are attributes of a subclass, as Keras collects them."""
+        # By no public name (keras 3.15, layer.py).
+        return self._metrics
 
     @property
     def _own_metrics(self) -> TrainMetrics | TestMetrics | None:
@@ -104,43 +121,88 @@ class EnvironmentFunctions(EnvironmentPlay):
             super().reset_metrics()
         else:
             own.reset()
+            for metric in self._subclass_metrics:
+                metric.reset_state()
 
     def get_metrics_result(self) -> dict[str, Any]:
         """As in Keras; on an environment, outside of a step, in one call."""
         own = self._own_metrics
         if own is None or not tf.executing_eagerly():
             return super().get_metrics_result()
-        return own.results()
+        results = own.results()
+        for metric in self._subclass_metrics:
+            result = metric.result()
+            several = isinstance(result, dict)
+            results |= result if several else {metric.name: result}
+        return results
 
     def compile(
         self,
         optimizer: Any = "rmsprop",
         loss: Any = None,
-        *args: Any,
+        loss_weights: Any = None,
+        metrics: Any = None,
+        weighted_metrics: Any = None,
+        run_eagerly: bool = False,
+        steps_per_execution: int = 1,
         jit_compile: Any = "auto",
-        **kwargs: Any,
+        auto_scale_loss: bool = True,
     ) -> None:
-        """As `keras.Model.compile`.
+        """As `keras.Model.compile`; drops all compiled functions.
 
         Args:
             optimizer: As in Keras.
             loss: For a Box of actions, a Keras loss to take instead of the
-                mean square. Defaults to `None`.
-            *args: As in Keras.
+                mean square, or a list of one. Defaults to `None`.
+            loss_weights: A number, or a list of one, that the loss is
+                multiplied by; regularization is not. Defaults to `None`: 1.
+            metrics: As in Keras, of arrays; on environments History has what
+                `fit` lists. Defaults to `None`.
+            weighted_metrics: Likewise. Defaults to `None`.
+            run_eagerly: As in Keras. Defaults to `False`.
+            steps_per_execution: As in Keras. Defaults to `1`.
             jit_compile: As in Keras; `"auto"` compiles steps on in-graph
                 environments with XLA wherever the policy can be. Defaults to
                 `"auto"`.
-            **kwargs: As in Keras. `metrics` are of arrays; on environments
-                History has what `fit` lists.
+            auto_scale_loss: As in Keras. Defaults to `True`.
+
+        Raises:
+            ValueError: If an argument is out of range, or there are several
+                losses or weights.
+            TypeError: If a weight is no number.
         """
         checks.one_of(("auto", True, False, None), jit_compile=jit_compile)
-        checks.at_least(
-            1, steps_per_execution=kwargs.get("steps_per_execution")
-        )
+        checks.number(steps_per_execution=steps_per_execution)
+        checks.at_least(1, steps_per_execution=steps_per_execution)
+        loss = compiled_loss.only(loss=loss)
+        weight = compiled_loss.only(loss_weights=loss_weights)
+        if weight is not None:
+            checks.number(loss_weights=weight)
+            weight = float(weight)
         object.__setattr__(self, "_jit_is_auto", jit_compile == "auto")
+        # Keras would keep the loss of an earlier call if this one has none,
+        # and save that there is none (keras 3.15, trainer.py).
+        self.loss = self._compile_loss = None
         super().compile(
-            optimizer, loss, *args, jit_compile=jit_compile, **kwargs
+            optimizer,
+            loss,
+            weight,
+            metrics,
+            weighted_metrics,
+            run_eagerly,
+            steps_per_execution,
+            jit_compile,
+            auto_scale_loss,
         )
+        object.__setattr__(
+            self, "loss_weight", 1.0 if weight is None else weight
+        )
+        self._player.forget()
+
+    def quantize(self, *args: Any, **kwargs: Any) -> None:
+        """As `keras.Model.quantize`; drops all compiled functions."""
+        super().quantize(*args, **kwargs)
+        self._player.forget()
 
     def allow_xla(self, allowed: bool) -> None:
         """Whether `jit_compile="auto"` may mean XLA, from the next step on.
@@ -216,14 +278,17 @@ class EnvironmentFunctions(EnvironmentPlay):
         either = getattr(self, name)
         if force or not isinstance(either, feed.Either):
             either = feed.Either(lambda: self._kind_of(name))
-        source, kind = self._source_of(name), self._kind_of(name)
-        if kind not in either.functions:
+        source = self._source_of(name)
+
+        def made() -> Callable[..., Any]:
             with self._jit_for(source):
                 make(force=True)
             function = getattr(self, name)
             if source is not None:
                 function = self._playing(function, name, source)
-            either.functions[kind] = function
+            return function
+
+        either.functions.get(self._kind_of(name), made)
         setattr(self, name, either)
 
     def _source_of(self, name: str) -> Source | None:
@@ -273,7 +338,7 @@ class EnvironmentFunctions(EnvironmentPlay):
             self.jit_compile = (
                 self._xla_allowed
                 and not self.run_eagerly
-                and source.compilable(self.policy)
+                and source.compilable(self.acting_network)
             )
         try:
             yield
@@ -300,6 +365,7 @@ class EnvironmentFunctions(EnvironmentPlay):
 
     @contextlib.contextmanager
     def _on_environment(self, testing: bool, stream: int) -> Iterator[Session]:
+        self.check_no_strategy()
         session = Session(testing, stream)
         try:
             with self._in_session(session), session.during:
@@ -366,7 +432,8 @@ class EnvironmentFunctions(EnvironmentPlay):
                 "not compiled. Call `agent.compile(optimizer=...)`."
             )
         # Refuses a loss that means nothing for the action space.
-        _ = self.training_head
+        self.training_head.check_loss()
+        keras_hooks.check(self, verb)
 
     def check_can_learn(self) -> None:
         """Refuses to `fit` what nothing can be learned by, or nothing in."""
