@@ -329,22 +329,22 @@ class CEMAgent(EnvironmentFit):
         own = getattr(getattr(self, name), "__func__", None)
         return own is not getattr(CEMAgent, name)
 
-    @property
+    # Methods, not properties: Keras reads all attributes when it saves, and
+    # would save what they hold once more (keras 3.15, saving_lib.py).
+
     def acting_network(self) -> Any:
         """What acts and is exported: the policy, or an overridden `call`."""
         return self if self.overrides("call") else self.policy
 
-    @property
     def network_variables(self) -> list[Any]:
         """All variables that learning may change, but for the counters."""
-        counters = self._counters
+        counters = self._counters()
         return [
             variable
             for variable in self.variables
             if not any(variable is counter for counter in counters)
         ]
 
-    @property
     def _counters(self) -> tuple[Any, ...]:
         return self.epsilon, self.iteration, self.env_steps
 
@@ -361,7 +361,7 @@ class CEMAgent(EnvironmentFit):
         """
         current = self.weights
         if len(weights) == len(current):
-            counters = self._counters
+            counters = self._counters()
             weights = [
                 variable.numpy()
                 if any(variable is counter for counter in counters)

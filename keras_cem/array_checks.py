@@ -28,7 +28,10 @@ def actions(y: Any, space: spaces.Space) -> Any:
 def _action(value: Any, leaf: spaces.Leaf, path: Any) -> tf.Tensor:
     value = tf.convert_to_tensor(value)
     shape = value.shape
-    if shape.rank is None or shape[1:] == leaf.shape:
+    if shape.rank is None:
+        # Keras' step was traced for several shapes.
+        return tf.reshape(value, (-1, *leaf.shape))
+    if shape[1:] == leaf.shape:
         return value
     if leaf.shape == () and shape[1:] == (1,):
         return tf.squeeze(value, axis=-1)
@@ -52,6 +55,9 @@ def weights(sample_weight: Any, losses: tf.Tensor) -> tf.Tensor:
         ValueError: If they have another shape.
     """
     given = tf.cast(sample_weight, losses.dtype)
+    if given.shape.rank is None:
+        # Keras' step was traced for both shapes. Sizes are compared as it runs.
+        return tf.reshape(given, tf.shape(losses))
     weight = given
     if given.shape.rank == 2 and given.shape[1] == 1:
         weight = tf.squeeze(given, axis=-1)

@@ -6,19 +6,12 @@ import pathlib
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import keras
 import tensorflow as tf
 
-from keras_cem import (
-    checks,
-    improvement,
-    keras_hooks,
-    prng,
-    scheduled,
-)
-from keras_cem.environment_play import DEFAULT_BATCH_SIZE, EnvironmentPlay
+from keras_cem import improvement, keras_hooks, prng, scheduled
+from keras_cem.environment_compile import EnvironmentCompile
+from keras_cem.environment_play import DEFAULT_BATCH_SIZE
 from keras_cem.graph_steps import GraphSteps
-from keras_cem.heads import compiled_loss
 from keras_cem.metrics import TestMetrics, TrainMetrics
 from keras_cem.rollouts import feed
 from keras_cem.rollouts.graph import GraphSource
@@ -63,7 +56,7 @@ class Session:
         )
 
 
-class EnvironmentFunctions(EnvironmentPlay):
+class EnvironmentFunctions(EnvironmentCompile):
     """Gives a `keras.Model` train and test functions that play.
 
     Which environments they play, and how, is in the session of the running
@@ -76,7 +69,6 @@ class EnvironmentFunctions(EnvironmentPlay):
     train_function: Any
     test_function: Any
     jit_compile: Any
-    loss_weight: float
 
     def _prepare_fit(self) -> None:
         self._prepare_play()
@@ -99,9 +91,8 @@ class EnvironmentFunctions(EnvironmentPlay):
         own = self._own_metrics
         if own is None:
             return super().metrics
-        return [*own.all(), *self._subclass_metrics]
+        return [*own.all(), *self._subclass_metrics()]
 
-    @property
     def _subclass_metrics(self) -> list[Any]:
         """Metrics that are attributes of a subclass, as Keras collects them."""
         # By no public name (keras 3.15, layer.py).
@@ -121,7 +112,7 @@ class EnvironmentFunctions(EnvironmentPlay):
             super().reset_metrics()
         else:
             own.reset()
-            for metric in self._subclass_metrics:
+            for metric in self._subclass_metrics():
                 metric.reset_state()
 
     def get_metrics_result(self) -> dict[str, Any]:
@@ -130,79 +121,11 @@ class EnvironmentFunctions(EnvironmentPlay):
         if own is None or not tf.executing_eagerly():
             return super().get_metrics_result()
         results = own.results()
-        for metric in self._subclass_metrics:
+        for metric in self._subclass_metrics():
             result = metric.result()
             several = isinstance(result, dict)
             results |= result if several else {metric.name: result}
         return results
-
-    def compile(
-        self,
-        optimizer: Any = "rmsprop",
-        loss: Any = None,
-        loss_weights: Any = None,
-        metrics: Any = None,
-        weighted_metrics: Any = None,
-        run_eagerly: bool = False,
-        steps_per_execution: int = 1,
-        jit_compile: Any = "auto",
-        auto_scale_loss: bool = True,
-    ) -> None:
-        """As `keras.Model.compile`; drops all compiled functions.
-
-        Args:
-            optimizer: As in Keras.
-            loss: For a Box of actions, a Keras loss to take instead of the
-                mean square, or a list of one. Defaults to `None`.
-            loss_weights: A number, or a list of one, that the loss is
-                multiplied by; regularization is not. Defaults to `None`: 1.
-            metrics: As in Keras, of arrays; on environments History has what
-                `fit` lists. Defaults to `None`.
-            weighted_metrics: Likewise. Defaults to `None`.
-            run_eagerly: As in Keras. Defaults to `False`.
-            steps_per_execution: As in Keras. Defaults to `1`.
-            jit_compile: As in Keras; `"auto"` compiles steps on in-graph
-                environments with XLA wherever the policy can be. Defaults to
-                `"auto"`.
-            auto_scale_loss: As in Keras. Defaults to `True`.
-
-        Raises:
-            ValueError: If an argument is out of range, or there are several
-                losses or weights.
-            TypeError: If a weight is no number.
-        """
-        checks.one_of(("auto", True, False, None), jit_compile=jit_compile)
-        checks.number(steps_per_execution=steps_per_execution)
-        checks.at_least(1, steps_per_execution=steps_per_execution)
-        loss = compiled_loss.only(loss=loss)
-        weight = compiled_loss.only(loss_weights=loss_weights)
-        if weight is not None:
-            checks.number(loss_weights=weight)
-            weight = float(weight)
-        object.__setattr__(self, "_jit_is_auto", jit_compile == "auto")
-        # Keras would keep the loss of an earlier call if this one has none,
-        # and save that there is none (keras 3.15, trainer.py).
-        self.loss = self._compile_loss = None
-        super().compile(
-            optimizer,
-            loss,
-            weight,
-            metrics,
-            weighted_metrics,
-            run_eagerly,
-            steps_per_execution,
-            jit_compile,
-            auto_scale_loss,
-        )
-        object.__setattr__(
-            self, "loss_weight", 1.0 if weight is None else weight
-        )
-        self._player.forget()
-
-    def quantize(self, *args: Any, **kwargs: Any) -> None:
-        """As `keras.Model.quantize`; drops all compiled functions."""
-        super().quantize(*args, **kwargs)
-        self._player.forget()
 
     def allow_xla(self, allowed: bool) -> None:
         """Whether `jit_compile="auto"` may mean XLA, from the next step on.
@@ -217,23 +140,6 @@ class EnvironmentFunctions(EnvironmentPlay):
         object.__setattr__(self, "_xla_allowed", allowed)
         if self._source_of("train_function") is not None:
             self.make_train_function()
-
-    def get_compile_config(self) -> dict[str, Any]:
-        """As in Keras, but for `"auto"`, which is another's on each machine."""
-        if self.compiled and self.built:
-            # `compile_from_config` does, and would miss the saved variables
-            # of an optimizer that has taken no step.
-            self.optimizer.build(self.trainable_variables)
-        config = super().get_compile_config()
-        if config and self._jit_is_auto:
-            config["jit_compile"] = "auto"
-        return config
-
-    def compile_from_config(self, config: dict[str, Any]) -> None:
-        """Compiles as `get_compile_config` said."""
-        self.compile(**keras.saving.deserialize_keras_object(config))
-        if self.built:
-            self.optimizer.build(self.trainable_variables)
 
     def follow_epsilon(self, schedule: Callable[[Any], Any]) -> None:
         """Sets epsilon from a schedule before each iteration of this `fit`.
@@ -338,7 +244,7 @@ class EnvironmentFunctions(EnvironmentPlay):
             self.jit_compile = (
                 self._xla_allowed
                 and not self.run_eagerly
-                and source.compilable(self.acting_network)
+                and source.compilable(self.acting_network())
             )
         try:
             yield

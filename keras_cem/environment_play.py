@@ -37,7 +37,6 @@ class EnvironmentPlay(keras.Model):
         object.__setattr__(self, "_player", Player(self))
         object.__setattr__(self, "_made_under", _strategy())
 
-    @property
     def acting_network(self) -> Any:
         """What maps observations to outputs where the agent acts."""
         raise NotImplementedError
@@ -237,11 +236,9 @@ def plain_number(value: Any) -> Any:
     Args:
         value: Such as `agent.epsilon`, or `agent.epsilon * 0.5`.
     """
-    if isinstance(value, (keras.Variable, tf.Tensor, tf.Variable, np.ndarray)):
-        if value.shape == () and keras.backend.is_float_dtype(
-            keras.backend.standardize_dtype(value.dtype)
-        ):
-            return float(value)
+    kinds = (keras.Variable, tf.Tensor, tf.Variable, np.ndarray)
+    if isinstance(value, kinds) and value.shape == ():
+        return float(value)
     return value
 
 

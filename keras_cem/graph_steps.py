@@ -146,7 +146,7 @@ class GraphSteps:
         epsilon = tf.gather(plan, iteration % agent.steps_per_execution)
         agent.epsilon.assign(epsilon)
         return source.play(
-            agent.acting_network,
+            agent.acting_network(),
             agent.head,
             numbers=(agent.seed, prng.TRAINING_RESETS, iteration),
             epsilon=epsilon,
@@ -161,7 +161,7 @@ class GraphSteps:
         agent, first = self._agent, tick * source.batch_size
         stream = self._stream.value()
         played = source.play(
-            agent.acting_network,
+            agent.acting_network(),
             agent.head,
             numbers=(agent.seed, stream, agent.iteration.value),
             epsilon=None,

@@ -136,7 +136,7 @@ def imitate(
     )
     key = prng.make_key(agent.seed, prng.MINIBATCHES, agent.iteration.value)
     head, variables = agent.training_head, agent.trainable_variables
-    stateful = agent.network_variables
+    stateful = agent.network_variables()
     size_of_block = block_size(played.num_steps) if in_graph else None
 
     def gradients(

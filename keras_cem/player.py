@@ -117,11 +117,11 @@ class Player:
         def make() -> Any:
             @tf.function(
                 autograph=False,
-                jit_compile=source.compilable(agent.acting_network),
+                jit_compile=source.compilable(agent.acting_network()),
             )
             def function(numbers: tf.Tensor, epsilon: tf.Tensor) -> Any:
                 played = source.play(
-                    agent.acting_network,
+                    agent.acting_network(),
                     agent.head,
                     numbers=(numbers[0], stream, numbers[1]),
                     epsilon=epsilon if explore else None,
@@ -166,7 +166,7 @@ class Player:
         key = (num_envs, epsilon is not None, compiled, single, groups)
         if key not in self._actors:
             self._actors[key] = Actor(
-                agent.acting_network,
+                agent.acting_network(),
                 agent.head,
                 agent.observation_space,
                 num_envs=num_envs,

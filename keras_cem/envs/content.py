@@ -80,7 +80,8 @@ def _add(tokens: list[Hashable], value: Any, depth: int) -> None:
         _add_array(tokens, value)
     elif isinstance(value, spaces.Space):
         tokens.append(kind)
-        _add(tokens, spaces.serialize(value), depth + 1)
+        # Never a cycle, and made anew each time.
+        _add(tokens, spaces.serialize(value), 0)
     elif _is_plain(value):
         attributes = _attributes(value)
         tokens += kind, len(attributes)

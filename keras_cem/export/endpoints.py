@@ -22,7 +22,7 @@ class Endpoints:
     """
 
     def __init__(self, agent: Any):
-        self.policy = agent.acting_network
+        self.policy = agent.acting_network()
         self.action_space = agent.action_space
         self._head = agent.head
         self._space = agent.observation_space

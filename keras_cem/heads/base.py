@@ -135,6 +135,7 @@ class Head(abc.ABC):
 
     def check_loss(self) -> None:
         """Refuses a loss by which actions cannot be imitated; runs it."""
+        self.with_loss(None)
 
     def check_epsilon(self, epsilon: float) -> None:
         """Refuses an epsilon out of range."""

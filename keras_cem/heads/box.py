@@ -140,8 +140,11 @@ class BoxHead(Head):
 
     def check_loss(self) -> None:
         if self._loss is not None:
-            low, high = self.space.low / self.scale, self.space.high / self.scale
-            compiled_loss.check(self._loss, low.ravel(), high.ravel())
+            compiled_loss.check(
+                self._loss,
+                (self.space.low / self.scale).ravel(),
+                (self.space.high / self.scale).ravel(),
+            )
 
     def get_config(self) -> dict[str, Any]:
         loss = self._loss

@@ -92,18 +92,18 @@ class CEMPolicy(tf_policy.TFPolicy):
         self._seed = agent.seed
         # Neither is a `tf.Module`, so this one would not find their variables.
         self._weights = [
-            variable.value for variable in agent.network_variables
+            variable.value for variable in agent.network_variables()
         ]
         self._epsilon = epsilon
         if isinstance(epsilon, keras.Variable):
             self._epsilon = epsilon.value
         # Past the tracking of `tf.Module`, which copies containers and would
         # take the layer for a part to be saved.
-        self._network = lambda values: agent.acting_network(
+        self._network = lambda values: agent.acting_network()(
             values, training=False
         )
         self._features = lambda values: features.observed(
-            head, agent.acting_network, agent.observation_space, values
+            head, agent.acting_network(), agent.observation_space, values
         )
         self._num_forgotten = lambda: agent.num_forgotten
         self._trace()
