@@ -273,6 +273,9 @@ class CEMAgent(EnvironmentFit):
         self._prepare_fit()
         if observation_space is not None:
             self.build_for(spaces.get(observation_space, "observation_space"))
+            # A subclass adds layers and metrics after this. Keras has locked
+            # them, as in any built layer (keras 3.15, tracking.py).
+            self._tracker.unlock()
 
     @classmethod
     def from_env(

@@ -109,7 +109,7 @@ class CEMPolicy(tf_policy.TFPolicy):
         self._trace()
 
     def _trace(self) -> None:
-        """Makes the functions that act; `compile` of the agent outdates them."""
+        """Makes the functions that act, anew after the agent's `compile`."""
         self._traced = self._num_forgotten()
         self._greedy = tf.function(self._act_greedily, reduce_retracing=True)
         self._explore = tf.function(self._act_exploring, reduce_retracing=True)
