@@ -10,6 +10,7 @@ import keras
 import tensorflow as tf
 
 from keras_cem import (
+    array_checks,
     checks,
     features,
     files,
@@ -24,6 +25,7 @@ from keras_cem import (
     spaces,
 )
 from keras_cem.environment_fit import EnvironmentFit
+from keras_cem.environment_play import plain_number
 from keras_cem.export import export_policy
 from keras_cem.memory import EliteMemory
 from keras_cem.networks.normalization import NormalizedPolicy
@@ -265,6 +267,9 @@ class CEMAgent(EnvironmentFit):
         self._prepare_fit()
         if observation_space is not None:
             self.build_for(spaces.get(observation_space, "observation_space"))
+            # A subclass adds layers and metrics after this. Keras has locked
+            # them, as in any built layer (keras 3.15, tracking.py).
+            self._tracker.unlock()
 
     @classmethod
     def from_env(
@@ -311,6 +316,56 @@ class CEMAgent(EnvironmentFit):
             seed=seed,
             **agent_kwargs,
         )
+
+    def overrides(self, name: str) -> bool:
+        """Whether a subclass, or this instance, has its own version.
+
+        Args:
+            name: Of a method.
+        """
+        own = getattr(getattr(self, name), "__func__", None)
+        return own is not getattr(CEMAgent, name)
+
+    # Methods, not properties: Keras reads all attributes when it saves, and
+    # would save what they hold once more (keras 3.15, saving_lib.py).
+
+    def acting_network(self) -> Any:
+        """What acts and is exported: the policy, or an overridden `call`."""
+        return self if self.overrides("call") else self.policy
+
+    def network_variables(self) -> list[Any]:
+        """All variables that learning may change, but for the counters."""
+        counters = self._counters()
+        return [
+            variable
+            for variable in self.variables
+            if not any(variable is counter for counter in counters)
+        ]
+
+    def _counters(self) -> tuple[Any, ...]:
+        return self.epsilon, self.iteration, self.env_steps
+
+    def set_weights(self, weights: Any) -> None:
+        """Sets the weights, as Keras does, but for the counters.
+
+        `epsilon`, `iteration` and `env_steps` say how far the training has
+        come. They are among `weights`, and stay as they are: callbacks that put
+        back the best weights do not undo what was played. `load_weights`,
+        `keras.saving.load_model` and `resume_from` restore them.
+
+        Args:
+            weights: Arrays, as `get_weights` returns them.
+        """
+        current = self.weights
+        if len(weights) == len(current):
+            counters = self._counters()
+            weights = [
+                variable.numpy()
+                if any(variable is counter for counter in counters)
+                else value
+                for variable, value in zip(current, weights, strict=True)
+            ]
+        super().set_weights(weights)
 
     @property
     def training_head(self) -> heads.Head:
@@ -407,10 +462,13 @@ class CEMAgent(EnvironmentFit):
         of_one_array = isinstance(self.action_space, spaces.Leaf)
         if y is None or (self.loss is not None and of_one_array):
             return super().compute_loss(x, y, y_pred, sample_weight, training)
-        losses = self.training_head.loss(y_pred, y)
+        actions = array_checks.actions(y, self.action_space)
+        losses = self.training_head.loss(y_pred, actions)
         if sample_weight is not None:
-            losses *= tf.cast(sample_weight, losses.dtype)
-        return tf.reduce_mean(losses) + improvement.penalties(self)
+            losses *= array_checks.weights(sample_weight, losses)
+        return self.loss_weight * tf.reduce_mean(losses) + (
+            improvement.penalties(self)
+        )
 
     def train_step(self, data: Any) -> dict[str, Any]:
         """One policy improvement on trajectories; Keras' step on arrays."""
@@ -467,7 +525,11 @@ class CEMAgent(EnvironmentFit):
             print(f"Exported to {os.fspath(filepath)!r}.")  # noqa: T201
 
     def save(
-        self, filepath: Any, overwrite: bool = True, **kwargs: Any
+        self,
+        filepath: Any,
+        overwrite: bool = True,
+        zipped: bool | None = None,
+        **kwargs: Any,
     ) -> None:
         """Saves the agent, with its optimizer, as Keras does.
 
@@ -478,10 +540,13 @@ class CEMAgent(EnvironmentFit):
             filepath: Path, with the ending `.keras`.
             overwrite: Whether to replace a file without asking. Defaults to
                 `True`.
+            zipped: As in Keras: `False` writes a folder, whose name must not
+                end in `.keras`. Defaults to `None`: a file.
             **kwargs: Further arguments of `keras.Model.save`.
         """
-        if not overwrite or pathlib.Path(filepath).suffix != ".keras":
-            super().save(filepath, overwrite=overwrite, **kwargs)
+        is_file = pathlib.Path(filepath).suffix == ".keras"
+        if not overwrite or not is_file or zipped is False:
+            super().save(filepath, overwrite, zipped, **kwargs)
             return
         with files.replacing(filepath) as partial:
             super().save(partial, **kwargs)
@@ -536,6 +601,7 @@ class CEMAgent(EnvironmentFit):
         """
         if name in vars(self):
             if name == "epsilon":
+                value = plain_number(value)
                 self.head.check_epsilon(value)
                 self.epsilon.assign(value)
                 return

@@ -6,11 +6,11 @@ import pathlib
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import keras
 import tensorflow as tf
 
-from keras_cem import checks, improvement, prng
-from keras_cem.environment_play import DEFAULT_BATCH_SIZE, EnvironmentPlay
+from keras_cem import improvement, keras_hooks, prng
+from keras_cem.environment_compile import EnvironmentCompile
+from keras_cem.environment_play import DEFAULT_BATCH_SIZE
 from keras_cem.graph_steps import GraphSteps
 from keras_cem.metrics import TestMetrics, TrainMetrics
 from keras_cem.rollouts import feed
@@ -59,7 +59,7 @@ class Session:
         )
 
 
-class EnvironmentFunctions(EnvironmentPlay):
+class EnvironmentFunctions(EnvironmentCompile):
     """Gives a `keras.Model` train and test functions that play.
 
     Which environments they play, and how, is in the session of the running
@@ -83,6 +83,7 @@ class EnvironmentFunctions(EnvironmentPlay):
             test_metrics=TestMetrics(),
             _session=None,
             _jit_is_auto=True,
+            loss_weight=1.0,
             _xla_allowed=True,
             graph_steps=GraphSteps(self),
         )
@@ -91,7 +92,14 @@ class EnvironmentFunctions(EnvironmentPlay):
     def metrics(self) -> list[Any]:
         """Metrics of the environment while on one, else Keras' own."""
         own = self._own_metrics
-        return super().metrics if own is None else own.all()
+        if own is None:
+            return super().metrics
+        return [*own.all(), *self._subclass_metrics()]
+
+    def _subclass_metrics(self) -> list[Any]:
+        """Metrics that are attributes of a subclass, as Keras collects them."""
+        # By no public name (keras 3.15, layer.py).
+        return self._metrics
 
     @property
     def _own_metrics(self) -> TrainMetrics | TestMetrics | None:
@@ -107,43 +115,20 @@ class EnvironmentFunctions(EnvironmentPlay):
             super().reset_metrics()
         else:
             own.reset()
+            for metric in self._subclass_metrics():
+                metric.reset_state()
 
     def get_metrics_result(self) -> dict[str, Any]:
         """As in Keras; on an environment, outside of a step, in one call."""
         own = self._own_metrics
         if own is None or not tf.executing_eagerly():
             return super().get_metrics_result()
-        return own.results()
-
-    def compile(
-        self,
-        optimizer: Any = "rmsprop",
-        loss: Any = None,
-        *args: Any,
-        jit_compile: Any = "auto",
-        **kwargs: Any,
-    ) -> None:
-        """As `keras.Model.compile`.
-
-        Args:
-            optimizer: As in Keras.
-            loss: For a Box of actions, a Keras loss to take instead of the
-                mean square. Defaults to `None`.
-            *args: As in Keras.
-            jit_compile: As in Keras; `"auto"` compiles steps on in-graph
-                environments with XLA wherever the policy can be. Defaults to
-                `"auto"`.
-            **kwargs: As in Keras. `metrics` are of arrays; on environments
-                History has what `fit` lists.
-        """
-        checks.one_of(("auto", True, False, None), jit_compile=jit_compile)
-        checks.at_least(
-            1, steps_per_execution=kwargs.get("steps_per_execution")
-        )
-        set_untracked(self, _jit_is_auto=jit_compile == "auto")
-        super().compile(
-            optimizer, loss, *args, jit_compile=jit_compile, **kwargs
-        )
+        results = own.results()
+        for metric in self._subclass_metrics():
+            result = metric.result()
+            several = isinstance(result, dict)
+            results |= result if several else {metric.name: result}
+        return results
 
     def allow_xla(self, allowed: bool) -> None:
         """Whether `jit_compile="auto"` may mean XLA, from the next step on.
@@ -158,23 +143,6 @@ class EnvironmentFunctions(EnvironmentPlay):
         set_untracked(self, _xla_allowed=allowed)
         if self._source_of("train_function") is not None:
             self.make_train_function()
-
-    def get_compile_config(self) -> dict[str, Any]:
-        """As in Keras, but for `"auto"`, which is another's on each machine."""
-        if self.compiled and self.built:
-            # `compile_from_config` does, and would miss the saved variables
-            # of an optimizer that has taken no step.
-            self.optimizer.build(self.trainable_variables)
-        config = super().get_compile_config()
-        if config and self._jit_is_auto:
-            config["jit_compile"] = "auto"
-        return config
-
-    def compile_from_config(self, config: dict[str, Any]) -> None:
-        """Compiles as `get_compile_config` said."""
-        self.compile(**keras.saving.deserialize_keras_object(config))
-        if self.built:
-            self.optimizer.build(self.trainable_variables)
 
     def follow_epsilon(self, schedule: Callable[[Any], Any]) -> None:
         """Sets epsilon from a schedule before each iteration of this `fit`.
@@ -219,14 +187,17 @@ class EnvironmentFunctions(EnvironmentPlay):
         either = getattr(self, name)
         if force or not isinstance(either, feed.Either):
             either = feed.Either(lambda: self._kind_of(name))
-        source, kind = self._source_of(name), self._kind_of(name)
-        if kind not in either.functions:
+        source = self._source_of(name)
+
+        def made() -> Callable[..., Any]:
             with self._jit_for(source):
                 make(force=True)
             function = getattr(self, name)
             if source is not None:
                 function = self._playing(function, name, source)
-            either.functions[kind] = function
+            return function
+
+        either.functions.get(self._kind_of(name), made)
         setattr(self, name, either)
 
     def _source_of(self, name: str) -> Source | None:
@@ -276,7 +247,7 @@ class EnvironmentFunctions(EnvironmentPlay):
             self.jit_compile = (
                 self._xla_allowed
                 and not self.run_eagerly
-                and source.compilable(self.policy)
+                and source.compilable(self.acting_network())
             )
         try:
             yield
@@ -303,6 +274,7 @@ class EnvironmentFunctions(EnvironmentPlay):
 
     @contextlib.contextmanager
     def _on_environment(self, testing: bool, stream: int) -> Iterator[Session]:
+        self.check_no_strategy()
         session = Session(testing, stream)
         try:
             with self._in_session(session), session.during:
@@ -368,7 +340,8 @@ class EnvironmentFunctions(EnvironmentPlay):
                 "not compiled. Call `agent.compile(optimizer=...)`."
             )
         # Refuses a loss that means nothing for the action space.
-        _ = self.training_head
+        self.training_head.check_loss()
+        keras_hooks.check(self, verb)
 
     def check_can_learn(self) -> None:
         """Refuses to `fit` what nothing can be learned by, or nothing in."""

@@ -4,6 +4,7 @@ from typing import Any, cast
 
 import keras
 import numpy as np
+import tensorflow as tf
 
 from keras_cem import checks, heads, prng, spaces
 from keras_cem.player import Player
@@ -34,7 +35,30 @@ class EnvironmentPlay(keras.Model):
 
     def _prepare_play(self) -> None:
         # Past Keras' tracking, for none of this is saved.
-        set_untracked(self, _player=Player(self))
+        set_untracked(self, _player=Player(self), _made_under=_strategy())
+
+    def acting_network(self) -> Any:
+        """What maps observations to outputs where the agent acts."""
+        raise NotImplementedError
+
+    @property
+    def num_forgotten(self) -> int:
+        """How often what acts was dropped, to be compiled anew."""
+        return self._player.num_forgotten
+
+    def check_no_strategy(self) -> None:
+        """Refuses environments under a `tf.distribute` strategy.
+
+        Raises:
+            ValueError: If the agent was made under one, or one is entered.
+        """
+        strategy = _strategy() or self._made_under
+        if strategy is not None:
+            raise ValueError(
+                "Environments must be played without a `tf.distribute` "
+                f"strategy. Received: {strategy}. Make and use the agent "
+                "outside of `strategy.scope()`."
+            )
 
     def collect(
         self,
@@ -70,11 +94,12 @@ class EnvironmentPlay(keras.Model):
         Returns:
             `Trajectories` of NumPy arrays.
         """
+        self.check_no_strategy()
         checks.at_least(1, batch_size=batch_size)
         checks.at_least(0, seed=seed)
         if seed is not None:
             checks.number(0, prng.MAX_SEED, seed=seed)
-        epsilon = _plain(epsilon)
+        epsilon = plain_number(epsilon)
         if epsilon is not None:
             self.head.check_epsilon(epsilon)
         env_options = {
@@ -120,7 +145,7 @@ class EnvironmentPlay(keras.Model):
                 "`CEMAgent`, or `fit` on an environment first."
             )
         buffer = ObservationBuffer(self.observation_space, 1)
-        epsilon = _plain(epsilon)
+        epsilon = plain_number(epsilon)
         buffer.write(0, observation)
         if buffer.not_finite(np.arange(1)).size:
             raise ValueError(
@@ -205,6 +230,20 @@ class EnvironmentPlay(keras.Model):
         return source
 
 
-def _plain(epsilon: Any) -> Any:
-    """The value of a variable, as `agent.epsilon` is; else what was given."""
-    return float(epsilon) if isinstance(epsilon, keras.Variable) else epsilon
+def plain_number(value: Any) -> Any:
+    """Returns the number in a variable, tensor or array of one; else `value`.
+
+    Args:
+        value: Such as `agent.epsilon`, or `agent.epsilon * 0.5`.
+    """
+    kinds = (keras.Variable, tf.Tensor, tf.Variable, np.ndarray)
+    if isinstance(value, kinds) and value.shape == ():
+        return float(value)
+    return value
+
+
+def _strategy() -> str | None:
+    """The class of the `tf.distribute` strategy that is entered, if any."""
+    if not tf.distribute.has_strategy():
+        return None
+    return type(tf.distribute.get_strategy()).__name__

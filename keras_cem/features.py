@@ -42,7 +42,7 @@ def observed(
 
     Args:
         head: The head that is to act.
-        policy: Its policy.
+        policy: Its policy, or the agent.
         space: Space of one observation.
         observations: Batch of them.
 
@@ -51,6 +51,9 @@ def observed(
     """
     if not head.observes:
         return None
+    if not isinstance(policy, NormalizedPolicy):
+        # An agent that acts by a `call` of its own holds its policy.
+        policy = getattr(policy, "policy", None)
     if isinstance(policy, NormalizedPolicy):
         observations = policy.normalized(observations)
     flat = [

@@ -145,7 +145,7 @@ class GraphSteps:
         epsilon = tf.gather(plan, iteration % agent.steps_per_execution)
         agent.epsilon.assign(epsilon)
         return source.play(
-            agent.policy,
+            agent.acting_network(),
             agent.head,
             numbers=(agent.seed, prng.TRAINING_RESETS, iteration),
             epsilon=epsilon,
@@ -160,7 +160,7 @@ class GraphSteps:
         agent, first = self._agent, tick * source.batch_size
         stream = self._stream.value()
         played = source.play(
-            agent.policy,
+            agent.acting_network(),
             agent.head,
             numbers=(agent.seed, stream, agent.iteration.value),
             epsilon=None,

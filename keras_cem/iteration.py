@@ -131,9 +131,12 @@ def imitate(
         found = ElitePairs(played.lengths, elite_mask)
     total = tf.cast(found.total, tf.float32)
     equal = agent.loss_normalization == "length"
-    scale = 1.0 / (total if agent.loss_normalization == "pair" else num_elites)
+    scale = agent.loss_weight / (
+        total if agent.loss_normalization == "pair" else num_elites
+    )
     key = prng.make_key(agent.seed, prng.MINIBATCHES, agent.iteration.value)
     head, variables = agent.training_head, agent.trainable_variables
+    stateful = agent.network_variables()
     size_of_block = block_size(played.num_steps) if in_graph else None
 
     def gradients(
@@ -174,7 +177,9 @@ def imitate(
             kernels = Kernels(agent, transposed=False)
             drawn = found.draw(key, number, size, by_trajectory=equal)
             # By trajectory, they are drawn as often as they weigh.
-            share = 1.0 / size if equal else scale * total / size
+            share = agent.loss_weight / size
+            if not equal:
+                share = scale * total / size
             loss, *sums = gradients(
                 kernels, drawn, True, 1.0, share, by_length=False
             )
@@ -185,11 +190,11 @@ def imitate(
             agent,
             lambda: function(number),
             variables,
-            agent.policy.non_trainable_variables,
+            [each for each in stateful if not each.trainable],
         )
 
     return improvement.descend(
         step,
         agent.gradient_steps,
-        [*agent.policy.variables, *agent.optimizer.variables],
+        [*stateful, *agent.optimizer.variables],
     )

@@ -129,7 +129,8 @@ def refuse_change(agent: Any, name: str, value: Any) -> None:
             f"{getattr(agent, name)!r}, for it is compiled into its steps. "
             f"Received: {name}={value!r}. Make another agent: "
             "`CEMAgent.from_config({**agent.get_config(), "
-            f"{name!r}: {value!r}}})`, and `set_weights` of this one's."
+            f"{name!r}: {value!r}}})`, and `set_weights` of this one's. Its "
+            "counters begin at 0."
         )
 
 

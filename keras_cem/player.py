@@ -12,6 +12,7 @@ from keras_cem.rollouts.graph_trajectories import FAULTS
 from keras_cem.rollouts.groups import NO_GROUPS, Groups
 from keras_cem.rollouts.host import EpisodeError
 from keras_cem.rollouts.observations import ObservationBuffer
+from keras_cem.rollouts.recent import Recent
 from keras_cem.rollouts.sources import Playable
 from keras_cem.trajectories import Trajectories
 
@@ -21,13 +22,23 @@ class Player:
 
     Args:
         agent: A `CEMAgent`, built.
+
+    Attributes:
+        num_forgotten: How often `forget` was called.
     """
 
     def __init__(self, agent: Any):
         self._agent = agent
         self._actors: dict[tuple[Any, ...], Actor] = {}
-        self._graph_functions: dict[Any, Any] = {}
-        self._num_acts: dict[Actor, int] = {}
+        self._graph_functions = Recent()
+        self._num_acts = 0
+        self.num_forgotten = 0
+
+    def forget(self) -> None:
+        """Drops what is compiled: the policy may do something else by now."""
+        self._actors.clear()
+        self._graph_functions.clear()
+        self.num_forgotten += 1
 
     def play(
         self,
@@ -88,8 +99,8 @@ class Player:
         """
         # Of its own, for its exploration goes on from call to call.
         actor = self._actor(1, epsilon, single=True)
-        step = self._num_acts.get(actor, 0)
-        self._num_acts[actor] = step + 1
+        step = self._num_acts
+        self._num_acts += epsilon is not None
         counter = np.array([[0], [step % 2**31]], np.int32)
         act = actor.bind(epsilon or 0.0, self._agent.seed, prng.ACT, 0)
         actions, _ = act(buffer.leaves, counter)
@@ -102,16 +113,15 @@ class Player:
         agent, explore = self._agent, epsilon is not None
         if explore:
             agent.head.check_epsilon(epsilon)
-        key = (source.key, stream, explore)
-        if key not in self._graph_functions:
 
+        def make() -> Any:
             @tf.function(
                 autograph=False,
-                jit_compile=source.compilable(agent.policy),
+                jit_compile=source.compilable(agent.acting_network()),
             )
             def function(numbers: tf.Tensor, epsilon: tf.Tensor) -> Any:
                 played = source.play(
-                    agent.policy,
+                    agent.acting_network(),
                     agent.head,
                     numbers=(numbers[0], stream, numbers[1]),
                     epsilon=epsilon if explore else None,
@@ -120,8 +130,9 @@ class Player:
                 )
                 return played.to_trajectories(), played.faults
 
-            self._graph_functions[key] = function
-        return self._graph_functions[key]
+            return function
+
+        return self._graph_functions.get((source.key, stream, explore), make)
 
     def _check_faults(
         self,
@@ -155,7 +166,7 @@ class Player:
         key = (num_envs, epsilon is not None, compiled, single, groups)
         if key not in self._actors:
             self._actors[key] = Actor(
-                agent.policy,
+                agent.acting_network(),
                 agent.head,
                 agent.observation_space,
                 num_envs=num_envs,

@@ -61,6 +61,38 @@ def test_its_variables_are_the_agents():
     np.testing.assert_array_equal(policy.action(first_step()).action, 5)
 
 
+class Opposite(cem.CEMAgent):
+    """Does the opposite of what its policy says."""
+
+    def call(self, inputs, training=None):
+        return -super().call(inputs, training=training)
+
+
+def test_overridden_call_acts():
+    agent = make_agent()
+    opposite = Opposite.from_config(agent.get_config())
+    opposite.set_weights(agent.get_weights())
+    expected = [opposite.act(observation) for observation in OBSERVATIONS]
+    step = make_policy(opposite).action(first_step())
+    np.testing.assert_array_equal(step.action, expected)
+    assert np.any(step.action != make_policy(agent).action(first_step()).action)
+
+
+def test_policy_acts_as_the_agent_does_after_compile():
+    agent = make_agent()
+    policy = make_policy(agent)
+    policy.action(first_step())
+    layer = agent.policy.layers[-1]
+    layer.enable_lora(1)
+    agent.compile("sgd")
+    layer.lora_kernel_a.assign(np.ones(layer.lora_kernel_a.shape))
+    layer.lora_kernel_b.assign([[100.0, 0.0, -100.0]])
+    expected = [agent.act(observation) for observation in OBSERVATIONS]
+    step = policy.action(first_step())
+    np.testing.assert_array_equal(step.action, expected)
+    assert len(set(expected)) > 1
+
+
 def test_exploration_follows_the_agents_epsilon():
     agent = make_agent(epsilon=0.0)
     kernel, bias = agent.policy.get_weights()

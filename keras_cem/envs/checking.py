@@ -106,12 +106,23 @@ def _check_transition(
             f"Received: {state!r}"
         )
     tf.nest.assert_same_structure(before, state)
+    _check_truncated(environment, before)
     leaves = zip(_leaves(state), tf.nest.flatten(before), strict=True)
     expected = [(name, leaf, spec) for (name, leaf), spec in leaves]
     expected.append(("rewards", rewards, _spec((), "float32")))
     expected.append(("terminated", terminated, _spec((), "bool")))
     for name, leaf, spec in expected:
         _check_leaf(environment, "transition", name, leaf, spec)
+
+
+def _check_truncated(environment: Environment, state: Any) -> None:
+    truncated = _trace(environment, "truncated", state)
+    # One for all rows is what the default gives.
+    if truncated.shape == () and truncated.dtype == tf.bool:
+        return
+    _check_leaf(
+        environment, "truncated", "truncated", truncated, _spec((), "bool")
+    )
 
 
 def _check_leaf(

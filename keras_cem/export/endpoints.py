@@ -14,7 +14,7 @@ class Endpoints:
         agent: A `CEMAgent` that knows its observation space.
 
     Attributes:
-        policy: The `keras.Layer` that holds the weights.
+        policy: The `keras.Layer` that acts, and holds the weights.
         action_space: Description of the actions.
         leaves: A `tf.TensorSpec` `(None, *shape)` for each array of an
             observation, named and typed as the observation space says.
@@ -22,7 +22,7 @@ class Endpoints:
     """
 
     def __init__(self, agent: Any):
-        self.policy = agent.policy
+        self.policy = agent.acting_network()
         self.action_space = agent.action_space
         self._head = agent.head
         self._space = agent.observation_space

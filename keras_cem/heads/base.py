@@ -133,6 +133,10 @@ class Head(abc.ABC):
             f"Received: loss={loss!r}"
         )
 
+    def check_loss(self) -> None:
+        """Refuses a loss by which actions cannot be imitated; runs it."""
+        self.with_loss(None)
+
     def check_epsilon(self, epsilon: float) -> None:
         """Refuses an epsilon out of range."""
         checks.number(0, self.max_epsilon, epsilon=epsilon)

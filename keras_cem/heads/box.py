@@ -2,7 +2,6 @@
 
 import contextlib
 import math
-from collections.abc import Callable
 from types import NoneType
 from typing import Any
 
@@ -11,6 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_cem import checks, prng, spaces
+from keras_cem.heads import compiled_loss
 from keras_cem.heads.base import Head
 from keras_cem.heads.noise import Noise
 
@@ -89,7 +89,7 @@ class BoxHead(Head):
                 f"{self.space.dtype.name}"
             )
         self._loss = loss
-        self._elementwise = loss_function(loss)
+        self._by_row = compiled_loss.by_row(loss)
 
     def initial_exploration(self, size: Any) -> Any:
         return self._numbers.initial(size)
@@ -121,7 +121,7 @@ class BoxHead(Head):
         size = int(np.prod(self.space.shape))
         outputs = tf.cast(outputs, tf.float32) / self.scale
         actions = tf.cast(actions, tf.float32) / self.scale
-        mean = self._elementwise(
+        mean = self._by_row(
             tf.reshape(actions, (-1, size)), tf.reshape(outputs, (-1, size))
         )
         return mean * size
@@ -137,6 +137,14 @@ class BoxHead(Head):
             self.correlation,
             self.imitate,
         )
+
+    def check_loss(self) -> None:
+        if self._loss is not None:
+            compiled_loss.check(
+                self._loss,
+                (self.space.low / self.scale).ravel(),
+                (self.space.high / self.scale).ravel(),
+            )
 
     def get_config(self) -> dict[str, Any]:
         loss = self._loss
@@ -156,16 +164,6 @@ class BoxHead(Head):
         # float32 and would lie outside of a float64 box.
         actions = tf.cast(outputs, self.space.dtype)
         return tf.clip_by_value(actions, self.space.low, self.space.high)
-
-
-def loss_function(loss: Any) -> Callable[[tf.Tensor, tf.Tensor], tf.Tensor]:
-    """Returns `loss` as a function from (actions, outputs) to `(N,)`."""
-    if loss is None:
-        return keras.losses.mean_squared_error
-    found = keras.losses.get(loss)
-    # A `keras.losses.Loss` reduces over the batch when called; its `call`
-    # gives one value a row.
-    return found.call if isinstance(found, keras.losses.Loss) else found
 
 
 def _scale(space: spaces.Box, scale: Any) -> np.ndarray:

@@ -125,6 +125,10 @@ class CompositeHead(Head):
         ]
         return CompositeHead(self.space, self.space.pack(heads))
 
+    def check_loss(self) -> None:
+        for head in self.heads:
+            head.check_loss()
+
     def get_config(self) -> dict[str, Any]:
         return {
             "space": spaces.serialize(self.space),

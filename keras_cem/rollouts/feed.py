@@ -11,6 +11,8 @@ from typing import Any
 
 import tensorflow as tf
 
+from keras_cem.rollouts.recent import Recent
+
 # More ticks than are ever pulled.
 ENDLESS = 2**62
 
@@ -114,11 +116,11 @@ class Either:
         kind: Tells which of them is due.
 
     Attributes:
-        functions: By what `kind` returns.
+        functions: By what `kind` returns; those used last.
     """
 
     def __init__(self, kind: Callable[[], Any]):
-        self.functions: dict[Any, Callable[[Iterator[Any]], Any]] = {}
+        self.functions = Recent()
         self._kind = kind
 
     def __call__(self, iterator: Iterator[Any]) -> Any:

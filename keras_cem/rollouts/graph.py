@@ -5,12 +5,15 @@ neither on `steps_per_execution` nor on when the loop ends.
 """
 
 import dataclasses
+import functools
+from collections.abc import Hashable
 from typing import Any
 
 import tensorflow as tf
 
 from keras_cem import devices, heads, spaces
 from keras_cem.envs.base import Environment
+from keras_cem.envs.content import key_of
 from keras_cem.rollouts.acting import compilable
 from keras_cem.rollouts.graph_loop import GraphLoop
 from keras_cem.rollouts.graph_trajectories import GraphTrajectories
@@ -54,12 +57,11 @@ class GraphSource:
         """Whether equal seeds make equal starts."""
         return True
 
-    @property
-    def key(self) -> tuple[Any, ...]:
-        """What a compiled step depends on."""
+    @functools.cached_property
+    def key(self) -> tuple[Hashable, ...]:
+        """What a compiled step depends on, as it is when first asked."""
         return (
-            type(self.env),
-            repr(self.env),
+            key_of(self.env),
             self.batch_size,
             self.max_episode_steps,
             self.fuse,

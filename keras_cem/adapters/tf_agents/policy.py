@@ -91,23 +91,34 @@ class CEMPolicy(tf_policy.TFPolicy):
         self._head = head
         self._seed = agent.seed
         # Neither is a `tf.Module`, so this one would not find their variables.
-        self._weights = [variable.value for variable in agent.policy.variables]
+        self._weights = [
+            variable.value for variable in agent.network_variables()
+        ]
         self._epsilon = epsilon
         if isinstance(epsilon, keras.Variable):
             self._epsilon = epsilon.value
         # Past the tracking of `tf.Module`, which copies containers and would
         # take the layer for a part to be saved.
-        network = agent.policy
-        self._network = lambda values: network(values, training=False)
-        self._features = lambda values: features.observed(
-            head, network, agent.observation_space, values
+        self._network = lambda values: agent.acting_network()(
+            values, training=False
         )
+        self._features = lambda values: features.observed(
+            head, agent.acting_network(), agent.observation_space, values
+        )
+        self._num_forgotten = lambda: agent.num_forgotten
+        self._trace()
+
+    def _trace(self) -> None:
+        """Makes the functions that act, anew after the agent's `compile`."""
+        self._traced = self._num_forgotten()
         self._greedy = tf.function(self._act_greedily, reduce_retracing=True)
         self._explore = tf.function(self._act_exploring, reduce_retracing=True)
 
     def _action(
         self, time_step: Any, policy_state: Any = (), seed: Any = None
     ) -> policy_step.PolicyStep:
+        if self._traced != self._num_forgotten():
+            self._trace()
         observations = self._observations.to_space(time_step.observation)
         if self._epsilon is None:
             action = self._greedy(observations)

@@ -8,7 +8,7 @@ plays one step after the other, as each acts on what the one before observed.
 import dataclasses
 import functools
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -209,8 +209,9 @@ class TFEnvironmentSource(GraphSource):
     def seeded(self) -> bool:
         return self.env.seeded
 
-    @property
-    def key(self) -> tuple[Any, ...]:
+    @functools.cached_property
+    def key(self) -> tuple[Hashable, ...]:
+        # Equal where the `TFEnvironment` is the same object.
         return (self.env, self.batch_size, self.max_episode_steps)
 
     def compilable(self, policy: Any) -> bool:

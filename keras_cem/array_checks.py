@@ -1,0 +1,71 @@
+"""Checks of the arrays that `fit(x, y)` is given, before they broadcast."""
+
+from typing import Any
+
+import tensorflow as tf
+
+from keras_cem import spaces
+
+
+def actions(y: Any, space: spaces.Space) -> Any:
+    """Returns actions with one row per observation, as the space says.
+
+    A last axis of size 1 is dropped where an action is a single number.
+
+    Args:
+        y: Batch of actions, a nest of them for a nested space.
+        space: The action space.
+
+    Raises:
+        ValueError: If a part has another shape.
+    """
+    leaves = zip(
+        space.flatten(y, "y"), space.leaves, space.leaf_paths, strict=True
+    )
+    return space.pack([_action(value, *leaf) for value, *leaf in leaves])
+
+
+def _action(value: Any, leaf: spaces.Leaf, path: Any) -> tf.Tensor:
+    value = tf.convert_to_tensor(value)
+    shape = value.shape
+    if shape.rank is None:
+        # Keras' step was traced for several shapes.
+        return tf.reshape(value, (-1, *leaf.shape))
+    if shape[1:] == leaf.shape:
+        return value
+    if leaf.shape == () and shape[1:] == (1,):
+        return tf.squeeze(value, axis=-1)
+    if leaf.shape == (1,) and shape.rank == 1:
+        return value[:, tf.newaxis]
+    raise ValueError(
+        f"`{spaces.at('y', path)}` must be actions of shape "
+        f"{('N', *leaf.shape)}. Received: shape {tuple(shape)}. "
+        f"Each row is one action of {leaf}."
+    )
+
+
+def weights(sample_weight: Any, losses: tf.Tensor) -> tf.Tensor:
+    """Returns sample weights as one number per row.
+
+    Args:
+        sample_weight: Numbers of shape `(N,)` or `(N, 1)`.
+        losses: float tensor `(N,)`, what they are for.
+
+    Raises:
+        ValueError: If they have another shape.
+    """
+    given = tf.cast(sample_weight, losses.dtype)
+    if given.shape.rank is None:
+        # Keras' step was traced for both shapes. Sizes are compared as it runs.
+        return tf.reshape(given, tf.shape(losses))
+    weight = given
+    if given.shape.rank == 2 and given.shape[1] == 1:
+        weight = tf.squeeze(given, axis=-1)
+    if weight.shape.rank == 1 and weight.shape.is_compatible_with(losses.shape):
+        # Not known in a graph: refused there when it runs.
+        return tf.ensure_shape(weight, losses.shape)
+    raise ValueError(
+        "`sample_weight` must be one number per row, of shape (N,) or (N, 1). "
+        f"Received: sample_weight of shape {tuple(given.shape)} for "
+        f"{losses.shape[0]} rows"
+    )

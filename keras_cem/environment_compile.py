@@ -1,0 +1,132 @@
+"""`compile` of an agent, and the verbs of Keras that take arrays alone."""
+
+from typing import Any
+
+import keras
+
+from keras_cem import checks
+from keras_cem.environment_play import EnvironmentPlay
+from keras_cem.heads import compiled_loss
+from keras_cem.rollouts import sources
+from keras_cem.utils.keras_internals import set_untracked
+
+
+class EnvironmentCompile(EnvironmentPlay):
+    """Compiles a `keras.Model` that plays environments.
+
+    Attributes:
+        loss_weight: What the loss is multiplied by.
+    """
+
+    loss_weight: float
+
+    def compile(
+        self,
+        optimizer: Any = "rmsprop",
+        loss: Any = None,
+        loss_weights: Any = None,
+        metrics: Any = None,
+        weighted_metrics: Any = None,
+        run_eagerly: bool = False,
+        steps_per_execution: int = 1,
+        jit_compile: Any = "auto",
+        auto_scale_loss: bool = True,
+    ) -> None:
+        """As `keras.Model.compile`; drops all compiled functions.
+
+        Args:
+            optimizer: As in Keras.
+            loss: For a Box of actions, a Keras loss to take instead of the
+                mean square, or a list of one. Defaults to `None`.
+            loss_weights: A number, or a list of one, that the loss is
+                multiplied by; regularization is not. Defaults to `None`: 1.
+            metrics: As in Keras, of arrays; on environments History has what
+                `fit` lists. Defaults to `None`.
+            weighted_metrics: Likewise. Defaults to `None`.
+            run_eagerly: As in Keras. Defaults to `False`.
+            steps_per_execution: As in Keras. Defaults to `1`.
+            jit_compile: As in Keras; `"auto"` compiles steps on in-graph
+                environments with XLA wherever the policy can be. Defaults to
+                `"auto"`.
+            auto_scale_loss: As in Keras. Defaults to `True`.
+
+        Raises:
+            ValueError: If an argument is out of range, or there are several
+                losses or weights.
+            TypeError: If a weight is no number.
+        """
+        checks.one_of(("auto", True, False, None), jit_compile=jit_compile)
+        checks.number(steps_per_execution=steps_per_execution)
+        checks.at_least(1, steps_per_execution=steps_per_execution)
+        loss = compiled_loss.only(loss=loss)
+        weight = compiled_loss.only(loss_weights=loss_weights)
+        if weight is not None:
+            checks.number(loss_weights=weight)
+            weight = float(weight)
+        set_untracked(self, _jit_is_auto=jit_compile == "auto")
+        # Keras would keep the loss of an earlier call if this one has none,
+        # and save that there is none (keras 3.15, trainer.py).
+        self.loss = self._compile_loss = None
+        super().compile(
+            optimizer,
+            loss,
+            weight,
+            metrics,
+            weighted_metrics,
+            run_eagerly,
+            steps_per_execution,
+            jit_compile,
+            auto_scale_loss,
+        )
+        set_untracked(self, loss_weight=1.0 if weight is None else weight)
+        self._player.forget()
+
+    def quantize(self, *args: Any, **kwargs: Any) -> None:
+        """As `keras.Model.quantize`; drops all compiled functions."""
+        super().quantize(*args, **kwargs)
+        self._player.forget()
+
+    def get_compile_config(self) -> dict[str, Any]:
+        """As in Keras, but for `"auto"`, which is another's on each machine."""
+        if self.compiled and self.built:
+            # `compile_from_config` does, and would miss the saved variables
+            # of an optimizer that has taken no step.
+            self.optimizer.build(self.trainable_variables)
+        config = super().get_compile_config()
+        if config and self._jit_is_auto:
+            config["jit_compile"] = "auto"
+        return config
+
+    def compile_from_config(self, config: dict[str, Any]) -> None:
+        """Compiles as `get_compile_config` said."""
+        self.compile(**keras.saving.deserialize_keras_object(config))
+        if self.built:
+            self.optimizer.build(self.trainable_variables)
+
+    def predict(self, x: Any, *args: Any, **kwargs: Any) -> Any:
+        """As in Keras: the outputs for a batch of observations."""
+        _refuse_env("predict", x)
+        return super().predict(x, *args, **kwargs)
+
+    def predict_on_batch(self, x: Any) -> Any:
+        """As in Keras: the outputs for a batch of observations."""
+        _refuse_env("predict_on_batch", x)
+        return super().predict_on_batch(x)
+
+    def train_on_batch(self, x: Any, *args: Any, **kwargs: Any) -> Any:
+        """As in Keras, on observations and actions."""
+        _refuse_env("train_on_batch", x)
+        return super().train_on_batch(x, *args, **kwargs)
+
+    def test_on_batch(self, x: Any, *args: Any, **kwargs: Any) -> Any:
+        """As in Keras, on observations and actions."""
+        _refuse_env("test_on_batch", x)
+        return super().test_on_batch(x, *args, **kwargs)
+
+
+def _refuse_env(verb: str, x: Any) -> None:
+    if sources.is_playable(x):
+        raise TypeError(
+            f"`{verb}` takes a batch of observations, not an environment. "
+            f"Received: x={x!r}. Play it with `fit`, `evaluate` or `collect`."
+        )

@@ -1,0 +1,41 @@
+"""Methods of `keras.Model` that a subclass may override, and may not.
+
+`docs/keras_hooks.md` lists what each of them does on environments.
+"""
+
+from typing import Any
+
+# What a subclass may override for arrays, but nothing calls on an environment:
+# the cure, by name and by the verbs that it would matter for.
+_ARRAYS_ONLY = {
+    "compute_loss": (
+        ("fit",),
+        "On environments the loss is that of `agent.head`, per step of an "
+        "elite trajectory. Give `loss` or `loss_weights` to `compile`, add to "
+        "it with `add_loss` or a regularizer, or override `train_step`.",
+    ),
+    "compute_metrics": (
+        ("fit", "evaluate"),
+        "On environments there are no targets to compare with. Override "
+        "`train_step` or `test_step`, and add to what they return.",
+    ),
+}
+
+
+def check(agent: Any, verb: str) -> None:
+    """Refuses overridden methods that would not be called on an environment.
+
+    Args:
+        agent: A `CEMAgent`.
+        verb: What the caller is about to do.
+
+    Raises:
+        TypeError: Naming the method and its class.
+    """
+    for name, (verbs, cure) in _ARRAYS_ONLY.items():
+        if verb in verbs and agent.overrides(name):
+            raise TypeError(
+                f"`{name}` must not be overridden for `{verb}` on an "
+                f"environment, which does not call it. Received: {name} of "
+                f"{type(agent).__name__}. {cure}"
+            )

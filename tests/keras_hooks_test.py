@@ -1,0 +1,369 @@
+"""Every row of docs/keras_hooks.md, on environments of both engines."""
+
+import pathlib
+import re
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import keras_cem as cem
+from keras_cem.networks.normalization import NormalizedPolicy
+
+PAGE = pathlib.Path(__file__).parents[1] / "docs" / "keras_hooks.md"
+PLAYING = {"batch_size": 4, "max_episode_steps": 5, "verbose": 0}
+X = np.random.default_rng(0).uniform(-1, 1, (8, 4)).astype(np.float32)
+both = pytest.mark.parametrize("engine", ["host", "graph"])
+
+
+def make_agent(cls=cem.CEMAgent, env="CartPole-v1", *, network=None, **given):
+    agent = cls.from_env(env, hidden_units=(), seed=0, **(network or {}))
+    agent.compile(
+        **{"optimizer": keras.optimizers.SGD(0.1), "jit_compile": False} | given
+    )
+    return agent
+
+
+def fit(agent, engine="host", env="CartPole-v1", **kwargs):
+    return agent.fit(env, engine=engine, **{**PLAYING, **kwargs}).history
+
+
+class Opposite(cem.CEMAgent):
+    """Does the opposite of what its policy says."""
+
+    def call(self, inputs, training=None):
+        return -super().call(inputs, training=training)
+
+
+@both
+def test_call(engine):
+    agent = make_agent(Opposite, network={"normalize_observations": True})
+    assert isinstance(agent.policy, NormalizedPolicy)
+    fit(agent, engine)
+    played = agent.collect("CartPole-v1", 4, engine=engine, max_episode_steps=5)
+    seen = played.observations[played.mask]
+    said = agent.predict(seen, verbose=0).argmax(-1)
+    np.testing.assert_array_equal(said, played.actions[played.mask])
+    assert [int(agent.act(row)) for row in seen[:4]] == said[:4].tolist()
+    np.testing.assert_array_equal(
+        said, np.asarray(agent.policy(seen)).argmin(-1)
+    )
+
+
+def test_call_is_exported(tmp_path):
+    agent = make_agent(Opposite)
+    agent.export(tmp_path / "policy")
+    acting = tf.saved_model.load(str(tmp_path / "policy"))
+    np.testing.assert_array_equal(
+        acting.act(X), agent.predict(X, verbose=0).argmax(-1)
+    )
+
+
+def test_call_that_is_not_overridden_costs_nothing():
+    agent = make_agent()
+    assert agent.acting_network() is agent.policy
+
+
+class Counted(cem.CEMAgent):
+    """Overrides hooks, and counts their calls."""
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        object.__setattr__(self, "asked", [])
+
+    def make_train_function(self, force=False):
+        super().make_train_function(force)
+        self.asked.append("make_train_function")
+
+    def make_test_function(self, force=False):
+        super().make_test_function(force)
+        self.asked.append("make_test_function")
+
+    def make_predict_function(self, force=False):
+        super().make_predict_function(force)
+        self.asked.append("make_predict_function")
+
+    def train_step(self, data):
+        self.asked.append("train_step")
+        return {**super().train_step(data), "mine": tf.constant(7.0)}
+
+    def test_step(self, data):
+        self.asked.append("test_step")
+        return {**super().test_step(data), "mine": tf.constant(8.0)}
+
+    def predict_step(self, data):
+        self.asked.append("predict_step")
+        return super().predict_step(data)
+
+
+@both
+def test_steps_and_make_functions(engine):
+    agent = make_agent(Counted)
+    for _ in range(2):
+        history = fit(agent, engine, validation_data="CartPole-v1")
+        assert history["mine"] == [7.0]
+        assert history["val_mine"] == [8.0]
+        assert "episode_return" in history
+    agent.predict(X, verbose=0)
+    assert set(agent.asked) == {
+        f"{verb}{what}"
+        for verb in ("make_train", "make_test", "make_predict")
+        for what in ("_function",)
+    } | {"train_step", "test_step", "predict_step"}
+    assert int(agent.iteration) == 2
+
+
+class OwnLoss(cem.CEMAgent):
+    def compute_loss(self, *args, **kwargs):
+        return 3.0 + super().compute_loss(*args, **kwargs)
+
+
+def test_compute_loss():
+    agent, plain = make_agent(OwnLoss), make_agent()
+    y = np.zeros(8, int)
+    assert agent.evaluate(X, y, verbose=0) == pytest.approx(
+        3.0 + plain.evaluate(X, y, verbose=0)
+    )
+    agent.evaluate("CartPole-v1", **PLAYING)
+    with pytest.raises(TypeError, match=r"`compute_loss` must not.*OwnLoss"):
+        fit(agent)
+
+
+class OwnMetrics(cem.CEMAgent):
+    def compute_metrics(self, *args, **kwargs):
+        return {**super().compute_metrics(*args, **kwargs), "mine": 1.0}
+
+
+def test_compute_metrics():
+    agent = make_agent(OwnMetrics)
+    y = np.zeros(8, int)
+    result = agent.evaluate(X, y, verbose=0, return_dict=True)
+    assert result["mine"] == 1.0
+    for verb in (agent.fit, agent.evaluate):
+        with pytest.raises(TypeError, match=r"`compute_metrics` must not be"):
+            verb("CartPole-v1", **PLAYING)
+
+
+class Measured(cem.CEMAgent):
+    """Has a metric of its own, as Keras' guides show it."""
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.steps = keras.metrics.Sum(name="steps")
+
+    def train_step(self, data):
+        super().train_step(data)
+        self.steps.update_state(1.0)
+        return {metric.name: metric.result() for metric in self.metrics}
+
+
+@both
+def test_metrics_of_a_subclass(engine):
+    agent = make_agent(Measured)
+    history = fit(agent, engine, epochs=2, steps_per_epoch=3)
+    # Reset before each epoch.
+    assert history["steps"] == [3.0, 3.0]
+    assert history["num_elites"]
+
+
+def test_metrics_of_compile():
+    agent = make_agent(metrics=["accuracy"], weighted_metrics=["accuracy"])
+    assert "accuracy" not in fit(agent)
+    y = agent.predict(X, verbose=0).argmax(-1)
+    result = agent.evaluate(X, y, verbose=0, return_dict=True)
+    assert result["accuracy"] == result["weighted_accuracy"] == 1.0
+
+
+@both
+@pytest.mark.parametrize(
+    "options", [{}, {"minibatch_size": 4}], ids=["all", "minibatch"]
+)
+def test_loss_weights(engine, options):
+    def moved(**given):
+        agent = make_agent(env="Pendulum-v1", network=options, **given)
+        before = agent.policy.get_weights()[0]
+        loss = fit(agent, engine, "Pendulum-v1")["loss"][0]
+        return loss, agent.policy.get_weights()[0] - before
+
+    loss, step = moved()
+    for weight in (0.5, [0.5], (0.0,)):
+        weighted_loss, weighted_step = moved(loss_weights=weight)
+        factor = np.ravel(weight)[0]
+        assert weighted_loss == pytest.approx(factor * loss, rel=1e-4)
+        np.testing.assert_allclose(
+            weighted_step, factor * step, rtol=1e-3, atol=1e-7
+        )
+
+
+@pytest.mark.parametrize("loss", [None, "mse"])
+def test_loss_weights_of_arrays_and_of_a_file(tmp_path, loss):
+    y = np.zeros((8, 1), np.float32)
+    x = X[:, :3]
+    plain = make_agent(env="Pendulum-v1", loss=loss)
+    agent = make_agent(env="Pendulum-v1", loss=loss, loss_weights=[0.5])
+    half = 0.5 * plain.evaluate(x, y, verbose=0)
+    assert agent.evaluate(x, y, verbose=0) == pytest.approx(half)
+    agent.save(tmp_path / "agent.keras")
+    loaded = keras.saving.load_model(tmp_path / "agent.keras")
+    assert loaded.loss_weight == 0.5
+    assert loaded.evaluate(x, y, verbose=0) == pytest.approx(half)
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"loss_weights": [1.0, 2.0]}, r"`loss_weights`.*\[1.0, 2.0\]"),
+        ({"loss_weights": {"a": 1.0}}, r"`loss_weights`.*'a'"),
+        ({"loss_weights": float("nan")}, "`loss_weights`.*nan"),
+        ({"loss": ["mse", "mae"]}, r"`loss` of .*\['mse', 'mae'\]"),
+        ({"loss": {"a": "mse"}}, "`loss` of .*'a'"),
+        ({"steps_per_execution": 0}, "steps_per_execution=0"),
+        ({"jit_compile": "no"}, "jit_compile='no'"),
+    ],
+)
+def test_bad_arguments_of_compile(given, message):
+    with pytest.raises(ValueError, match=message):
+        make_agent(env="Pendulum-v1", **given)
+
+
+def test_order_of_the_arguments_of_compile():
+    agent = make_agent()
+    before = ("sgd", None, 0.5, None, None, False)
+    agent.compile(*before, 3, False, False)
+    assert agent.steps_per_execution == 3
+    assert agent.jit_compile is False
+    with pytest.raises(ValueError, match="steps_per_execution=0"):
+        agent.compile(*before, 0)
+
+
+def test_loss():
+    history = [
+        fit(make_agent(env="Pendulum-v1", loss=loss), env="Pendulum-v1")
+        for loss in ("mse", ["mse"], lambda y, p: (y - p) ** 2)
+    ]
+    assert history[0]["loss"] == history[1]["loss"]
+    assert history[0]["loss"] == pytest.approx(history[2]["loss"])
+    agent = make_agent(env="Pendulum-v1", loss="categorical_crossentropy")
+    with pytest.raises(ValueError, match="'categorical_crossentropy'"):
+        fit(agent, env="Pendulum-v1")
+    with pytest.raises(ValueError, match="must be None for discrete"):
+        fit(make_agent(loss="mse"))
+
+
+class Charged(cem.CEMAgent):
+    """Adds a constant to its loss."""
+
+    def call(self, inputs, training=None):
+        self.add_loss(2.0)
+        return super().call(inputs, training=training)
+
+
+def test_add_loss():
+    plain = fit(make_agent())["loss"][0]
+    assert fit(make_agent(Charged))["loss"][0] == pytest.approx(2.0 + plain)
+
+
+@both
+def test_run_eagerly(engine):
+    eager, traced = (
+        fit(make_agent(run_eagerly=eagerly), engine)
+        for eagerly in (True, False)
+    )
+    assert eager["loss"] == pytest.approx(traced["loss"], rel=1e-5)
+
+
+@pytest.mark.parametrize("scales", [True, False])
+def test_auto_scale_loss(scales):
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy("mixed_float16")
+    try:
+        agent = make_agent(auto_scale_loss=scales)
+    finally:
+        keras.config.set_dtype_policy(before)
+    kind = keras.optimizers.LossScaleOptimizer
+    assert isinstance(agent.optimizer, kind) == scales
+    assert np.isfinite(fit(agent)["loss"]).all()
+
+
+@pytest.mark.parametrize(
+    "verb", ["predict", "predict_on_batch", "train_on_batch", "test_on_batch"]
+)
+def test_verbs_of_arrays(verb):
+    agent = make_agent()
+    with pytest.raises(TypeError, match=f"`{verb}` takes.*CartPole-v1"):
+        getattr(agent, verb)("CartPole-v1")
+    targets = [] if verb.startswith("predict") else [np.zeros(8, int)]
+    getattr(agent, verb)(X, *targets)
+
+
+@pytest.mark.parametrize("made_inside", [True, False])
+def test_distribute_strategy(made_inside):
+    strategy = tf.distribute.MirroredStrategy(["CPU:0"])
+    agent = make_agent()
+    if made_inside:
+        with strategy.scope():
+            agent = make_agent()
+            with pytest.raises(ValueError, match="MirroredStrategy"):
+                fit(agent)
+    for verb in (agent.fit, agent.evaluate):
+        if made_inside:
+            with pytest.raises(ValueError, match="MirroredStrategy"):
+                verb("CartPole-v1", **PLAYING)
+        else:
+            with (
+                strategy.scope(),
+                pytest.raises(ValueError, match="MirroredStrategy"),
+            ):
+                verb("CartPole-v1", **PLAYING)
+
+
+def test_save_unzipped(tmp_path):
+    agent = make_agent()
+    agent.save(tmp_path / "agent", zipped=False)
+    loaded = keras.saving.load_model(tmp_path / "agent")
+    np.testing.assert_array_equal(
+        loaded.policy.get_weights()[0], agent.policy.get_weights()[0]
+    )
+    with pytest.raises(ValueError, match=r"zipped=False.*agent\.keras"):
+        agent.save(tmp_path / "agent.keras", zipped=False)
+
+
+def test_state_tree():
+    agent, other = make_agent(), make_agent()
+    fit(agent)
+    other.set_state_tree(agent.get_state_tree())
+    assert int(other.env_steps) == int(agent.env_steps) > 0
+
+
+@pytest.mark.filterwarnings("ignore:Layer InputLayer does not have")
+def test_quantize():
+    agent = make_agent()
+    playing = {"engine": "host", "max_episode_steps": 5}
+    agent.collect("CartPole-v1", 1, **playing)
+    agent.quantize("int8")
+    kernel = agent.policy.layers[-1]
+    kernel.bias.assign([-1000.0, 1000.0])
+    assert agent.collect("CartPole-v1", 1, **playing).actions[0, 0] == 1
+    assert len(agent._player._actors) == 1
+
+
+def test_page_has_a_row_for_each_name_of_keras():
+    """Those of `keras.Model` and its trainer, not those of any layer."""
+    rows = re.findall(r"^\| (`.*?) \|", PAGE.read_text(), re.M)
+    listed = {name for row in rows for name in re.findall(r"`(\w+)", row)}
+    names = {
+        name
+        for cls in keras.Model.__mro__
+        if cls.__module__.startswith("keras.")
+        and ("trainer" in cls.__module__ or cls is keras.Model)
+        for name in vars(cls)
+        if not name.startswith("_")
+    }
+    assert names <= listed, names - listed
+
+
+def test_page_names_tests_that_exist():
+    tests = re.findall(r"\| `(test_\w+)` \|$", PAGE.read_text(), re.M)
+    assert len(tests) > 15
+    assert set(tests) <= globals().keys()
