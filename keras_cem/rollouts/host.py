@@ -186,7 +186,10 @@ class _Collection:
     def _go_on_with(self, live: np.ndarray) -> None:
         """Plays in these slots from now on."""
         self._live = live
-        begin, steps = self._stored.rows(self._counter[0, live]), self._counter[1]
+        begin, steps = (
+            self._stored.rows(self._counter[0, live]),
+            self._counter[1],
+        )
         self._rows = begin + steps[live]
         self._last_rows = begin + (self._source.max_episode_steps - 1)
         # How many steps fit in before the storage has to grow.

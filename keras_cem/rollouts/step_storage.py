@@ -118,9 +118,7 @@ class StepStorage:
 
     def _resized(self, leaf: np.ndarray, steps: int) -> np.ndarray:
         held = min(steps, self.steps)
-        resized = np.zeros(
-            (self._size, steps, *leaf.shape[1:]), leaf.dtype
-        )
+        resized = np.zeros((self._size, steps, *leaf.shape[1:]), leaf.dtype)
         resized[:, :held] = self._by_trajectory(leaf)[:, :held]
         return resized.reshape((-1, *leaf.shape[1:]))
 
