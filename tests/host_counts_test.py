@@ -79,7 +79,7 @@ def test_memory_follows_the_longest_episode_not_the_limit(lengths, padded):
     check(played, lengths)
 
 
-def test_episodes_of_the_same_lengths_are_padded_alike_however_large_the_limit():
+def test_padding_depends_on_lengths_however_large_the_limit():
     one, other = (collect([300, 4], limit) for limit in (5000, 10**12))
     tf.nest.map_structure(np.testing.assert_array_equal, one, other)
 

@@ -33,9 +33,10 @@ OUTSIDE = [
     (GRID, [[2, 4], [1, 1]], [[0, 0], [2, 0]], r"2 at index \(1, 0\)"),
     (MULTI_BINARY, [0, 1, 1], [0, 1, 2], r"Received: 2 at index \(2,\)"),
     (MULTI_BINARY, [0, 1, 1], [0, -1, 1], r"Received: -1 at index \(1,\)"),
-    # As int8, 256 is 0.
+]
+# A narrower dtype would make other integers of them, inside of the space.
+WRAPPED = [
     (MULTI_BINARY, [0, 1, 1], [0, 256, 1], r"Received: 256 at index \(1,\)"),
-    # As bytes, 300 is 44.
     (
         BYTES,
         np.array([0, 255], np.uint16),
@@ -99,8 +100,23 @@ def test_integers_outside_of_their_space_are_refused_on_the_host(
     make = playing(space, inside, outside, at)
     with pytest.raises(
         EpisodeError,
-        match=f"`observations.* must be in the observation space, .*{shown}.*"
-        f"Environment .*Lake.*, sub-environment 0, trajectory 0, step {at}",
+        match=f"{shown}.*Environment .*Lake.*, sub-environment 0, "
+        f"trajectory 0, step {at}",
+    ):
+        cem.CEMAgent.from_env(make, hidden_units=(), seed=0).collect(
+            make, 2, max_episode_steps=5
+        )
+
+
+@pytest.mark.parametrize("at", [0, 2])
+@pytest.mark.parametrize(("space", "inside", "outside", "shown"), WRAPPED)
+def test_integers_that_a_dtype_would_wrap_are_refused_on_the_host(
+    space, inside, outside, shown, at
+):
+    make = playing(space, inside, outside, at)
+    # The call that returned it is the one before its step.
+    with pytest.raises(
+        EpisodeError, match=f"{shown}.*trajectory 0, step {max(at - 1, 0)}"
     ):
         cem.CEMAgent.from_env(make, hidden_units=(), seed=0).collect(
             make, 2, max_episode_steps=5
@@ -138,7 +154,7 @@ def test_nonfinite_episodes_may_be_skipped_but_not_these():
 
 
 @pytest.mark.parametrize(
-    ("space", "inside", "outside", "shown"), NESTED + OUTSIDE
+    ("space", "inside", "outside", "shown"), NESTED + OUTSIDE + WRAPPED
 )
 def test_act_refuses_integers_outside_of_their_space(
     space, inside, outside, shown
@@ -198,9 +214,8 @@ def test_integers_outside_of_their_space_are_refused_by_check_in_the_graph():
     )
     with pytest.raises(ValueError, match=shown):
         cem.envs.check(env)
-    agent = cem.CEMAgent(action_space=env.action_space, hidden_units=(), seed=0)
     with pytest.raises(ValueError, match=shown):
-        agent.collect(env, 2)
+        cem.CEMAgent.from_env(env, hidden_units=(), seed=0)
 
 
 def test_check_does_not_look_at_what_is_observed_after_the_end():
