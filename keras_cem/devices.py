@@ -1,6 +1,7 @@
 """What TensorFlow computes on."""
 
 import functools
+import os
 from typing import Any
 
 import tensorflow as tf
@@ -23,6 +24,11 @@ def variable_dtype(dtype: Any) -> tf.DType:
     """
     dtype = tf.as_dtype(dtype)
     return tf.int64 if dtype == tf.int32 else dtype
+
+
+def host_memory() -> int:
+    """Returns how many bytes of memory the machine has."""
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 
 
 @functools.cache

@@ -136,7 +136,8 @@ class EnvironmentPlay(keras.Model):
             of them for a `Dict` or `Tuple`.
 
         Raises:
-            ValueError: If the observation does not fit, or is not finite.
+            ValueError: If the observation does not fit, is outside of a space
+                of integers, or is not finite.
         """
         if self.observation_space is None:
             raise ValueError(
@@ -147,6 +148,9 @@ class EnvironmentPlay(keras.Model):
         buffer = ObservationBuffer(self.observation_space, 1)
         epsilon = plain_number(epsilon)
         buffer.write(0, observation)
+        fault = buffer.outside(np.arange(1))
+        if fault is not None:
+            raise ValueError(f"{fault[1]}.")
         if buffer.not_finite(np.arange(1)).size:
             raise ValueError(
                 "`observation` must be finite. "

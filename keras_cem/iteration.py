@@ -128,7 +128,9 @@ def imitate(
     if agent.minibatch_size is None and isinstance(played, GraphTrajectories):
         found = PairsByStep(played.lengths, elite_mask, played.max_steps)
     else:
-        found = ElitePairs(played.lengths, elite_mask)
+        found = ElitePairs(
+            played.lengths, elite_mask, tf.int32 if in_graph else tf.int64
+        )
     total = tf.cast(found.total, tf.float32)
     equal = agent.loss_normalization == "length"
     scale = agent.loss_weight / (

@@ -1,5 +1,6 @@
 """Elites of earlier iterations, to be imitated again."""
 
+import math
 from typing import Any
 
 import keras
@@ -81,9 +82,13 @@ class EliteMemory(keras.Layer):
         Returns:
             Whether the memory has moved, so that what was compiled with it is
             of no use any more.
+
+        Raises:
+            ValueError: If there is no room on this machine.
         """
         set_untracked(self, _spaces=(observation_space, action_space))
         if not self._leaves or self._most_steps < num_steps:
+            self._check_size(num_steps)
             held = self._held()
             self._allocate(
                 [
@@ -186,6 +191,25 @@ class EliteMemory(keras.Layer):
     @property
     def _most_steps(self) -> int:
         return int(self._leaves[0].shape[1])
+
+    def _check_size(self, num_steps: int) -> None:
+        present, where = devices.gpu_memory(), "the GPU's memory"
+        if present is None:
+            present, where = devices.host_memory(), "memory"
+        leaves = [leaf for space in self._spaces for leaf in space.leaves]
+        row = sum(
+            math.prod(leaf.shape) * devices.variable_dtype(leaf.dtype).size
+            for leaf in leaves
+        )
+        needed = row * self.size * num_steps
+        if needed > present:
+            raise ValueError(
+                f"`elite_memory` x `max_episode_steps` must fit in {where}. "
+                f"Received: elite_memory={self.size}, "
+                f"max_episode_steps={num_steps}, which take about "
+                f"{needed / 2**30:.1f} GiB, of {present / 2**30:.1f} GiB. Give "
+                "a smaller `max_episode_steps`."
+            )
 
     def _alive(self, iteration: tf.Tensor) -> tf.Tensor:
         alive = self._lengths.value() > 0

@@ -34,16 +34,24 @@ class ElitePairs:
     Args:
         lengths: int tensor `(K,)`, steps of each trajectory.
         elite_mask: bool tensor `(K,)`.
+        dtype: Of the numbers. int32, the default, is for fewer than 2**31
+            steps, which the graph engine makes sure of; the host engine may
+            have more.
 
     Attributes:
-        total: N, an int32 scalar.
+        total: N, a scalar of that dtype.
     """
 
-    def __init__(self, lengths: tf.Tensor, elite_mask: tf.Tensor):
+    def __init__(
+        self,
+        lengths: tf.Tensor,
+        elite_mask: tf.Tensor,
+        dtype: tf.DType = tf.int32,
+    ):
         # Elites first, each in its order.
         self._order = tf.argsort(tf.cast(~elite_mask, tf.int32), stable=True)
         self._num_elites = tf.math.count_nonzero(elite_mask, dtype=tf.int32)
-        counts = tf.where(elite_mask, tf.cast(lengths, tf.int32), 0)
+        counts = tf.where(elite_mask, tf.cast(lengths, dtype), 0)
         self._counts = tf.gather(counts, self._order)
         self._ends = tf.cumsum(self._counts)
         self.total = self._ends[-1]
@@ -52,14 +60,15 @@ class ElitePairs:
         """Returns trajectory and step of pairs.
 
         Args:
-            numbers: int32 tensor `(B,)` of numbers below N.
+            numbers: `(B,)` of numbers below N, of the dtype of N.
 
         Returns:
             Two int32 tensors `(B,)`.
         """
         row = count_at_most(self._ends, numbers)
         begin = tf.gather(self._ends - self._counts, row)
-        return tf.gather(self._order, row), numbers - begin
+        step = tf.cast(numbers - begin, tf.int32)
+        return tf.gather(self._order, row), step
 
     def draw(
         self, key: prng.Words, number: Any, size: int, *, by_trajectory: bool
@@ -74,7 +83,7 @@ class ElitePairs:
                 other, however long it is, rather than each pair.
 
         Returns:
-            int32 tensor `(size,)` of numbers below N.
+            Tensor `(size,)` of numbers below N, of the dtype of N.
         """
         rows = tf.cast(tf.range(size), tf.uint32)
         counter = (rows, tf.fill([size], tf.cast(number, tf.uint32)))
@@ -84,7 +93,8 @@ class ElitePairs:
             count = tf.gather(self._counts, row)
             begin = tf.gather(self._ends, row) - count
             return begin + _below(count, drawn[:, 1])
-        # 24 bits are too few to tell more than 16 million pairs apart.
+        # 24 bits are too few to tell more than 16 million pairs apart. The 48
+        # of both are in float64 without loss.
         return _below(self.total, drawn[:, 0] + drawn[:, 1] * 2.0**-24)
 
 
@@ -123,7 +133,7 @@ class PairsByStep(ElitePairs):
 
 def _below(count: tf.Tensor, fraction: tf.Tensor) -> tf.Tensor:
     """The integers below `count` that float64 fractions of it make."""
-    number = tf.cast(fraction * tf.cast(count, tf.float64), tf.int32)
+    number = tf.cast(fraction * tf.cast(count, tf.float64), count.dtype)
     return tf.minimum(number, count - 1)
 
 
@@ -135,8 +145,8 @@ def count_at_most(ordered: tf.Tensor, values: tf.Tensor) -> tf.Tensor:
     by halves.
 
     Args:
-        ordered: int32 tensor `(K,)`, ascending, K >= 1.
-        values: int32 tensor `(B,)`.
+        ordered: Integer tensor `(K,)`, ascending, K >= 1.
+        values: Tensor `(B,)` of the same dtype.
 
     Returns:
         int32 tensor `(B,)`.
@@ -153,7 +163,9 @@ def count_at_most(ordered: tf.Tensor, values: tf.Tensor) -> tf.Tensor:
         return step // 2, tf.where(taken, further, found)
 
     _, found = tf.while_loop(
-        lambda step, _: step > 0, body, (tf.constant(top), 0 * values)
+        lambda step, _: step > 0,
+        body,
+        (tf.constant(top), tf.zeros_like(values, tf.int32)),
     )
     return found
 
@@ -168,9 +180,9 @@ def accumulate(
     """Adds up what a function of pair numbers gives, over all pairs.
 
     Args:
-        function: Takes numbers, int32 `(B,)`; which of them count, bool
+        function: Takes numbers `(B,)`; which of them count, bool
             `(B,)`; and 1.0 in the first block, else 0.0. Returns tensors.
-        total: Number of pairs.
+        total: Number of pairs, a scalar of the dtype of their numbers.
         most: The most pairs that there can be.
         like: Tensors of the shapes and dtypes that `function` returns.
         block_size: B. None takes all pairs at once; under XLA that costs as
@@ -181,9 +193,11 @@ def accumulate(
     """
     if block_size is None:
         # `tf.range(total)` is what XLA cannot compile; this it can.
-        numbers = tf.where(tf.range(most) < total)[:, 0]
+        numbers = tf.where(tf.range(tf.cast(most, total.dtype)) < total)[:, 0]
         everyone = tf.ones_like(numbers, tf.bool)
-        return function(tf.cast(numbers, tf.int32), everyone, tf.constant(1.0))
+        return function(
+            tf.cast(numbers, total.dtype), everyone, tf.constant(1.0)
+        )
     block = tf.range(block_size)
 
     def body(start: tf.Tensor, sums: list[tf.Tensor]) -> Any:

@@ -75,14 +75,17 @@ class Player:
             played = tf.nest.map_structure(lambda leaf: leaf.numpy(), played)
             self._check_faults(source, played, faults.numpy(), first)
             return played
-        num_starts = -(-(first + size) // groups.per_start)
-        starts = prng.reset_seeds(seed, stream, iteration, num_starts)
+        begin, end = first // groups.per_start, first + size
+        starts = prng.reset_seeds(
+            seed, stream, iteration, -(-end // groups.per_start) - begin, begin
+        )
         seeds = np.repeat(starts, groups.per_start).tolist()
+        begin = first - begin * groups.per_start
         actor = self._actor(source.slots.num_envs, epsilon, groups=groups)
         act = actor.bind(epsilon or 0.0, seed, prng.EXPLORATION, iteration)
         return source.collect(
             act,
-            seeds[first : first + size],
+            seeds[begin : begin + size],
             first,
             skip_nonfinite=self._agent.on_nonfinite == "skip",
             clip=self._agent.head.exceeds and epsilon is not None,

@@ -134,21 +134,62 @@ def normal(key: Words, counter: Words, size: int) -> tf.Tensor:
     return tf.stack(numbers[:size], axis=-1)
 
 
-def reset_seeds(seed: int, stream: int, iteration: int, size: int) -> list[int]:
+def reset_seeds(
+    seed: int, stream: int, iteration: int, size: int, first: int = 0
+) -> list[int]:
     """Seeds for the resets of `size` trajectories, on the host.
+
+    They are all different: the seed of trajectory k is a permutation of the
+    numbers below 2**31, applied to k. They have 31 bits, as gymnasium takes any
+    int but some simulators take a signed one of 32 bits only.
+
+    The permutation is a Feistel network of six rounds, with halves of 16 and 15
+    bits. The round function is the finalizer of MurmurHash3.
 
     Args:
         seed: The agent's seed.
         stream: What the trajectories are for, a constant of this module.
         iteration: The iteration that plays them.
         size: Number of trajectories.
+        first: Number of the first trajectory. Defaults to `0`.
 
     Returns:
-        `size` ints in [0, 2**31); the first n do not depend on `size`.
+        `size` distinct ints in [0, 2**31). That of a trajectory depends on its
+        number, not on `size` or `first`.
+
+    Raises:
+        ValueError: If there are more than 2**31 trajectories.
+
+    References:
+        Luby and Rackoff (1988), How to construct pseudorandom permutations
+        from pseudorandom functions. https://doi.org/10.1137/0217022
     """
+    if first + size > 2**31:
+        raise ValueError(
+            "An iteration must have at most 2**31 trajectories. "
+            f"Received: {first + size}"
+        )
     sequence = np.random.SeedSequence((seed, stream, iteration))
-    words = sequence.generate_state(size, np.uint32)
-    return (words >> 1).tolist()
+    keys = sequence.generate_state(6, np.uint32)
+    numbers = np.arange(first, first + size, dtype=np.uint32)
+    # Block by block, so that what is computed stays in a processor's cache.
+    for begin in range(0, size, 2**15):
+        block = numbers[begin : begin + 2**15]
+        wide, narrow = block >> 15, block & 0x7FFF
+        for wide_key, narrow_key in keys.reshape(-1, 2):
+            wide ^= _murmur(narrow ^ wide_key) >> 16
+            narrow ^= _murmur(wide ^ narrow_key) >> 17
+        block[:] = wide << 15 | narrow
+    return numbers.tolist()
+
+
+def _murmur(words: np.ndarray) -> np.ndarray:
+    """Mixes 32 bits: the finalizer of MurmurHash3, in place."""
+    for shift, factor in ((16, 0x85EBCA6B), (13, 0xC2B2AE35)):
+        words ^= words >> shift
+        words *= np.uint32(factor)
+    words ^= words >> 16
+    return words
 
 
 def _uint32(value: Any) -> tf.Tensor:

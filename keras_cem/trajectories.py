@@ -12,6 +12,10 @@ from keras_cem.moments import Moments, of_batch
 class Trajectories(NamedTuple):
     """K recorded episodes, padded to the same T steps.
 
+    Where episodes are truncated after at most 4,096 steps, T is that limit;
+    with a larger limit T follows the longest episode: the limit, or 256 times a
+    power of two.
+
     The entries are NumPy arrays or tensors. Step t of trajectory k is real
     where `mask[k, t]` is true; what stands elsewhere means nothing. A
     trajectory in which something was not finite ends there, and its last reward
@@ -38,10 +42,16 @@ class Trajectories(NamedTuple):
 
     @property
     def returns(self) -> Any:
-        """Total reward of each trajectory, float32 `(K,)`."""
+        """Total reward of each trajectory, float32 `(K,)`.
+
+        Rewards are added up in float64, as the graph engine does.
+        """
         if isinstance(self.rewards, np.ndarray):
-            return np.where(self.mask, self.rewards, 0.0).sum(axis=1)
-        return tf.reduce_sum(tf.where(self.mask, self.rewards, 0.0), axis=1)
+            total = np.where(self.mask, self.rewards, 0.0).sum(
+                axis=1, dtype=np.float64
+            )
+            return total.astype(np.float32)
+        return self._sums(tf.cast(self.rewards, tf.float64))
 
     def discounted_returns(self, discount: Any) -> Any:
         """Sums of discount^t r_t, float32 `(K,)`.
@@ -52,9 +62,13 @@ class Trajectories(NamedTuple):
         weights = discounts.weights(
             discount, tf.range(tf.shape(self.rewards)[1])
         )
-        return tf.reduce_sum(
-            tf.where(self.mask, self.rewards * weights, 0.0), axis=1
+        return self._sums(
+            tf.cast(self.rewards, tf.float64) * tf.cast(weights, tf.float64)
         )
+
+    def _sums(self, terms: tf.Tensor) -> tf.Tensor:
+        total = tf.reduce_sum(tf.where(self.mask, terms, 0.0), axis=1)
+        return tf.cast(total, tf.float32)
 
     @property
     def lengths(self) -> Any:
@@ -65,8 +79,8 @@ class Trajectories(NamedTuple):
 
     @property
     def num_steps(self) -> Any:
-        """K times T, padding included, int32."""
-        return tf.size(self.mask)
+        """K times T, padding included, int64."""
+        return tf.size(self.mask, tf.int64)
 
     def take(self, rows: Any) -> "Trajectories":
         """Returns some of the trajectories.

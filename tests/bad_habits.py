@@ -142,9 +142,9 @@ _FIT: _Rows = [
         ["which made CartPole(", "Give that, rather than what makes it"],
     ),
     (
-        {"batch_size": 4, "max_episode_steps": 10**13},
+        {"batch_size": 10**13, "max_episode_steps": 4},
         ValueError,
-        ["must fit in memory", "max_episode_steps=10000000000000"],
+        ["must fit in memory", "batch_size=10000000000000"],
     ),
     (
         {"callbacks": [cem.callbacks.EpsilonDecay]},

@@ -1,7 +1,6 @@
 """In-graph environments: instances, and ids that have an in-graph version."""
 
 import math
-import os
 from typing import Any
 
 import numpy as np
@@ -88,8 +87,7 @@ def check_size(source: GraphSource, state_bytes: int) -> None:
     needed = PEAK * stored_bytes(source, state_bytes)
     present, where = devices.gpu_memory(), "the GPU's memory"
     if present is None:
-        present = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-        where = "memory"
+        present, where = devices.host_memory(), "memory"
     if needed > present:
         raise ValueError(
             f"`batch_size` x `max_episode_steps` must fit in {where}. "

@@ -11,6 +11,8 @@ from keras_cem.envs.base import Environment
 
 # Not 1, and no size that a shape is likely to have by chance.
 _NUM_ROWS = 7
+# Steps that are played to look at observations of integers.
+_NUM_STEPS = 16
 
 # Operations with an effect, or a result, that does not come from the inputs.
 _IMPURE = re.compile(
@@ -22,8 +24,9 @@ _IMPURE = re.compile(
 def check(environment: Any) -> None:
     """Checks that an environment can be played in a compiled graph.
 
-    Traces `initial`, `observe` and `transition` without running or compiling
-    them.
+    Traces `initial`, `observe` and `transition` without compiling them. Where
+    observations are of integers, it also plays a few random steps, as a
+    compiled step does not look at what it observes.
 
     Args:
         environment: An `Environment`.
@@ -33,6 +36,8 @@ def check(environment: Any) -> None:
             `keras_cem.spaces.Space`.
         ValueError: If shapes or dtypes change in a step or are not what the
             spaces say, or a function is not pure. The message names the leaf.
+            If an integer of an observation is outside of its space; the message
+            names the row and the step too.
         RuntimeError: If a function raises an exception, with it as the cause.
     """
     if not isinstance(environment, Environment):
@@ -43,14 +48,17 @@ def check(environment: Any) -> None:
     for name in ("observation_space", "action_space"):
         _check_space(environment, name)
     seeds = (_spec((), "uint32"), _spec((), "uint32"))
-    state = _trace(environment, "initial", seeds)
-    _check_state(environment, state)
-    state = tf.nest.map_structure(_spec_like, state)
-    observations = _trace(environment, "observe", state)
-    _check_observations(environment, observations)
+    initial = _trace(environment, "initial", seeds)
+    _check_state(environment, initial.structured_outputs)
+    state = tf.nest.map_structure(_spec_like, initial.structured_outputs)
+    observe = _trace(environment, "observe", state)
+    _check_observations(environment, observe.structured_outputs)
     for actions in _action_specs(environment.action_space):
-        results = _trace(environment, "transition", state, actions, seeds)
-        _check_transition(environment, state, results)
+        transition = _trace(environment, "transition", state, actions, seeds)
+        _check_transition(environment, state, transition.structured_outputs)
+    leaves = environment.observation_space.leaves
+    if any(isinstance(leaf, spaces.Integers) for leaf in leaves):
+        _check_integers(environment, initial, observe, transition)
 
 
 def _check_space(environment: Environment, name: str) -> None:
@@ -125,6 +133,70 @@ def _check_truncated(environment: Environment, state: Any) -> None:
     )
 
 
+def _check_integers(
+    environment: Environment, initial: Any, observe: Any, transition: Any
+) -> None:
+    """Plays random steps, and refuses integers outside of their space."""
+    generator = np.random.default_rng(0)
+
+    def seeds() -> Any:
+        words = generator.integers(2**32, size=(2, _NUM_ROWS), dtype=np.uint32)
+        return tuple(tf.unstack(tf.constant(words)))
+
+    steps = min(environment.max_episode_steps or _NUM_STEPS, _NUM_STEPS)
+    live = np.ones(_NUM_ROWS, bool)
+    try:
+        state = initial(seeds())
+        for step in range(steps):
+            _check_inside(environment, observe(state), live, step)
+            actions = environment.action_space.pack(
+                [
+                    tf.constant(_random(leaf, generator), leaf.dtype)
+                    for leaf in environment.action_space.leaves
+                ]
+            )
+            state, _, terminated = transition(state, actions, seeds())
+            # What is observed after the end means nothing.
+            live &= ~(terminated | environment.truncated(state)).numpy()
+    except tf.errors.OpError as error:
+        raise RuntimeError(
+            f"{environment.id} failed in a random step: {error}"
+        ) from error
+
+
+def _check_inside(
+    environment: Environment, observations: Any, live: np.ndarray, step: int
+) -> None:
+    space = environment.observation_space
+    for values, leaf, path in zip(
+        space.flatten(observations), space.leaves, space.leaf_paths, strict=True
+    ):
+        if not isinstance(leaf, spaces.Integers):
+            continue
+        values = values.numpy()
+        outside = (values < leaf.first) | (values > leaf.last)
+        wrong = np.argwhere((outside.T & live).T)
+        if wrong.size:
+            row, *place = wrong[0].tolist()
+            at = f" at index {tuple(place)}" if place else ""
+            raise ValueError(
+                f"`{spaces.at('observations', path)}` that `observe` of "
+                f"{environment.id} returns must be in the observation space, "
+                f"{leaf}. Received: {values[(row, *place)]}{at} in row {row}, "
+                f"step {step} of random episodes"
+            )
+
+
+def _random(leaf: spaces.Leaf, generator: np.random.Generator) -> np.ndarray:
+    """Random values of a space, one a row."""
+    shape = (_NUM_ROWS, *leaf.shape)
+    if isinstance(leaf, spaces.Integers):
+        return generator.integers(leaf.first, leaf.last, shape, endpoint=True)
+    if isinstance(leaf, spaces.Box):
+        return np.clip(generator.normal(size=shape), leaf.low, leaf.high)
+    raise TypeError(f"nothing is known to draw from {leaf}")
+
+
 def _check_leaf(
     environment: Environment, function: str, name: str, leaf: Any, spec: Any
 ) -> None:
@@ -155,7 +227,7 @@ def _trace(environment: Environment, name: str, *specs: Any) -> Any:
                 "`keras_cem.prng.row_uniform`, and keep everything else in the "
                 "state."
             )
-    return traced.structured_outputs
+    return traced
 
 
 def _operations(graph: tf.Graph) -> set[str]:

@@ -136,9 +136,9 @@ class GraphLoop:
             totals, (rows.shape[0],)
         )
         # The return tells what to leave out, as it does on the host.
-        returns = tf.where(tf.equal(faults, 0), returns, np.nan)
+        returns = _told(returns, faults)
         if self._discount is not None:
-            discounted = tf.where(tf.equal(faults, 0), discounted, np.nan)
+            discounted = _told(discounted, faults)
         return GraphTrajectories(
             self._env,
             stacked["states"],
@@ -213,7 +213,7 @@ class GraphLoop:
             returns, discounted, lengths, over, faults = totals
             fault = tf.where(live, _fault(observations, outputs, rewards), 0)
             totals = (
-                returns + tf.where(live, rewards, 0.0),
+                returns + tf.where(live, tf.cast(rewards, tf.float64), 0.0),
                 self._add_discounted(discounted, step, live, rewards),
                 lengths + tf.cast(live, tf.int32),
                 over | (live & terminated),
@@ -251,10 +251,14 @@ class GraphLoop:
         )
 
     def _no_totals(self, size: int) -> Any:
-        """Return, discounted return, length, whether terminated, and fault."""
+        """Return, discounted return, length, whether terminated, and fault.
+
+        Returns are added up in float64, as `Trajectories` does: in float32,
+        10^5 rewards of 0.1 make 9998.56.
+        """
         return (
-            tf.zeros(size),
-            () if self._discount is None else tf.zeros(size),
+            tf.zeros(size, tf.float64),
+            () if self._discount is None else tf.zeros(size, tf.float64),
             tf.zeros(size, tf.int32),
             tf.zeros(size, tf.bool),
             tf.zeros(size, tf.int32),
@@ -272,8 +276,9 @@ class GraphLoop:
     ) -> Any:
         if self._discount is None:
             return ()
-        rewards *= discounts.weights(self._discount, step)
-        return discounted + tf.where(live, rewards, 0.0)
+        weight = tf.cast(discounts.weights(self._discount, step), tf.float64)
+        terms = tf.cast(rewards, tf.float64) * weight
+        return discounted + tf.where(live, terms, 0.0)
 
 
 def rows_at_once(batch_size: int, env: Environment) -> int:
@@ -321,6 +326,12 @@ def _stack(arrays: Any, shape: tuple[int, ...]) -> Any:
         return tf.reshape(stacked, (*shape, *stacked.shape[2:]))
 
     return tf.nest.map_structure(of, arrays)
+
+
+def _told(returns: tf.Tensor, faults: tf.Tensor) -> tf.Tensor:
+    """Returns as float32, NaN where something was not finite."""
+    returns = tf.cast(returns, tf.float32)
+    return tf.where(tf.equal(faults, 0), returns, np.nan)
 
 
 def _fault(*made: Any) -> tf.Tensor:

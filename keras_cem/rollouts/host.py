@@ -20,6 +20,11 @@ from keras_cem import spaces
 from keras_cem.rollouts import lending
 from keras_cem.rollouts.interface import InterfaceError
 from keras_cem.rollouts.slots import SlotError, Slots
+from keras_cem.rollouts.step_storage import (
+    StepStorage,
+    check_size,
+    padded_steps,
+)
 from keras_cem.trajectories import Trajectories
 
 # Takes observations (one array a leaf) and int32 `(2, N)`: trajectory and step
@@ -91,7 +96,9 @@ class HostSource:
                 as they are. Defaults to `False`.
 
         Returns:
-            `Trajectories` of NumPy arrays, `(K, max_episode_steps, ...)`.
+            `Trajectories` of NumPy arrays, padded to T steps as
+            `step_storage.padded_steps` says: `max_episode_steps`, unless that
+            is very large.
 
         Raises:
             EpisodeError: If the environment fails more often than it may be
@@ -99,8 +106,27 @@ class HostSource:
                 a process of it ends or does not answer. If it returns what is
                 not finite, or the policy's outputs are not finite. Says in
                 which trajectory and step.
+            ValueError: If the machine cannot hold the steps that are played.
         """
         return _Collection(self, act, seeds, first, skip_nonfinite, clip).run()
+
+    def check_size(self, batch_size: int) -> None:
+        """Refuses a batch that the machine cannot hold, before it is played.
+
+        Args:
+            batch_size: K.
+
+        Raises:
+            ValueError: If even short episodes would be too much.
+        """
+        check_size(
+            self.name,
+            self.observation_space,
+            self.action_space,
+            batch_size,
+            padded_steps(0, self.max_episode_steps),
+            self.max_episode_steps,
+        )
 
     def close(self) -> None:
         """Closes what was opened for this source."""
@@ -129,21 +155,14 @@ class _Collection:
         self._seeds = seeds
         self._first = first
         self._started = 0
-        size, steps = len(seeds), source.max_episode_steps
-        self._steps = steps
-        # Rows are addressed as trajectory * steps + step.
-        try:
-            self._observations = _storage(
-                source.observation_space, size * steps
-            )
-            self._actions = _storage(source.action_space, size * steps)
-            self._rewards = np.zeros(size * steps, np.float32)
-        except MemoryError as error:
-            raise ValueError(
-                "`batch_size` x `max_episode_steps` must fit in memory. "
-                f"Received: batch_size={size}, max_episode_steps={steps}, "
-                f"environment {source.name}. {error}"
-            ) from None
+        size = len(seeds)
+        self._stored = StepStorage(
+            source.name,
+            source.observation_space,
+            source.action_space,
+            size,
+            source.max_episode_steps,
+        )
         self._lengths = np.zeros(size, np.int32)
         self._terminated = np.zeros(size, bool)
         # Trajectory and step of each slot.
@@ -167,9 +186,14 @@ class _Collection:
     def _go_on_with(self, live: np.ndarray) -> None:
         """Plays in these slots from now on."""
         self._live = live
-        begin = self._counter[0, live] * self._steps
-        self._rows = begin + self._counter[1, live]
-        self._last_rows = begin + self._steps - 1
+        begin, steps = (
+            self._stored.rows(self._counter[0, live]),
+            self._counter[1],
+        )
+        self._rows = begin + steps[live]
+        self._last_rows = begin + (self._source.max_episode_steps - 1)
+        # How many steps fit in before the storage has to grow.
+        self._room = self._stored.steps - int(steps[live].max(initial=0))
         # Where all slots play, rows need not be picked out of arrays.
         self._picked = slice(None) if len(live) == self._num_slots else live
 
@@ -216,6 +240,9 @@ class _Collection:
         Each operation on arrays is paid once a step of all slots: this is what
         `benchmarks/host_rollout.py` measures.
         """
+        if not self._room:
+            self._stored.grow()
+            self._go_on_with(self._live)
         live, rows, picked = self._live, self._rows, self._picked
         observations = self._slots.observations.leaves
         counter = self._counter
@@ -229,9 +256,10 @@ class _Collection:
             live, rows, picked = self._live, self._rows, self._picked
             # A vector environment steps them all the same.
             actions = [np.nan_to_num(leaf) for leaf in actions]
-        for stored, leaf in zip(self._observations, observations, strict=True):
+        kept = self._stored
+        for stored, leaf in zip(kept.observations, observations, strict=True):
             stored[rows] = leaf[picked]
-        for stored, leaf in zip(self._actions, actions, strict=True):
+        for stored, leaf in zip(kept.actions, actions, strict=True):
             stored[rows] = leaf[picked]
         if self._clip:
             actions = self._source.action_space.clip_leaves(actions)
@@ -244,7 +272,7 @@ class _Collection:
                 return np.concatenate([free, self._begin(broken)])
             result = error.result
         rewards, terminated, truncated = result
-        self._rewards[rows] = rewards
+        kept.rewards[rows] = rewards
         over = terminated | truncated | (rows == self._last_rows)
         fine = np.isfinite(rewards)
         if not fine.all():
@@ -254,6 +282,7 @@ class _Collection:
         if broken is not None:
             over &= ~np.isin(live, broken)
         self._rows = rows + 1
+        self._room -= 1
         # Those of slots that nobody plays in count on, and mean nothing.
         counter[1] += 1
         if over.any():
@@ -303,26 +332,28 @@ class _Collection:
         return self._live
 
     def _result(self) -> Trajectories:
-        source, size = self._source, len(self._seeds)
-
-        def shaped(leaves: list[np.ndarray]) -> list[np.ndarray]:
-            return [
-                leaf.reshape((size, self._steps, *leaf.shape[1:]))
-                for leaf in leaves
-            ]
-
+        source = self._source
+        observations, actions, rewards = self._stored.take(
+            int(self._lengths.max())
+        )
         return Trajectories(
-            observations=source.observation_space.pack(
-                shaped(self._observations)
-            ),
-            actions=source.action_space.pack(shaped(self._actions)),
-            rewards=shaped([self._rewards])[0],
-            mask=np.arange(self._steps) < self._lengths[:, None],
+            observations=source.observation_space.pack(observations),
+            actions=source.action_space.pack(actions),
+            rewards=rewards,
+            mask=np.arange(rewards.shape[1]) < self._lengths[:, None],
             terminated=self._terminated,
         )
 
     def _check_observations(self, slots: np.ndarray) -> np.ndarray:
-        """Returns which slots hold an observation that is not finite."""
+        """Returns which slots hold an observation that is not finite.
+
+        Raises:
+            EpisodeError: If one is outside of the observation space.
+        """
+        fault = self._slots.observations.outside(slots)
+        if fault is not None:
+            slot, message = fault
+            raise EpisodeError(f"{message}. {self._where(slot)}")
         bad = self._slots.observations.not_finite(slots)
         return self._spoil("the observation is", bad) if bad.size else bad
 
@@ -332,7 +363,7 @@ class _Collection:
         # The return tells: there is always a step to hold what makes it NaN.
         trajectory, steps = self._counter[:, slots]
         last = np.maximum(steps - 1, 0)
-        self._rewards[trajectory * self._steps + last] = np.nan
+        self._stored.rewards[self._stored.rows(trajectory) + last] = np.nan
         self._lengths[trajectory] = last + 1
         return slots
 
@@ -385,7 +416,3 @@ class _Collection:
             return where + "where no trajectory was under way."
         trajectory, step = self._counter[:, slot]
         return where + f"trajectory {self._first + trajectory}, step {step}."
-
-
-def _storage(space: spaces.Space, rows: int) -> list[np.ndarray]:
-    return [np.zeros((rows, *leaf.shape), leaf.dtype) for leaf in space.leaves]

@@ -40,6 +40,13 @@ class ObservationBuffer:
             for array in self.leaves
             if np.issubdtype(array.dtype, np.floating)
         ]
+        self._ranges = [
+            (index, array, *_range(leaf))
+            for index, (array, leaf) in enumerate(
+                zip(self.leaves, self._spaces, strict=True)
+            )
+            if isinstance(leaf, spaces.Integers)
+        ]
 
     def write(self, slot: int, observation: Any) -> None:
         """Takes over one sub-environment's observation."""
@@ -71,6 +78,37 @@ class ObservationBuffer:
                 bad |= ~finite.reshape(len(slots), -1).all(axis=1)
         return slots[bad]
 
+    def outside(self, slots: np.ndarray) -> tuple[int, str] | None:
+        """Finds integers outside of their space, where a space is of integers.
+
+        Args:
+            slots: Those that are looked at.
+
+        Returns:
+            The first such slot and what is wrong with it; None if nothing is.
+        """
+        for index, array, first, span in self._ranges:
+            # As unsigned numbers, those below the first one are large ones:
+            # one comparison, for this is done in each step.
+            if not (_above(array, first) > span).any():
+                continue
+            wrong = _above(array[slots], first) > span
+            if wrong.any():
+                row, *place = np.argwhere(wrong)[0].tolist()
+                slot = int(slots[row])
+                return slot, self._refusal(index, array[slot], tuple(place))
+        return None
+
+    def _refusal(
+        self, index: int, value: np.ndarray, place: tuple[int, ...]
+    ) -> str:
+        at = f" at index {place}" if place else ""
+        return (
+            f"`{spaces.at('observations', self._paths[index])}` must be in the "
+            f"observation space, {self._spaces[index]}. "
+            f"Received: {value[place]}{at}"
+        )
+
     def _flatten(self, observations: Any) -> list[Any]:
         try:
             return self._space.flatten(observations, "observations")
@@ -93,7 +131,7 @@ class ObservationBuffer:
             value.dtype == leaf.dtype
             or np.can_cast(value.dtype, leaf.dtype, "same_kind")
         ):
-            return value
+            return self._unchanged(index, value)
         raise ObservationError(
             f"{spaces.at('observations', self._paths[index])} must have shape "
             f"{(*batch, *leaf.shape)} and dtype {leaf.dtype.name}, as the "
@@ -101,6 +139,33 @@ class ObservationBuffer:
             f"Received: shape={value.shape}, dtype={value.dtype}"
             f"{_cure(original)}"
         )
+
+    def _unchanged(self, index: int, value: np.ndarray) -> np.ndarray:
+        """Refuses integers that a narrower dtype would make other ones of."""
+        dtype = self._spaces[index].dtype
+        if dtype.kind not in "iu" or np.can_cast(value.dtype, dtype):
+            return value
+        wrong = np.argwhere(value.astype(dtype) != value)
+        if wrong.size:
+            place = tuple(wrong[0].tolist())
+            raise ObservationError(self._refusal(index, value, place))
+        return value
+
+
+def _range(leaf: spaces.Integers) -> tuple[Any, np.ndarray]:
+    """The first integer, None for 0; and as unsigned, how many come after."""
+    first = np.asarray(leaf.first, leaf.dtype)
+    span = np.asarray(leaf.last, leaf.dtype) - first
+    return (first if first.any() else None), _unsigned(np.asarray(span))
+
+
+def _above(array: np.ndarray, first: np.ndarray | None) -> np.ndarray:
+    """How far integers are above the first of their space, as unsigned."""
+    return _unsigned(array if first is None else array - first)
+
+
+def _unsigned(array: np.ndarray) -> np.ndarray:
+    return array.view(f"u{array.dtype.itemsize}")
 
 
 def _cure(value: Any) -> str:

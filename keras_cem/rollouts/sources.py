@@ -153,14 +153,18 @@ def open_source(env: Any, options: Options) -> Source:
         options: How to play it.
 
     Raises:
-        ValueError: If an option is out of range, the id is unknown, or no
-            limit on the length of an episode is known.
+        ValueError: If an option is out of range, the id is unknown, no limit
+            on the length of an episode is known, or the machine cannot hold
+            the episodes.
         TypeError: If `env` is no environment.
     """
     options.check()
     for adapter in _adapters():
         if adapter.accepts(env, options):
-            return adapter.open_source(env, options)
+            source = adapter.open_source(env, options)
+            if isinstance(source, HostSource):
+                _check_size(source, options.batch_size)
+            return source
     raise TypeError(
         f"`env` must be {FORMS}. "
         f"Received: env={env!r} of type {type(env).__name__}"
@@ -206,6 +210,14 @@ def limit(options: Options, own: int | None, name: str) -> int:
             "An episode that never ends would be played for ever."
         )
     return min(known)
+
+
+def _check_size(source: HostSource, batch_size: int) -> None:
+    try:
+        source.check_size(batch_size)
+    except BaseException:
+        source.close()
+        raise
 
 
 def _adapters() -> list[Any]:
