@@ -76,6 +76,7 @@ class Checkpoint(RunsLast):
     ):
         super().__init__()
         checks.at_least(1, every=every, keep=keep)
+        checks.path(directory=directory)
         self._store = CheckpointStore(directory, keep)
         self.directory = self._store.directory
         self.every = every

@@ -6,7 +6,7 @@ from typing import Any
 from absl import flags
 
 from keras_cem import elites, heads, improvement
-from keras_cem.cli import progress, settings
+from keras_cem.cli import path_flags, progress, settings
 from keras_cem.cli.preset import PresetParser
 from keras_cem.rollouts import sources
 
@@ -17,8 +17,8 @@ def define_flags(values: flags.FlagValues) -> None:
     """Defines the flags of this command."""
     common: dict[str, Any] = {"flag_values": values}
     define_settings(values)
-    flags.DEFINE_string(
-        "output", None, "Folder for the run, new or empty. Required.", **common
+    path_flags.define(
+        "output", "Folder for the run, new or empty. Required.", values
     )
     flags.DEFINE_bool(
         "resume",

@@ -25,6 +25,7 @@ from absl import flags
 from keras_cem import extras, files
 from keras_cem.cli import (
     output_folder,
+    path_flags,
     preset,
     search_space,
     settings,
@@ -45,12 +46,11 @@ def define_flags(values: flags.FlagValues) -> None:
         seed=0,
         about_seed="Of the search, and of the first training of each trial.",
     )
-    flags.DEFINE_string(
+    path_flags.define(
         "output",
-        None,
         "Folder for the search, new, empty, or of a search to go on with. "
         "Required.",
-        flag_values=values,
+        values,
     )
     counts = {
         "trials": (50, "Trials, those of earlier calls included."),
