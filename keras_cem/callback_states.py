@@ -10,7 +10,9 @@ LearningRateScheduler, ProgbarLogger, RemoteMonitor and TerminateOnNaN have none
 that matters; `SwapEMAWeights` has, and it is not kept.
 """
 
+import copy
 import pathlib
+from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -42,6 +44,44 @@ def get_states(callbacks: list[Any]) -> list[dict[str, Any]]:
         for callback, state in states
         if state is not None
     ]
+
+
+def snapshot(callbacks: list[Any]) -> Callable[[], list[dict[str, Any]]]:
+    """Takes note of what callbacks have in mind now, at little cost.
+
+    Returns:
+        Function that returns what `get_states` would have returned, called
+        now.
+    """
+    noted = [(_class_name(each), _note(each)) for each in callbacks]
+
+    def states() -> list[dict[str, Any]]:
+        read = [(name, note()) for name, note in noted]
+        return [
+            {"class": name, "state": state}
+            for name, state in read
+            if state is not None
+        ]
+
+    return states
+
+
+def _note(callback: Any) -> Callable[[], dict[str, Any] | None]:
+    if isinstance(callback, keras.callbacks.CSVLogger):
+        # Not the file, which grows: rows are only added to it.
+        path, keys = pathlib.Path(callback.filename), callback.keys
+        size = path.stat().st_size
+
+        def state() -> dict[str, Any]:
+            with open(path, "rb") as file:
+                return {"keys": keys, "text": file.read(size).decode()}
+
+        return state
+    found = _get_state(callback)
+    if not type(callback).__module__.startswith(("keras_cem.", "keras.")):
+        # Ours, and Keras' as listed here, replace what is in their states.
+        found = copy.deepcopy(found)
+    return lambda: found
 
 
 def set_states(callbacks: list[Any], states: list[dict[str, Any]]) -> None:

@@ -30,6 +30,8 @@ class Session:
         callbacks: Those of `fit`, in the order they are called in.
         resume_from: Folder of checkpoints that `fit` goes on from.
         during: What callbacks enter here is left when `fit` ends.
+        progress: How far the epoch has come, an `EpochProgress`; None where
+            nobody wants to know.
     """
 
     testing: bool
@@ -45,6 +47,8 @@ class Session:
     during: contextlib.ExitStack = dataclasses.field(
         default_factory=contextlib.ExitStack
     )
+
+    progress: Any = None
 
     @property
     def num_env_restarts(self) -> int:
@@ -244,17 +248,26 @@ class EnvironmentFunctions(EnvironmentPlay):
         self, function: Callable[..., Any], name: str, source: Source
     ) -> Callable[..., Any]:
         training = name == "train_function"
+        playing: Callable[..., Any]
         if isinstance(source, GraphSource):
-            return feed.InGraph(
+            playing = feed.InGraph(
                 function,
                 self._begin_training if training else self._begin_testing,
                 lambda: self.graph_steps.end(source.name),
             )
-        return feed.OnDemand(
-            function,
-            self._collect_train if training else self._collect_test,
-            self.steps_per_execution,
-            check=self.graph_steps.check_update if training else None,
+        else:
+            playing = feed.OnDemand(
+                function,
+                self._collect_train if training else self._collect_test,
+                self.steps_per_execution,
+                check=self.graph_steps.check_update if training else None,
+            )
+        if not training:
+            return playing
+        return feed.Repeating(
+            playing,
+            lambda: self._session.progress,
+            self.get_metrics_result,
         )
 
     def _begin_training(self) -> None:
