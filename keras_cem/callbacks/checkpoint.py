@@ -7,8 +7,8 @@ from typing import Any
 from keras_cem import checks, training_state
 from keras_cem.callback_states import get_states
 from keras_cem.checkpoint_store import CheckpointStore
-from keras_cem.fit_callbacks import RunsLast
 from keras_cem.epoch_progress import EpochProgress
+from keras_cem.fit_callbacks import RunsLast
 from keras_cem.interrupts import HeldSignals, TrainingInterrupted
 from keras_cem.training_state import TrainingState
 

@@ -11,6 +11,7 @@ from keras_cem.cli import (
     environments,
     evaluate,
     export,
+    flag_files,
     plot,
     record,
     report,
@@ -61,9 +62,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"{program}: {command.__doc__}\nFlags:{values.get_help()}")
         return 0
     try:
+        flag_files.check(rest)
         _, *extra = values([program, *rest])
     # ValueError: what absl makes of --noplot=1.
-    except (flags.Error, ValueError) as error:
+    except (CommandError, flags.Error, ValueError) as error:
         return _usage(program, str(error))
     if extra:
         return _usage(

@@ -111,7 +111,7 @@ def whole(tmp_path_factory):
 
 
 # From the first step of all to the last validations.
-@pytest.mark.parametrize("share", [0.0, 0.2, 0.35, 0.45, 0.7, 0.97])
+@pytest.mark.parametrize("share", [0.0, 0.35, 0.7, 0.97])
 def test_training_goes_on_as_if_what_was_broken_off_had_not_begun(
     share, whole, tmp_path, monkeypatch
 ):
@@ -128,10 +128,10 @@ def test_training_goes_on_as_if_what_was_broken_off_had_not_begun(
 
 
 def test_finished_iterations_are_not_played_again(whole, tmp_path, monkeypatch):
-    """Interrupted three times in one run, the last time as it repeats."""
+    """Interrupted twice in one run, the second time as it repeats."""
     state, history, _, steps = whole
     played = []
-    for at in (steps // 5, steps // 10, 1):
+    for at in (steps // 3, 1):
         monkeypatch.setattr(Raising, "steps", 0)
         monkeypatch.setattr(Raising, "at", at)
         with pytest.raises(TrainingInterrupted):
@@ -147,7 +147,7 @@ def test_finished_iterations_are_not_played_again(whole, tmp_path, monkeypatch):
     assert sum(played) + Raising.steps < steps * 1.5
 
 
-@pytest.mark.parametrize("at", [2, 3, 5])
+@pytest.mark.parametrize("at", [2, 4])
 def test_compiled_steps_are_interrupted_between_two_of_them(
     at, tmp_path, monkeypatch
 ):
