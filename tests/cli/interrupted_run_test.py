@@ -11,7 +11,10 @@ from tests import processes
 from tests.cli import slow_env
 
 RUN = (
-    "import sys, tests.cli.slow_env; from keras_cem.cli.main import main; "
+    "import signal, sys, tests.cli.slow_env; "
+    "from keras_cem.cli.main import main; "
+    # It is ignored where the tests run in the background.
+    "signal.signal(signal.SIGINT, signal.default_int_handler); "
     "sys.exit(main(sys.argv[1:]))"
 )
 FLAGS = (

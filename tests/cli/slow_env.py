@@ -1,6 +1,7 @@
 """An environment of 20 ms a step, which says when it has played for a while."""
 
 import os
+import sys
 import time
 
 import gymnasium
@@ -27,7 +28,8 @@ class Slow(gymnasium.Env):
             time.sleep(0.02)
             Slow.played += 1
             if Slow.played == STEPS:
-                print(SAYS, flush=True)
+                sys.stdout.write(f"{SAYS}\n")
+                sys.stdout.flush()
         self._steps += 1
         return self.observation_space.high, float(action), False, False, {}
 
