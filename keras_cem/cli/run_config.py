@@ -35,6 +35,10 @@ def parse(content: bytes) -> dict[str, Any]:
         config = json.loads(content, parse_constant=_refuse_constant)
     except RecursionError as error:
         raise ValueError("config.json is nested too deeply.") from error
+    except ValueError as error:
+        raise ValueError(
+            f"config.json must hold JSON. Received: {str(error)[:200]}"
+        ) from error
     recorded = config.get("flags") if isinstance(config, dict) else None
     if not isinstance(recorded, dict) or not isinstance(
         recorded.get("env"), str
@@ -85,4 +89,4 @@ def _check(flag: flags.Flag, value: Any) -> None:
 
 
 def _refuse_constant(name: str) -> None:
-    raise ValueError(f"config.json must hold finite numbers. Received: {name}")
+    raise ValueError(f"{name}, which is no number of JSON")

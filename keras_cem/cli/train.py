@@ -256,6 +256,10 @@ def _fit(
         # What was learned is kept; if that fails, it is not what to tell.
         with contextlib.suppress(OSError):
             agent.save(folder.last)
+        for callback in fit_callbacks:
+            if isinstance(callback, keras.callbacks.CSVLogger):
+                with contextlib.suppress(OSError):
+                    callback.csv_file.close()
         raise
     agent.save(folder.last)
     return history
