@@ -124,9 +124,7 @@ def parse(text: str | bytes, source: str) -> dict[str, Value]:
         ValueError: If it is no JSON object from names of flags to values.
     """
     try:
-        settings = json.loads(
-            text, object_pairs_hook=_distinct, parse_constant=_refuse
-        )
+        settings = json.loads(text, object_pairs_hook=_distinct)
     except (RecursionError, ValueError) as error:
         raise ValueError(
             f"{source} must hold JSON. Received: {text[:80]!r}. "
@@ -148,7 +146,7 @@ def parse(text: str | bytes, source: str) -> dict[str, Value]:
         ):
             raise ValueError(
                 f"Values in {source} must be booleans, numbers, strings or "
-                f"lists of them. Received: {name}={str(value)[:80]!r}"
+                f"lists of them. Received: {name}={repr(value)[:80]}"
             )
     return settings
 
@@ -161,10 +159,6 @@ def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         twice = next(name for name in names if names.count(name) > 1)
         raise ValueError(f"{twice!r} is there more than once")
     return found
-
-
-def _refuse(constant: str) -> None:
-    raise ValueError(f"{constant} is no number of JSON")
 
 
 def as_flags(settings: dict[str, Value]) -> list[str]:

@@ -183,7 +183,7 @@ def test_pipes_are_not_waited_for(tampered, tmp_path, capsys):
     ("text", "said"),
     [
         ('{"epochs": 3, "epochs": 4}', "'epochs' is there more than once"),
-        ('{"epsilon": NaN}', "NaN is no number"),
+        ('{"epsilon": NaN}', "epsilon=nan: must be finite"),
         ('{"epsilon": 1e999}', "inf"),
         ('{"epochs": ' + HUGE + "}", "epochs=10"),
         ('{"epochs": ' + "9" * 5000 + "}", "must hold JSON"),
