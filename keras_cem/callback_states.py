@@ -10,7 +10,9 @@ LambdaCallback, LearningRateScheduler, ProgbarLogger, RemoteMonitor and
 TerminateOnNaN have none that matters; `SwapEMAWeights` has, and it is not kept.
 """
 
+import copy
 import warnings
+from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -31,6 +33,36 @@ def get_states(callbacks: list[Any]) -> list[dict[str, Any]]:
         for callback, state in states
         if state is not None
     ]
+
+
+def snapshot(callbacks: list[Any]) -> Callable[[], list[dict[str, Any]]]:
+    """Takes note of what callbacks have in mind now, at little cost.
+
+    Returns:
+        Function that returns what `get_states` would have returned, called
+        now.
+    """
+    noted = [(_stable_name(each), _note(each)) for each in callbacks]
+
+    def states() -> list[dict[str, Any]]:
+        read = [(name, note()) for name, note in noted]
+        return [
+            {"class": name, "state": state}
+            for name, state in read
+            if state is not None
+        ]
+
+    return states
+
+
+def _note(callback: Any) -> Callable[[], dict[str, Any] | None]:
+    if isinstance(callback, keras.callbacks.CSVLogger):
+        return keras_internals.csv_snapshot(callback)
+    found = _get_state(callback)
+    if not type(callback).__module__.startswith(("keras_cem.", "keras.")):
+        # Ours, and Keras' as listed here, replace what is in their states.
+        found = copy.deepcopy(found)
+    return lambda: found
 
 
 def set_states(callbacks: list[Any], states: list[dict[str, Any]]) -> None:
@@ -97,8 +129,7 @@ def _get_state(callback: Any) -> dict[str, Any] | None:
     if _has_methods(callback):
         return callback.get_state()
     if isinstance(callback, keras.callbacks.CSVLogger):
-        text, keys = keras_internals.csv_content(callback)
-        return {"keys": keys, "text": text}
+        return keras_internals.csv_snapshot(callback)()
     if keras_internals.has_state(callback):
         return keras_internals.callback_state(callback)
     return None

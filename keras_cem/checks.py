@@ -2,6 +2,7 @@
 
 import math
 import numbers
+import os
 from typing import Any
 
 import numpy as np
@@ -74,6 +75,33 @@ def one_of(choices: tuple[Any, ...], **arguments: Any) -> None:
         if value not in choices:
             raise ValueError(
                 f"`{name}` must be one of {choices}. Received: {name}={value!r}"
+            )
+
+
+def path(**arguments: Any) -> None:
+    """Refuses what is no path, and an empty one.
+
+    An empty path is the current folder to pathlib, which nobody means.
+
+    Args:
+        **arguments: Values by the caller's name for them; None passes.
+
+    Raises:
+        TypeError: If it is no path.
+        ValueError: If it is empty.
+    """
+    for name, value in arguments.items():
+        if value is None:
+            continue
+        if not isinstance(value, str | os.PathLike):
+            raise TypeError(
+                f"`{name}` must be a path. Received: {name}={value!r} of type "
+                f"{type(value).__name__}"
+            )
+        if not os.fspath(value):
+            raise ValueError(
+                f"`{name}` must be a path that is not empty. Received: "
+                f"{name}={value!r}. The current folder is '.'."
             )
 
 

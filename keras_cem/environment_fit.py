@@ -252,7 +252,9 @@ class EnvironmentFit(EnvironmentFunctions):
             session.callbacks = arranged
             common["callbacks"] = session.callbacks
             if resume_from is not None:
-                common |= self._resumed(session, resume_from, common)
+                common |= self._resumed(
+                    session, resume_from, steps_per_epoch or 1, common
+                )
             return super().fit(
                 **feed.training_ticks(
                     steps_per_epoch or 1, self.steps_per_execution
@@ -266,6 +268,7 @@ class EnvironmentFit(EnvironmentFunctions):
         self,
         session: Session,
         resume_from: str | os.PathLike[str],
+        steps: int,
         arguments: dict[str, Any],
     ) -> dict[str, Any]:
         """Restores a training; returns the arguments of `fit` that change."""
@@ -289,6 +292,14 @@ class EnvironmentFit(EnvironmentFunctions):
             raise ValueError(
                 f"`epochs` must be at least the {state.epochs} that are done. "
                 f"Received: epochs={epochs}, resume_from={str(directory)!r}"
+            )
+        executions = -(-steps // self.steps_per_execution)
+        if state.executions > executions:
+            raise ValueError(
+                "`steps_per_epoch` must be what it was before training was "
+                f"interrupted, after {state.executions} executions of an "
+                f"epoch. Received: steps_per_epoch={steps}, "
+                f"steps_per_execution={self.steps_per_execution}"
             )
         restored = fit_callbacks.Restored(state, session.callbacks)
         return {

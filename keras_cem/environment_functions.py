@@ -32,6 +32,8 @@ class Session:
         resume_from: Folder of checkpoints that `fit` goes on from.
         validation_ticks: The data that Keras' `fit` is given to validate on.
         during: What callbacks enter here is left when `fit` ends.
+        progress: How far the epoch has come, an `EpochProgress`; None where
+            nobody wants to know.
     """
 
     testing: bool
@@ -48,6 +50,8 @@ class Session:
     during: contextlib.ExitStack = dataclasses.field(
         default_factory=contextlib.ExitStack
     )
+
+    progress: Any = None
 
     @property
     def num_env_restarts(self) -> int:
@@ -218,17 +222,26 @@ class EnvironmentFunctions(EnvironmentCompile):
         self, function: Callable[..., Any], name: str, source: Source
     ) -> Callable[..., Any]:
         training = name == "train_function"
+        playing: Callable[..., Any]
         if isinstance(source, GraphSource):
-            return feed.InGraph(
+            playing = feed.InGraph(
                 function,
                 self._begin_training if training else self._begin_testing,
                 lambda: self.graph_steps.end(source.name),
             )
-        return feed.OnDemand(
-            function,
-            self._collect_train if training else self._collect_test,
-            self.steps_per_execution,
-            check=self.graph_steps.check_update if training else None,
+        else:
+            playing = feed.OnDemand(
+                function,
+                self._collect_train if training else self._collect_test,
+                self.steps_per_execution,
+                check=self.graph_steps.check_update if training else None,
+            )
+        if not training:
+            return playing
+        return feed.Repeating(
+            playing,
+            lambda: self._session.progress,
+            self.get_metrics_result,
         )
 
     def _begin_training(self) -> None:

@@ -8,6 +8,44 @@ from collections.abc import Iterator
 
 
 @contextlib.contextmanager
+def naming(path: str | os.PathLike[str]) -> Iterator[None]:
+    """Lets an error of writing say which file it was about.
+
+    The operating system tells of a full disk without naming a file.
+
+    Args:
+        path: The file that is written in this context.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno is not None and error.filename is None:
+            error.filename = os.fspath(path)
+        raise
+
+
+def drop_unfinished_line(path: str | os.PathLike[str]) -> None:
+    """Removes a last line that has no end, as a full disk or a kill leaves it.
+
+    To be called before anything is appended, which would join that line.
+
+    Args:
+        path: A text file; it need not be there.
+    """
+    with contextlib.suppress(FileNotFoundError), open(path, "r+b") as file:
+        kept = end = file.seek(0, os.SEEK_END)
+        while kept:
+            begin = max(0, kept - 2**16)
+            file.seek(begin)
+            found = file.read(kept - begin).rfind(b"\n")
+            kept = begin + found + 1 if found >= 0 else begin
+            if found >= 0:
+                break
+        if kept < end:
+            file.truncate(kept)
+
+
+@contextlib.contextmanager
 def replacing(path: str | os.PathLike[str]) -> Iterator[pathlib.Path]:
     """Yields where to write what then takes the place of a file.
 
@@ -21,9 +59,10 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[pathlib.Path]:
     target = pathlib.Path(os.path.realpath(path))
     partial = target.with_name(f".partial-{target.name}")
     try:
-        yield partial
-        sync(partial)
-        os.replace(partial, target)
+        with naming(target):
+            yield partial
+            sync(partial)
+            os.replace(partial, target)
     except BaseException:
         partial.unlink(missing_ok=True)
         raise

@@ -7,6 +7,7 @@ import keras
 
 from keras_cem import training_state
 from keras_cem.checkpoint_store import CheckpointStore
+from keras_cem.epoch_progress import EpochProgress
 from keras_cem.progress_bar import ProgressBar
 from keras_cem.training_state import TrainingState
 
@@ -31,6 +32,12 @@ class Restored(keras.callbacks.Callback):
     def on_train_begin(self, logs: Any = None) -> None:
         """Gives it to them."""
         self._state.resume(self._callbacks)
+        self.model.session.progress = EpochProgress(
+            self.model,
+            self._callbacks,
+            self._state.epochs,
+            self._state.executions,
+        )
 
 
 def arrange(callbacks: Any, verbose: Any = 0) -> list[Any]:

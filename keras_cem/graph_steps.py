@@ -45,6 +45,11 @@ class GraphSteps:
         """Returns of the last iteration of this `fit`, float32 `(K,)`."""
         return self._returns.value()
 
+    @property
+    def within_epoch(self) -> list[tf.Variable]:
+        """What callbacks read at the end of an epoch."""
+        return [self._returns]
+
     def begin_fit(self, batch_size: int) -> None:
         """Called before the first step of a `fit`.
 

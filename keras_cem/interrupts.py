@@ -4,10 +4,31 @@ import contextlib
 import os
 import signal
 import threading
+import time
 from collections.abc import Callable
 from typing import Any
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+# Seconds that what is under way has to come to its end by itself.
+GRACE = 2.0
+
+# Contexts that hold back a signal which is to be raised between two steps. A
+# list that is empty costs a loop over steps nothing to look at.
+pending: list["HeldSignals"] = []
+
+
+def check() -> None:
+    """Raises a signal that was held back for `GRACE`; called between steps.
+
+    Raises:
+        TrainingInterrupted: If there was one.
+    """
+    if threading.current_thread() is threading.main_thread():
+        for held in pending:
+            if time.monotonic() > held.until:
+                held.check()
 
 
 class TrainingInterrupted(KeyboardInterrupt):
@@ -35,10 +56,23 @@ class HeldSignals:
     Args:
         notice: Written to the standard error as a signal is held back.
         message: Returns what `TrainingInterrupted` says.
+        between_steps: Whether `interrupts.check` raises it as well, once
+            `GRACE` is over. Defaults to `False`.
+
+    Attributes:
+        received: Number of the signal that is held back, if any.
+        until: When it is raised between two steps, by `time.monotonic`.
     """
 
-    def __init__(self, notice: str, message: Callable[[], str]):
+    def __init__(
+        self,
+        notice: str,
+        message: Callable[[], str],
+        between_steps: bool = False,
+    ):
         self.received: int | None = None
+        self.until = 0.0
+        self._between_steps = between_steps
         self._notice = notice
         self._message = message
         self._before: dict[int, Any] = {}
@@ -54,6 +88,8 @@ class HeldSignals:
 
     def __exit__(self, kind: Any, error: Any, traceback: Any) -> None:
         self._give_back()
+        if self in pending:
+            pending.remove(self)
         if kind is None:
             self.check()
 
@@ -68,6 +104,9 @@ class HeldSignals:
 
     def _hold(self, signum: int, frame: Any) -> None:
         self.received = signum
+        self.until = time.monotonic() + GRACE
+        if self._between_steps:
+            pending.append(self)
         self._give_back()
         name = signal.Signals(signum).name
         # Who reads along may be gone: Ctrl-C ends `tee` as well.

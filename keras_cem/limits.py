@@ -16,6 +16,9 @@ from keras_cem import spaces
 # Weights of a policy, and numbers in any tensor as it acts; 1 GiB of float32.
 # A larger policy of your own loads after `keras_cem.limits.MAX_SIZE = ...`.
 MAX_SIZE = 2**28
+# The largest float32. No number that a run writes is larger; larger ones
+# overflow where they are summed or drawn.
+MAX_NUMBER = (2.0 - 2.0**-23) * 2.0**127
 
 
 def check_policy(config: dict[str, Any], observation_space: Any) -> None:

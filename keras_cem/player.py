@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from keras_cem import prng
+from keras_cem import interrupts, prng
 from keras_cem.rollouts.acting import Actor
 from keras_cem.rollouts.graph import GraphSource
 from keras_cem.rollouts.graph_trajectories import FAULTS
@@ -65,6 +65,7 @@ class Player:
         Returns:
             `Trajectories` of NumPy arrays.
         """
+        interrupts.check()
         seed = self._agent.seed if seed is None else seed
         iteration = int(self._agent.iteration)
         if isinstance(source, GraphSource):

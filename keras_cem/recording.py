@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from keras_cem import checks, films, prng, spaces
+from keras_cem import checks, films, interrupts, prng, spaces
 
 # A minute of most environments.
 MAX_FRAMES = 3000
@@ -101,6 +101,7 @@ def _frames(
         total, step, ended = 0.0, 0, False
         yield _picture(env)
         while not ended:
+            interrupts.check()
             observation, reward, terminated, truncated, _ = env.step(
                 agent.act(observation)
             )

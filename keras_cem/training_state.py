@@ -24,13 +24,17 @@ class TrainingState:
         epochs: Epochs done.
         stopped: Whether a callback had stopped training.
         history: What `keras.callbacks.History` holds: `epoch`, and `logs`.
-        callbacks: As `callback_states.get_states` returns them.
+        callbacks: As `callback_states.get_states` returns them; as the last
+            epoch that is done ended.
+        executions: Executions of the train function that are done of the next
+            epoch. Defaults to `0`.
     """
 
     epochs: int
     stopped: bool
     history: dict[str, Any]
     callbacks: list[dict[str, Any]]
+    executions: int = 0
 
     def resume(self, callbacks: list[Any]) -> None:
         """Gives callbacks what they had in mind."""
@@ -59,7 +63,14 @@ def save(folder: pathlib.Path, agent: Any, state: TrainingState) -> None:
         f"seed_{number}": np.asarray(variable)
         for number, variable in enumerate(keras_internals.random_states(agent))
     }
-    (folder / STATE).write_text(_to_json(dataclasses.asdict(state), arrays))
+    if state.executions:
+        for number, variable in enumerate(within_epoch(agent)):
+            arrays[f"epoch_{number}"] = np.asarray(variable)
+    content = dataclasses.asdict(state)
+    if not state.executions:
+        # So that an earlier version can read it.
+        del content["executions"]
+    (folder / STATE).write_text(_to_json(content, arrays))
     np.savez(folder / ARRAYS, allow_pickle=False, **arrays)
 
 
@@ -80,7 +91,18 @@ def load(folder: pathlib.Path, agent: Any) -> TrainingState:
         arrays = dict(file)
     for number, variable in enumerate(keras_internals.random_states(agent)):
         variable.assign(arrays[f"seed_{number}"])
-    return TrainingState(**_from_json((folder / STATE).read_text(), arrays))
+    state = TrainingState(**_from_json((folder / STATE).read_text(), arrays))
+    if state.executions:
+        for number, variable in enumerate(within_epoch(agent)):
+            variable.assign(arrays[f"epoch_{number}"])
+    return state
+
+
+def within_epoch(agent: Any) -> list[Any]:
+    """Variables that an epoch begins anew, and that no model is saved with."""
+    metrics = agent.train_metrics.all()
+    variables = [each for metric in metrics for each in metric.variables]
+    return [*variables, *agent.graph_steps.within_epoch]
 
 
 def _to_json(content: Any, arrays: dict[str, np.ndarray]) -> str:

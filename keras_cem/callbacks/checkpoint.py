@@ -7,8 +7,9 @@ from typing import Any
 from keras_cem import checks, training_state
 from keras_cem.callback_states import get_states
 from keras_cem.checkpoint_store import CheckpointStore
+from keras_cem.epoch_progress import EpochProgress
 from keras_cem.fit_callbacks import RunsLast
-from keras_cem.interrupts import HeldSignals
+from keras_cem.interrupts import HeldSignals, TrainingInterrupted
 from keras_cem.training_state import TrainingState
 
 
@@ -24,10 +25,17 @@ class Checkpoint(RunsLast):
     whole or not there, whenever the process or the machine goes down. One that
     is damaged later is passed over, with a warning, for the one before it.
 
-    The unit is an epoch. The last one is always written, whatever `every` is.
-    Ctrl-C and SIGTERM let the epoch end and a checkpoint be written; then `fit`
-    raises `TrainingInterrupted`, a `KeyboardInterrupt`. A second signal ends at
-    once. Signals reach `fit` in the main thread only.
+    The last epoch is always written, whatever `every` is.
+
+    Ctrl-C and SIGTERM end `fit` after a checkpoint: it raises
+    `TrainingInterrupted`, a `KeyboardInterrupt`. An epoch that ends within two
+    seconds is part of the checkpoint. Otherwise training, validation or any
+    other play is broken off between two steps. Then the checkpoint has the
+    iterations that are done (whole executions of `steps_per_execution`). What
+    was broken off is played again after the resume. A single step of an
+    environment, and a compiled step or its compilation, must return first:
+    Python learns of a signal between two of them. A second signal ends at once.
+    Signals reach `fit` in the main thread only.
 
     What Keras' own callbacks have in mind is kept for `CSVLogger`,
     `EarlyStopping`, `ModelCheckpoint`, `ReduceLROnPlateau` and `TensorBoard`;
@@ -78,6 +86,7 @@ class Checkpoint(RunsLast):
     ):
         super().__init__()
         checks.at_least(1, every=every, keep=keep)
+        checks.path(directory=directory)
         self._store = CheckpointStore(directory, keep)
         self.directory = self._store.directory
         self.every = every
@@ -104,8 +113,12 @@ class Checkpoint(RunsLast):
                 "ending the epoch, to write a checkpoint. Once more ends at "
                 "once.",
                 self._message,
+                between_steps=True,
             )
         )
+        session.during.push(self._on_exit)
+        self._session = session
+        session.progress = EpochProgress(self.model, self._callbacks)
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         """Writes a checkpoint if one is due."""
@@ -129,8 +142,24 @@ class Checkpoint(RunsLast):
             self._store.write(
                 done, lambda folder: training_state.save(folder, model, state)
             )
+        self._session.progress.begin_epoch(done)
         if interrupted:
             model.stop_training = True
+
+    def _on_exit(self, kind: Any, error: Any, traceback: Any) -> None:
+        """Writes a checkpoint of what is whole of an epoch that is not."""
+        if error is None or not isinstance(error, TrainingInterrupted):
+            return
+        progress, model = self._session.progress, self.model
+        progress.put_back()
+        self._store.write(
+            progress.epochs,
+            lambda folder: training_state.save(folder, model, progress.state()),
+        )
+        for callback in self._callbacks:
+            # Some write what they have gathered.
+            if callback is not self:
+                callback.on_train_end()
 
     def _message(self) -> str:
         name = signal.Signals(self._signals.received).name

@@ -32,6 +32,7 @@ class PolicyLogger(keras.callbacks.Callback):
     def __init__(self, filepath: str | os.PathLike[str], max_stages: int = 20):
         super().__init__()
         checks.at_least(2, max_stages=max_stages)
+        checks.path(filepath=filepath)
         self.filepath = pathlib.Path(filepath)
         self.max_stages = max_stages
         self._stages = Stages(max_stages)

@@ -42,6 +42,7 @@ class RecordVideo(keras.callbacks.Callback):
     ):
         super().__init__()
         extras.require("video", "`RecordVideo` needs")
+        checks.path(directory=directory)
         checks.at_least(
             1,
             every=every,

@@ -42,6 +42,7 @@ class ReturnsLogger(keras.callbacks.Callback):
     ):
         super().__init__()
         checks.at_least(2, max_stages=max_stages, max_returns=max_returns)
+        checks.path(filepath=filepath)
         self.filepath = pathlib.Path(filepath)
         self.max_stages = max_stages
         self.max_returns = max_returns

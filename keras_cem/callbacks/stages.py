@@ -48,7 +48,7 @@ class Stages:
 
     def get_state(self) -> dict[str, Any]:
         """What a checkpoint keeps."""
-        return {"stages": self.kept, "every": self._every}
+        return {"stages": list(self.kept), "every": self._every}
 
     def set_state(self, state: dict[str, Any]) -> None:
         """Goes on from a checkpoint."""

@@ -7,7 +7,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from keras_cem import extras
+from keras_cem import checks, extras
 
 
 class Summaries(keras.callbacks.Callback):
@@ -32,6 +32,7 @@ class Summaries(keras.callbacks.Callback):
     ):
         super().__init__()
         extras.require("tensorboard", "`Summaries` needs")
+        checks.path(log_dir=log_dir)
         self.log_dir = os.fspath(log_dir)
         self.text = text
         self._writer: Any = None

@@ -2,15 +2,14 @@
 
 from absl import flags
 
+from keras_cem.cli import path_flags
 from keras_cem.cli.evaluation import evaluation_of, summary
 from keras_cem.cli.run_folder import RunFolder
 
 
 def define_flags(values: flags.FlagValues) -> None:
     """Defines the flags of this command."""
-    flags.DEFINE_string(
-        "run", None, "Folder of a run. Required.", flag_values=values
-    )
+    path_flags.define("run", "Folder of a run. Required.", values)
     flags.DEFINE_string(
         "env",
         None,

@@ -4,6 +4,7 @@ import os
 
 from absl import flags
 
+from keras_cem.cli import path_flags
 from keras_cem.cli.errors import CommandError
 from keras_cem.cli.run_folder import RunFolder
 
@@ -18,15 +19,12 @@ FORMATS = {
 
 def define_flags(values: flags.FlagValues) -> None:
     """Defines the flags of this command."""
-    flags.DEFINE_string(
-        "run", None, "Folder of a run. Required.", flag_values=values
-    )
-    flags.DEFINE_string(
+    path_flags.define("run", "Folder of a run. Required.", values)
+    path_flags.define(
         "output",
-        None,
         "What to write: a folder for saved_model and openvino, a file that "
         "ends in .onnx or .tflite for the others. Required.",
-        flag_values=values,
+        values,
     )
     flags.DEFINE_enum(
         "format",

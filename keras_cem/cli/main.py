@@ -11,6 +11,7 @@ from keras_cem.cli import (
     environments,
     evaluate,
     export,
+    flag_files,
     old_settings,
     plot,
     record,
@@ -63,11 +64,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"{program}: {command.__doc__}\nFlags:{help_text(values)}")
         return 0
     try:
+        flag_files.check(rest)
         _, *extra = values([program, *rest])
     except flags.UnrecognizedFlagError as error:
         return _usage(program, old_settings.about(error.flagname) or str(error))
     # ValueError: what absl makes of --noplot=1.
-    except (flags.Error, ValueError) as error:
+    except (CommandError, flags.Error, ValueError) as error:
         return _usage(program, str(error))
     if extra:
         return _usage(

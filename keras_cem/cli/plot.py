@@ -13,7 +13,7 @@ from typing import Any
 from absl import flags
 
 from keras_cem import extras, policy_slice
-from keras_cem.cli import output_folder, resuming
+from keras_cem.cli import output_folder, path_flags, resuming
 from keras_cem.cli.errors import CommandError
 from keras_cem.cli.run_folder import RunFolder
 
@@ -35,18 +35,17 @@ _EPISODES = 20
 
 def define_flags(values: flags.FlagValues) -> None:
     """Defines the flags of this command."""
-    flags.DEFINE_multi_string(
+    path_flags.define(
         "run",
-        None,
         "Folder of a run; more than once for several. Required.",
-        flag_values=values,
+        values,
+        multiple=True,
     )
-    flags.DEFINE_string(
+    path_flags.define(
         "output",
-        None,
         "Folder for the pictures; the run's own if not given. Required for "
         "several runs.",
-        flag_values=values,
+        values,
     )
     flags.DEFINE_list(
         "dimensions",

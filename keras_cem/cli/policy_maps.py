@@ -7,7 +7,7 @@ import numpy as np
 
 from keras_cem import policy_snapshots, spaces
 from keras_cem.cli import run_json
-from keras_cem.cli.run_json import finite
+from keras_cem.cli.run_json import count, finite
 from keras_cem.policy_slice import PolicySlice
 from keras_cem.policy_snapshots import Snapshots
 
@@ -102,7 +102,7 @@ def _parse(content: dict[str, Any]) -> dict[str, Any]:
     resolution = int(content["resolution"])
     if resolution != _RESOLUTION[kind]:
         raise ValueError(f"a resolution of {resolution}")
-    x, y = (int(axis) for axis in content["dimensions"])
+    x, y = (count(axis) for axis in content["dimensions"])
     ranges = [[finite(low), finite(high)] for low, high in content["ranges"]]
     if len(ranges) != 2 or not all(low < high for low, high in ranges):
         raise ValueError(f"ranges of {ranges}")
@@ -126,7 +126,7 @@ def _map(each: dict[str, Any], size: int) -> dict[str, Any]:
     if len(values) != size:
         raise ValueError(f"{len(values)} values instead of {size}")
     return {
-        "iteration": int(each["iteration"]),
-        "env_steps": int(each["env_steps"]),
+        "iteration": count(each["iteration"]),
+        "env_steps": count(each["env_steps"]),
         "values": values,
     }

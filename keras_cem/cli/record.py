@@ -7,20 +7,15 @@ needed.
 from absl import flags
 
 from keras_cem import extras, recording
-from keras_cem.cli import made_from, output_folder
+from keras_cem.cli import made_from, output_folder, path_flags
 from keras_cem.cli.run_folder import RunFolder
 
 
 def define_flags(values: flags.FlagValues) -> None:
     """Defines the flags of this command."""
-    flags.DEFINE_string(
-        "run", None, "Folder of a run. Required.", flag_values=values
-    )
-    flags.DEFINE_string(
-        "output",
-        None,
-        "Folder for the films; the run's own if not given.",
-        flag_values=values,
+    path_flags.define("run", "Folder of a run. Required.", values)
+    path_flags.define(
+        "output", "Folder for the films; the run's own if not given.", values
     )
     flags.DEFINE_string(
         "env",

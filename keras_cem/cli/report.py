@@ -15,6 +15,7 @@ from keras_cem import files
 from keras_cem.cli import (
     made_from,
     output_folder,
+    path_flags,
     policy_maps,
     report_page,
     run_returns,
@@ -27,14 +28,9 @@ _MAX_SIZE = 2**25
 
 def define_flags(values: flags.FlagValues) -> None:
     """Defines the flags of this command."""
-    flags.DEFINE_string(
-        "run", None, "Folder of a run. Required.", flag_values=values
-    )
-    flags.DEFINE_string(
-        "output",
-        None,
-        "Folder for the page; the run's own if not given.",
-        flag_values=values,
+    path_flags.define("run", "Folder of a run. Required.", values)
+    path_flags.define(
+        "output", "Folder for the page; the run's own if not given.", values
     )
     flags.mark_flags_as_required(["run"], flag_values=values)
 

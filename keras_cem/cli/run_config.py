@@ -5,10 +5,16 @@ from typing import Any
 
 from absl import flags
 
-from keras_cem.cli import old_settings, train_flags
+from keras_cem.cli import old_settings, run_json, train_flags
 
 # Bytes; a run writes about 2,000.
 _MAX_SIZE = 2**20
+# What is there besides flags and names.
+_OTHERS = {
+    "stop_at": run_json.finite,
+    "seed": run_json.count,
+    "epsilon_steps": run_json.count,
+}
 
 
 def parse(content: bytes) -> dict[str, Any]:
@@ -25,15 +31,15 @@ def parse(content: bytes) -> dict[str, Any]:
         ValueError: If it is not JSON, too large or too deeply nested, or if a
             flag of `keras-cem train` has a value that it could not have.
     """
-    if len(content) > _MAX_SIZE:
-        raise ValueError(
-            f"config.json must have at most {_MAX_SIZE:,} bytes. "
-            f"Received: {len(content):,}"
-        )
+    check_size(len(content))
     try:
         config = json.loads(content, parse_constant=_refuse_constant)
     except RecursionError as error:
         raise ValueError("config.json is nested too deeply.") from error
+    except ValueError as error:
+        raise ValueError(
+            f"config.json must hold JSON. Received: {str(error)[:200]}"
+        ) from error
     recorded = config.get("flags") if isinstance(config, dict) else None
     if not isinstance(recorded, dict) or not isinstance(
         recorded.get("env"), str
@@ -43,11 +49,29 @@ def parse(content: bytes) -> dict[str, Any]:
             f"Received: {str(config)[:80]}"
         )
     recorded = old_settings.translated(recorded)
+    for name, check in _OTHERS.items():
+        try:
+            if config.get(name) is not None:
+                check(config[name])
+        except (TypeError, ValueError) as error:
+            raise ValueError(
+                f"config.json must have a number or null as `{name}`. "
+                f"Received: {name}={run_json.shown(config[name])}"
+            ) from error
     known = flags.FlagValues()
     train_flags.define_flags(known)
     for name in known.flag_values_dict().keys() & recorded.keys():
         _check(known[name], recorded[name])
     return {**config, "flags": recorded}
+
+
+def check_size(size: int) -> None:
+    """Refuses a file of too many bytes, before it is read."""
+    if size > _MAX_SIZE:
+        raise ValueError(
+            f"config.json must have at most {_MAX_SIZE:,} bytes. "
+            f"Received: {size:,}"
+        )
 
 
 def _check(flag: flags.Flag, value: Any) -> None:
@@ -62,9 +86,9 @@ def _check(flag: flags.Flag, value: Any) -> None:
         raise ValueError(
             f"config.json must have a value for `{flag.name}` that "
             f"--{flag.name} can have. Received: {flag.name}="
-            f"{str(value)[:80]!r}. {error}"
+            f"{str(value)[:80]!r}. {str(error)[:120]}"
         ) from error
 
 
 def _refuse_constant(name: str) -> None:
-    raise ValueError(f"config.json must hold finite numbers. Received: {name}")
+    raise ValueError(f"{name}, which is no number of JSON")

@@ -143,6 +143,7 @@ class RunFolder:
         """
         self.check_links()
         try:
+            run_config.check_size(self.config.stat().st_size)
             config = run_config.parse(self.config.read_bytes())
         except (OSError, ValueError) as error:
             raise CommandError(
@@ -174,6 +175,12 @@ class RunFolder:
                     raise CommandError(
                         f"{link} must be no symbolic link. "
                         f"Received: a link to {os.readlink(link)}"
+                    )
+                # To open a named pipe waits for whoever writes to it.
+                if link.exists() and not (link.is_file() or link.is_dir()):
+                    raise CommandError(
+                        f"{link} must be a file or a folder. Received: a pipe "
+                        "or a device"
                     )
 
 

@@ -6,6 +6,8 @@ import pathlib
 from collections.abc import Callable
 from typing import Any
 
+from keras_cem.limits import MAX_NUMBER
+
 # Bytes; a run writes at most about 2,000,000.
 _MAX_SIZE = 2**24
 
@@ -24,6 +26,8 @@ def read(path: pathlib.Path, parse: Callable[[Any], Any], missing: Any) -> Any:
     """
     if not path.exists():
         return missing
+    if not path.is_file():
+        raise ValueError(f"{path} must be a file. Received: something else")
     size = path.stat().st_size
     if size > _MAX_SIZE:
         raise ValueError(
@@ -41,13 +45,31 @@ def read(path: pathlib.Path, parse: Callable[[Any], Any], missing: Any) -> Any:
     ) as error:
         raise ValueError(
             f"{path} must be a file of `keras-cem`. "
-            f"Received: {type(error).__name__}: {str(error)[:80]}"
+            f"Received: {type(error).__name__}: {str(error)[:120]}"
         ) from error
 
 
 def finite(value: Any) -> float:
-    """Returns a finite number, or raises ValueError."""
-    number = float(value)
-    if not math.isfinite(number):
-        raise ValueError(f"{value!r}, which is not finite")
+    """Returns a number that a run can have written, or raises ValueError."""
+    if isinstance(value, str | bool):
+        raise ValueError(f"{value!r}, which is no number")
+    # An integer of JSON may be too large for `float`.
+    if abs(value) > MAX_NUMBER or not math.isfinite(value):
+        raise ValueError(
+            f"{shown(value)}, which is not finite or beyond {MAX_NUMBER:.2e}"
+        )
+    return float(value)
+
+
+def count(value: Any) -> int:
+    """Returns a number of iterations or steps, or raises ValueError."""
+    number = int(finite(value))
+    if not 0 <= number < 2**63:
+        raise ValueError(f"{shown(value)}, which is no count")
     return number
+
+
+def shown(value: Any) -> str:
+    """Returns a value as messages show it: the beginning of a long one."""
+    text = repr(value)
+    return text if len(text) <= 80 else f"{text[:60]}... ({len(text)} long)"

@@ -4,7 +4,7 @@ import math
 import pathlib
 from typing import Any
 
-from keras_cem.cli.run_json import finite, read
+from keras_cem.cli.run_json import count, finite, read
 
 
 def read_stages(path: pathlib.Path) -> list[dict[str, Any]]:
@@ -43,9 +43,12 @@ def read_results(path: pathlib.Path) -> dict[str, Any]:
 
     def parse(content: Any) -> dict[str, Any]:
         # With `on_nonfinite="skip"` there may be others among them.
-        numbers = [float(value) for value in content["episode_returns"]]
-        finite = [number for number in numbers if math.isfinite(number)]
-        return {**content, "episode_returns": finite}
+        numbers = [
+            finite(value)
+            for value in content["episode_returns"]
+            if not (isinstance(value, float) and not math.isfinite(value))
+        ]
+        return {**content, "episode_returns": numbers}
 
     return read(path, parse, {})
 
@@ -56,8 +59,8 @@ def _stage(stage: Any) -> dict[str, Any]:
     if not returns:
         raise ValueError("a stage without returns")
     return {
-        "iteration": int(stage["iteration"]),
-        "env_steps": int(stage["env_steps"]),
+        "iteration": count(stage["iteration"]),
+        "env_steps": count(stage["env_steps"]),
         "elite_threshold": None if threshold is None else finite(threshold),
         "returns": returns,
     }

@@ -1,12 +1,11 @@
 """From the values of flags to objects."""
 
-import itertools
 from typing import Any
 
 import keras
 from absl import flags
 
-from keras_cem import CEMAgent, limits, schedules
+from keras_cem import CEMAgent, schedules
 from keras_cem.callbacks import EpsilonDecay
 from keras_cem.cli.confirmed_stop import ConfirmedStop
 from keras_cem.cli.deferred_xla import BATCH_SIZE, DeferredXLA
@@ -46,13 +45,6 @@ def hidden_units(values: flags.FlagValues) -> tuple[int, ...]:
             "--hidden_units must be positive integers, as in 128,64. "
             f"Received: --hidden_units={','.join(values.hidden_units)}"
         )
-    for before, after in itertools.pairwise((1, *units)):
-        if before * after > limits.MAX_SIZE:
-            raise ValueError(
-                "--hidden_units must make layers of at most "
-                f"{limits.MAX_SIZE:,} weights. Received: "
-                f"--hidden_units={','.join(values.hidden_units)}"
-            )
     return units
 
 

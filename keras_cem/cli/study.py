@@ -1,5 +1,6 @@
 """The trials of `keras-cem tune`, as Optuna keeps, chooses and prunes them."""
 
+import json
 import os
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -16,6 +17,7 @@ from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
 from optuna.trial import FrozenTrial, TrialState
 
+from keras_cem import files
 from keras_cem.cli.errors import CommandError
 from keras_cem.cli.search_space import Choices, Values
 from keras_cem.cli.trial import STAGES, Outcome, Record, Report
@@ -152,10 +154,52 @@ def _tried(params: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _opened(path: str, pruner: optuna.pruners.BasePruner) -> optuna.Study:
+class _Log(JournalFileBackend):
+    """Optuna's file, whose errors of writing name it."""
+
+    def __init__(self, path: str, lock: JournalFileOpenLock):
+        super().__init__(path, lock)
+        self._path = path
+
+    def append_logs(self, logs: list[dict[str, Any]]) -> None:
+        with files.naming(self._path):
+            super().append_logs(logs)
+
+
+def _repaired(path: str, lock: JournalFileOpenLock) -> None:
+    """Makes a log ready to be appended to, or names the line that is damaged.
+
+    Raises:
+        CommandError: If a line is not one of Optuna's journal.
+    """
+    if not os.path.exists(path):
+        return
+    lock.acquire()
     try:
-        # This lock, unlike the default, also where there are no links.
-        file = JournalFileBackend(path, JournalFileOpenLock(path))
+        files.drop_unfinished_line(path)
+    finally:
+        lock.release()
+    with open(path, "rb") as file:
+        for number, line in enumerate(file, 1):
+            try:
+                entry = json.loads(line)
+                # What Optuna tells entries apart by.
+                int(entry["op_code"])
+            except (KeyError, RecursionError, TypeError, ValueError) as error:
+                raise CommandError(
+                    "--output must be a folder of `keras-cem tune`. Received: "
+                    f"{path}, which is damaged in line {number}, "
+                    f"{line[:80]!r}. Remove that line and those after it to go "
+                    "on with the trials before it, or give another --output."
+                ) from error
+
+
+def _opened(path: str, pruner: optuna.pruners.BasePruner) -> optuna.Study:
+    # This lock, unlike the default, also where there are no links.
+    lock = JournalFileOpenLock(path)
+    _repaired(path, lock)
+    try:
+        file = _Log(path, lock)
         return optuna.create_study(
             storage=JournalStorage(file),
             study_name=_NAME,

@@ -16,13 +16,21 @@ import json
 import pathlib
 import shlex
 import textwrap
+from collections.abc import Iterator
 from typing import Any
 
 import gymnasium
 import keras
 from absl import flags
 
-from keras_cem import CEMAgent, callbacks, extras, policy_slice, recording
+from keras_cem import (
+    CEMAgent,
+    callbacks,
+    extras,
+    files,
+    policy_slice,
+    recording,
+)
 from keras_cem.cli import made_from, preset, report, resuming, settings
 from keras_cem.cli.evaluation import describe, summary
 from keras_cem.cli.progress import ProgressLine, has_bar
@@ -74,7 +82,6 @@ def run(values: flags.FlagValues) -> None:
     )
     history = _fit(values, agent, folder, [*fit_callbacks, written])
     best = folder.load_agent()
-    folder.write_policy(best)
     played = best.collect(
         values.env, values.episodes, **settings.on_host(values)
     )
@@ -93,21 +100,55 @@ def run(values: flags.FlagValues) -> None:
         ),
     }
     write_json(folder.results, results)
+    # From here on nothing that fails takes anything else with it.
+    failures: dict[str, Exception] = {}
+    with _failing_into(failures, "export"):
+        folder.write_policy(best)
     if plots is not None:
-        drawn = plots.draw(folder, folder.path, config)
-        if plots.has_map(best):
-            drawn.append(plots.draw_map(best, played, folder, folder.path))
-        if values.tensorboard:
-            write_images(_summaries(folder), drawn, results["env_steps"])
+        with _failing_into(failures, "plot"):
+            drawn = plots.draw(folder, folder.path, config)
+            if plots.has_map(best):
+                drawn.append(plots.draw_map(best, played, folder, folder.path))
+            if values.tensorboard:
+                write_images(_summaries(folder), drawn, results["env_steps"])
     if values.video:
-        _film(values, best, folder)
+        with _failing_into(failures, "record"):
+            _film(values, best, folder)
     if values.report:
-        report.write(folder, folder.path, config)
+        with _failing_into(failures, "report"):
+            report.write(folder, folder.path, config)
     print(summary(evaluation))
     print(
         f"{results['env_steps']:,} environment steps in {results['epochs']} "
         f"epochs, {results['wall_seconds']:.1f} s. Run folder: {folder.path}"
     )
+    _report_failures(failures, folder)
+
+
+@contextlib.contextmanager
+def _failing_into(
+    failures: dict[str, Exception], command: str
+) -> Iterator[None]:
+    """Notes what fails, by the command that can do it later."""
+    try:
+        yield
+    except Exception as error:  # Environments and drivers raise anything.
+        failures[command] = error
+
+
+def _report_failures(failures: dict[str, Exception], folder: RunFolder) -> None:
+    """Raises if something failed after the results were written."""
+    if not failures:
+        return
+    found = "; ".join(
+        f"`keras-cem {command}` failed with {type(error).__name__}: {error}"
+        for command, error in failures.items()
+    )
+    raise RuntimeError(
+        f"Training, {folder.results.name} and the checkpoints in {folder.path} "
+        f"are complete, but {found}. To try again: keras-cem "
+        f"{next(iter(failures))} --run={shlex.quote(str(folder.path))}"
+    ) from next(iter(failures.values()))
 
 
 def _callbacks(
@@ -144,16 +185,32 @@ def _callbacks(
         mode="max",
         save_best_only=True,
     )
+    _named(best, folder.agent)
     return [
         *settings.callbacks(values, config["stop_at"]),
         best,
-        keras.callbacks.CSVLogger(str(folder.history)),
+        _named(keras.callbacks.CSVLogger(str(folder.history)), folder.history),
         callbacks.ReturnsLogger(folder.stages),
         *policies,
         *tensorboard,
         clock,
         callbacks.Checkpoint(folder.checkpoints, values.checkpoint_every),
     ]
+
+
+def _named(
+    callback: keras.callbacks.Callback, path: pathlib.Path
+) -> keras.callbacks.Callback:
+    """Lets errors of a callback of Keras that writes a file name the file."""
+    write = callback.on_epoch_end
+
+    def on_epoch_end(epoch: int, logs: Any = None) -> None:
+        with files.naming(path):
+            write(epoch, logs)
+
+    # Not a subclass: checkpoints know callbacks by their class.
+    setattr(callback, "on_epoch_end", on_epoch_end)  # noqa: B010
+    return callback
 
 
 def _film(values: flags.FlagValues, agent: CEMAgent, folder: RunFolder) -> None:
@@ -195,6 +252,10 @@ def _fit(
         # What was learned is kept; if that fails, it is not what to tell.
         with contextlib.suppress(OSError):
             agent.save(folder.last)
+        for callback in fit_callbacks:
+            if isinstance(callback, keras.callbacks.CSVLogger):
+                with contextlib.suppress(OSError):
+                    callback.csv_file.close()
         raise
     agent.save(folder.last)
     return history

@@ -3,7 +3,7 @@
 from absl import flags
 
 from keras_cem import elites, heads
-from keras_cem.cli import json_flags, progress, settings
+from keras_cem.cli import json_flags, path_flags, progress, settings
 from keras_cem.cli.flag_groups import Group
 from keras_cem.cli.preset import PresetParser
 from keras_cem.rollouts import sources
@@ -12,8 +12,13 @@ from keras_cem.rollouts import sources
 def define_flags(values: flags.FlagValues) -> None:
     """Defines the flags of this command."""
     define_settings(values)
+    path_flags.define(
+        "output",
+        "Folder for the run, new or empty. Required.",
+        values,
+        subject="output",
+    )
     output = Group(values, "output")
-    output.text("output", None, "Folder for the run, new or empty. Required.")
     output.switch(
         "resume",
         False,

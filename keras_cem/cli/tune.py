@@ -26,6 +26,7 @@ from keras_cem import extras, files
 from keras_cem.cli import (
     json_flags,
     output_folder,
+    path_flags,
     preset,
     search_space,
     settings,
@@ -73,11 +74,12 @@ def define_flags(values: flags.FlagValues) -> None:
         "environment allows if not given.",
     )
     search.switch("prune", True, "End trials early that fall behind.")
-    Group(values, "output").text(
+    path_flags.define(
         "output",
-        None,
         "Folder for the search, new, empty, or of a search to go on with. "
         "Required.",
+        values,
+        subject="output",
     )
     flags.mark_flags_as_required(["env", "output"], flag_values=values)
 

@@ -131,6 +131,7 @@ def export_policy(
             has no operation for something that the policy does.
     """
     checks.one_of(tuple(FORMATS), format=format)
+    checks.path(filepath=filepath)
     if agent.observation_space is None:
         raise ValueError(
             "`export` needs the agent's observation space. Received: "

@@ -5,6 +5,7 @@ returns it in one form or raises.
 """
 
 import contextlib
+import itertools
 import math
 import numbers
 import operator
@@ -13,7 +14,7 @@ from typing import Any
 
 import keras
 
-from keras_cem import activations
+from keras_cem import activations, limits
 
 
 def as_sizes(argument: str, shape: Any) -> tuple[int, ...]:
@@ -25,12 +26,20 @@ def as_sizes(argument: str, shape: Any) -> tuple[int, ...]:
 def as_hidden_units(hidden_units: Any) -> tuple[int, ...]:
     """Returns the units of hidden layers as ints of at least 1."""
     values = hidden_units if isinstance(hidden_units, Sequence) else (None,)
-    return as_integers(
+    units = as_integers(
         "hidden_units",
         hidden_units,
         values,
         "a tuple of ints, as (128,) for one layer",
     )
+    for before, after in itertools.pairwise((1, *units)):
+        if before * after > limits.MAX_SIZE:
+            raise ValueError(
+                "`hidden_units` must make layers of at most "
+                f"{limits.MAX_SIZE:,} weights. "
+                f"Received: hidden_units={hidden_units!r}."
+            )
+    return units
 
 
 def as_seed(seed: Any) -> int | None:

@@ -5,6 +5,7 @@ import os
 
 import numpy as np
 
+from keras_cem.limits import MAX_NUMBER
 from keras_cem.plots.style import Path
 
 # More points than that are no longer seen, only drawn.
@@ -54,25 +55,35 @@ def read(filepath: Path) -> History:
             f"{filepath} must have at most {_MAX_SIZE:,} bytes. "
             f"Received: {size_of_file:,}"
         )
-    with open(filepath) as file:
-        names = file.readline().strip().split(",")
-        missing = [name for name in _NEEDED if name not in names]
-        if missing:
-            raise ValueError(
-                f"{filepath} must be a history of `fit` on an environment. "
-                f"Received: one without {', '.join(missing)}"
-            )
-        lines = file.readlines()
-    if not lines:
+    lines = _lines(filepath)
+    names = lines[0].split(",")
+    missing = [name for name in _NEEDED if name not in names]
+    if missing:
+        raise ValueError(
+            f"{filepath} must be a history of `fit` on an environment. "
+            f"Received: one without {', '.join(missing)}"
+        )
+    if len(lines) == 1:
         raise ValueError(
             f"{filepath} must have a row at least. Received: a header alone"
         )
+    for number, line in enumerate(lines[1:], 2):
+        if line.count(",") + 1 != len(names):
+            raise _bad_row(
+                filepath,
+                f"rows of {len(names)} columns",
+                f"{line.count(',') + 1} columns",
+                lines[:number],
+            )
     # What is no number, such as NA, becomes NaN.
-    rows = np.genfromtxt(lines, delimiter=",", ndmin=2)
-    if rows.shape[1] != len(names):
+    rows = np.genfromtxt(lines[1:], delimiter=",", ndmin=2, comments=None)
+    too_large = np.isfinite(rows) & (np.abs(rows) > MAX_NUMBER)
+    if too_large.any():
+        row, column = np.argwhere(too_large)[0]
         raise ValueError(
-            f"{filepath} must have rows of {len(names)} columns. "
-            f"Received: {rows.shape[1]}"
+            f"{filepath} must have numbers of at most {MAX_NUMBER:.2e}, as "
+            f"`fit` writes them. Received: {names[column]}="
+            f"{rows[row, column]:g} in line {row + 2}"
         )
     if "epoch" in names:
         epochs = rows[:, names.index("epoch")] + 1
@@ -87,6 +98,36 @@ def read(filepath: Path) -> History:
         else:
             columns[name] = _means(column, starts)
     return History(columns, size)
+
+
+def _lines(filepath: Path) -> list[str]:
+    """Lines of a text file, the header at least; refuses other encodings."""
+    with open(filepath, "rb") as file:
+        content = file.read()
+    try:
+        text = content.decode("utf-8").replace("\r\n", "\n")
+    except UnicodeDecodeError as error:
+        number = content.count(b"\n", 0, error.start) + 1
+        raise ValueError(
+            f"{filepath} must be UTF-8 text. Received: byte "
+            f"0x{content[error.start]:02x} in line {number}, which is not"
+        ) from error
+    lines = text.split("\n")
+    # A row that a full disk or a kill has cut may look whole.
+    if lines[-1] and len(lines) > 1:
+        raise _bad_row(filepath, "whole rows", "a row without end", lines)
+    return lines[:-1] or lines
+
+
+def _bad_row(
+    filepath: Path, wanted: str, found: str, lines: list[str]
+) -> ValueError:
+    """The error for the last of these lines."""
+    return ValueError(
+        f"{filepath} must have {wanted}. Received: {found} in line "
+        f"{len(lines)}, {lines[-1][:80]!r}. Remove that line, or resume the "
+        "run that wrote it."
+    )
 
 
 def _means(column: np.ndarray, starts: np.ndarray) -> np.ndarray:

@@ -11,6 +11,7 @@ import importlib.resources
 import json
 import os
 import re
+import stat
 from typing import Any
 
 _SUFFIX = ".json"
@@ -95,6 +96,11 @@ def read(path: str | os.PathLike[str]) -> dict[str, Value]:
         ValueError: If it cannot be read, or holds no settings.
     """
     try:
+        # To open a named pipe waits for whoever writes to it.
+        if not stat.S_ISREG(os.stat(path).st_mode):
+            raise ValueError(
+                f"{path} must be a file. Received: a folder, a pipe or a device"
+            )
         with open(path, "rb") as file:
             content = file.read(_MAX_SIZE + 1)
     except OSError as error:
@@ -119,10 +125,11 @@ def parse(text: str | bytes, source: str) -> dict[str, Value]:
         ValueError: If it is no JSON object from names of flags to values.
     """
     try:
-        settings = json.loads(text)
+        settings = json.loads(text, object_pairs_hook=_distinct)
     except (RecursionError, ValueError) as error:
         raise ValueError(
-            f"{source} must hold JSON. Received: {text[:80]!r}. {error}"
+            f"{source} must hold JSON. Received: {text[:80]!r}. "
+            f"{str(error)[:200]}"
         ) from error
     if not isinstance(settings, dict):
         raise ValueError(
@@ -143,9 +150,20 @@ def parse(text: str | bytes, source: str) -> dict[str, Value]:
         ):
             raise ValueError(
                 f"Values in {source} must be booleans, numbers, strings, "
-                f"lists of them or objects. Received: {name}={value!r}"
+                "lists of them or objects. Received: "
+                f"{name}={repr(value)[:80]}"
             )
     return settings
+
+
+def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object whose names differ; of two alike, JSON would take the last."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"{twice!r} is there more than once")
+    return found
 
 
 def as_flags(settings: dict[str, Value]) -> list[str]:

@@ -11,6 +11,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from keras_cem import interrupts
 from keras_cem.rollouts.recent import Recent
 
 # More ticks than are ever pulled.
@@ -72,6 +73,7 @@ class OnDemand:
         if not pulled:
             raise StopIteration
         for _ in range(pulled):
+            interrupts.check()
             # One at a time, so that nothing is learned after a failed check.
             logs = self._inner(iter([self._collect()]))
             if self._check is not None:
@@ -99,9 +101,41 @@ class InGraph:
         self._end = end
 
     def __call__(self, iterator: Iterator[Any]) -> Any:
+        interrupts.check()
         self._begin()
         logs = self._inner(iterator)
         self._end()
+        return logs
+
+
+class Repeating:
+    """Keras' train function, that does not play what was played before.
+
+    Args:
+        inner: The train function.
+        progress: Returns the `EpochProgress` of the running `fit`, or None if
+            nobody wants to know.
+        logs: Returns what `inner` returned.
+    """
+
+    def __init__(
+        self,
+        inner: Callable[[Iterator[Any]], Any],
+        progress: Callable[[], Any],
+        logs: Callable[[], Any],
+    ):
+        self._inner = inner
+        self._progress = progress
+        self._logs = logs
+
+    def __call__(self, iterator: Iterator[Any]) -> Any:
+        progress = self._progress()
+        if progress is None:
+            return self._inner(iterator)
+        if progress.repeats(iterator):
+            return self._logs()
+        logs = self._inner(iterator)
+        progress.execution_ended()
         return logs
 
 

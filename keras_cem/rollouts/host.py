@@ -16,7 +16,7 @@ from typing import NoReturn
 
 import numpy as np
 
-from keras_cem import spaces
+from keras_cem import interrupts, spaces
 from keras_cem.rollouts import lending
 from keras_cem.rollouts.interface import InterfaceError
 from keras_cem.rollouts.slots import SlotError, Slots
@@ -176,6 +176,8 @@ class _Collection:
         self._slots.begin()
         self._start(np.arange(self._slots.num_envs))
         while self._live.size:
+            if interrupts.pending:
+                interrupts.check()
             free = self._step()
             if free.size:
                 self._start(free)

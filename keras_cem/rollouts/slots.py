@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from keras_cem import spaces
+from keras_cem import interrupts, spaces
 from keras_cem.rollouts.interface import begun, flag, no_step, number
 from keras_cem.rollouts.observations import ObservationBuffer
 
@@ -119,6 +119,8 @@ class SubEnvSlots(Slots):
     def reset(self, slots: Sequence[int], seeds: Sequence[int]) -> None:
         failures: dict[int, Exception] = {}
         for slot, seed in zip(slots, seeds, strict=True):
+            if interrupts.pending:
+                interrupts.check()
             try:
                 result = self._envs[slot].reset(seed=seed)
                 self.observations.write(slot, begun(result))
@@ -133,7 +135,10 @@ class SubEnvSlots(Slots):
         failures: dict[int, Exception] = {}
         write, envs = self.observations.write, self._envs
         single = self._one_action(actions)
+        pending = interrupts.pending
         for slot in slots.tolist():
+            if pending:
+                interrupts.check()
             try:
                 result = envs[slot].step(single(slot))
                 try:

@@ -1,5 +1,7 @@
 """Names of Keras that are private or undocumented, used in this module only."""
 
+import os
+from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -168,14 +170,26 @@ def rewrite_csv(logger: Any, text: str, keys: Any) -> None:
     logger.append, logger.keys = append, keys
 
 
-def csv_content(logger: Any) -> tuple[str, Any]:
-    """Returns the text of a `CSVLogger`'s file, and its columns.
+def csv_snapshot(logger: Any) -> Callable[[], dict[str, Any]]:
+    """Notes the content of a `CSVLogger`'s file without reading it.
+
+    Rows are only added to the file, so its size now says what it held.
 
     Args:
         logger: A `keras.callbacks.CSVLogger`, after `on_train_begin`.
+
+    Returns:
+        Function that returns the text noted, as `text`, and the columns, as
+        `keys`.
     """
-    with open(_read(logger, "CSVLogger.filename"), "rb") as file:
-        return file.read().decode(), _read(logger, "CSVLogger.keys")
+    path = _read(logger, "CSVLogger.filename")
+    keys, size = _read(logger, "CSVLogger.keys"), os.path.getsize(path)
+
+    def content() -> dict[str, Any]:
+        with open(path, "rb") as file:
+            return {"keys": keys, "text": file.read(size).decode()}
+
+    return content
 
 
 def _read(owner: Any, name: str) -> Any:

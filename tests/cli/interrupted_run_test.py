@@ -1,0 +1,71 @@
+"""A signal to `keras-cem train` that plays slowly, and the way to go on."""
+
+import json
+import signal
+import time
+
+import pytest
+
+from keras_cem.cli.main import main
+from tests import processes
+from tests.cli import slow_env
+
+RUN = (
+    "import signal, sys, tests.cli.slow_env; "
+    "from keras_cem.cli.main import main; "
+    # It is ignored where the tests run in the background.
+    "signal.signal(signal.SIGINT, signal.default_int_handler); "
+    "sys.exit(main(sys.argv[1:]))"
+)
+FLAGS = (
+    f"--env={slow_env.ENV}",
+    "--engine=host",
+    "--batch_size=2",
+    "--hidden_units=4",
+    "--epochs=2",
+    "--seed=3",
+    # 10 s for all of them.
+    "--validation_episodes=100",
+    "--episodes=2",
+    "--noplot",
+    "--noreport",
+)
+
+
+@pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM])
+def test_slow_validation_is_broken_off_and_gone_on_with(
+    signum, tmp_path, monkeypatch
+):
+    """Training takes 10 steps; the 40th is one of the first validation."""
+    folder = tmp_path / "run"
+    monkeypatch.setenv(slow_env.SLOW, "1")
+    arguments = ["-c", RUN, "train", *FLAGS, f"--output={folder}"]
+    with processes.started(*arguments) as process:
+        for line in process.stdout:
+            if line.strip() == slow_env.SAYS:
+                break
+        began = time.monotonic()
+        process.send_signal(signum)
+        _, errors = process.communicate(timeout=processes.PATIENCE)
+        took = time.monotonic() - began
+    assert process.returncode == 128 + signum, errors
+    assert f"{signal.Signals(signum).name}: ending the epoch" in errors
+    assert f"keras-cem train --resume --output={folder}" in errors
+    assert "Traceback" not in errors
+    (left,) = (folder / "checkpoints").iterdir()
+    state = json.loads((left / "state.json").read_text())
+    # The iteration was whole, its validation was not.
+    assert (state["epochs"], state["executions"]) == (0, 1)
+    assert took < 10.0
+
+    monkeypatch.delenv(slow_env.SLOW)
+    whole = tmp_path / "whole"
+    assert main(["train", *FLAGS, f"--output={whole}"]) == 0
+    assert main(["train", "--resume", f"--output={folder}"]) == 0
+    for name in ("history.csv", "returns.json"):
+        assert (folder / name).read_bytes() == (whole / name).read_bytes()
+    results = [
+        json.loads((path / "results.json").read_text())["episode_returns"]
+        for path in (folder, whole)
+    ]
+    assert results[0] == results[1]
