@@ -66,7 +66,7 @@ class Group:
         self, name: str, default: float | None, about: str, **bounds: float
     ) -> None:
         """Defines a flag that takes a finite number."""
-        flags.DEFINE_float(name, default, about, **bounds, **self._common)
+        flags.DEFINE_float(name, default, about, **{**bounds, **self._common})
         flags.register_validator(
             name,
             lambda value: value is None or math.isfinite(value),
