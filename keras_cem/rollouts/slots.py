@@ -8,7 +8,13 @@ from typing import Any
 import numpy as np
 
 from keras_cem import spaces
-from keras_cem.rollouts.interface import begun, flag, no_step, number
+from keras_cem.rollouts.interface import (
+    as_interface_error,
+    begun,
+    flag,
+    no_step,
+    number,
+)
 from keras_cem.rollouts.observations import ObservationBuffer
 
 StepResult = tuple[np.ndarray, np.ndarray, np.ndarray]
@@ -78,6 +84,18 @@ class Slots(abc.ABC):
         Args:
             failed: As in `SlotError`; None is all of them.
         """
+
+    def first_observations(self) -> list[np.ndarray] | None:
+        """Returns what each sub-environment observes first, leaf by leaf.
+
+        None if a reset fails: playing tells why.
+        """
+        self.begin()
+        try:
+            self.reset(range(self.num_envs), range(self.num_envs))
+        except SlotError:
+            return None
+        return [leaf.copy() for leaf in self.observations.leaves]
 
     @abc.abstractmethod
     def close(self) -> None:
@@ -193,7 +211,7 @@ def _failure(
 ) -> SlotError:
     first, cause = next(iter(failures.items()))
     error = SlotError(call, first, list(failures), result)
-    error.__cause__ = cause
+    error.__cause__ = as_interface_error(call, cause)
     return error
 
 
@@ -253,7 +271,9 @@ class VectorSlots(Slots):
                 )
             self.observations.write_all(observations)
         except Exception as error:
-            raise SlotError("reset", _culprit(error)) from error
+            raise SlotError("reset", _culprit(error)) from as_interface_error(
+                "reset", error
+            )
         if self.partial_reset and self._begun:
             self._over[list(slots)] = False
         else:
@@ -270,7 +290,9 @@ class VectorSlots(Slots):
             )
             self.observations.write_all(observations)
         except Exception as error:
-            raise SlotError("step", _culprit(error)) from error
+            raise SlotError("step", _culprit(error)) from as_interface_error(
+                "step", error
+            )
         self._over = np.logical_or(terminated, truncated)
         return (
             np.asarray(rewards, np.float32)[slots],
