@@ -19,7 +19,12 @@ from keras_cem.adapters import vector_spaces, workers
 from keras_cem.adapters.gymnasium_ids import make_env, make_vector_env
 from keras_cem.rollouts import sources
 from keras_cem.rollouts.host import HostSource
-from keras_cem.rollouts.slots import Slots, SubEnvSlots, VectorSlots
+from keras_cem.rollouts.slots import (
+    Slots,
+    SubEnvSlots,
+    VectorSlots,
+    close_env,
+)
 from keras_cem.rollouts.sources import FORMS, Options
 from keras_cem.wrappers import Segments
 
@@ -163,7 +168,8 @@ def _asynchronous(
     # An id or a factory that fails would fail in the workers, where the reason
     # is lost; and the limit is read off here.
     probe = _checked(make(), name)
-    with contextlib.closing(probe):
+    with contextlib.ExitStack() as stack:
+        stack.callback(close_env, probe)
         if isinstance(probe, VectorEnv):
             _refuse_for_vector_factory(probe, options)
         limit = sources.limit(options, own_limit(probe), name)
@@ -195,7 +201,7 @@ def _closed_if_it_fails(envs: list[Any]) -> Iterator[None]:
         yield
     except BaseException:
         for env in envs:
-            env.close()
+            close_env(env)
         raise
 
 
@@ -233,7 +239,9 @@ def own_limit(env: Any) -> int | None:
         elif isinstance(env, SyncVectorEnv):
             env = env.envs[0]
         else:
-            return getattr(env.spec, "max_episode_steps", None)
+            # A vector environment need not have a spec.
+            spec = getattr(env, "spec", None)
+            return None if spec is None else spec.max_episode_steps
 
 
 def _described(

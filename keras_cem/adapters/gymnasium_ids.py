@@ -17,6 +17,7 @@ from gymnasium.envs import registration as gymnasium_registration
 from keras_cem import envs
 from keras_cem.envs import registration
 from keras_cem.rollouts.recorded import MINARI_PREFIX
+from keras_cem.rollouts.slots import close_env
 
 # Extras of this package that have the same name in gymnasium.
 _EXTRAS = {"box2d": "Box2D", "mujoco": "MuJoCo"}
@@ -136,8 +137,11 @@ def reward_threshold(env_id: str) -> float | None:
     Raises:
         ImportError, ValueError, RuntimeError: As `make_env`.
     """
-    with contextlib.closing(make_env(env_id)) as env:
+    env = make_env(env_id)
+    try:
         return None if env.spec is None else env.spec.reward_threshold
+    finally:
+        close_env(env)
 
 
 def _registered(env_id: str) -> str:
@@ -148,7 +152,7 @@ def _registered(env_id: str) -> str:
             importlib.import_module(module)
         except ImportError as error:
             raise ImportError(
-                f"`env` must name a module that can be imported. "
+                "`env` must name a module that can be imported. "
                 f"Received: env={env_id!r}. {error}"
             ) from error
         except Exception as error:
@@ -185,9 +189,7 @@ def _minari_hint(env_id: str) -> str:
     # No id of gymnasium has two slashes; those of Minari often have.
     if env_id.count("/") < 2 and env_id not in _minari_ids():
         return ""
-    return (
-        f" A Minari dataset is given as {MINARI_PREFIX}{env_id}, to `fit` alone."
-    )
+    return f" `fit` takes a Minari dataset as {MINARI_PREFIX}{env_id}."
 
 
 def _minari_ids() -> list[str]:

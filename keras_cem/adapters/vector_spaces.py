@@ -31,9 +31,8 @@ def single_spaces(env: Any) -> tuple[Any, Any]:
         ValueError: If they are neither named nor follow from `reset`.
     """
     given = [_space(env, name) for name in _SINGLE]
-    missing = [
-        name for name, space in zip(_SINGLE, given, strict=True) if space is None
-    ]
+    named = zip(_SINGLE, given, strict=True)
+    missing = [name for name, space in named if space is None]
     if not missing:
         return given[0], given[1]
     num_envs = getattr(env, "num_envs", None)

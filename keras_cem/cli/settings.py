@@ -230,6 +230,7 @@ def _from_env(values: flags.FlagValues, seed: int | None) -> CEMAgent:
             "dropout": values.dropout,
             "batch_normalization": values.batch_normalization,
             "embedding": values.embedding,
+            "image": values.image,
         },
         elite_quantile=elite_quantile(values),
         ties=values.ties,

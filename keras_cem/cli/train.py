@@ -18,17 +18,18 @@ import shlex
 import textwrap
 from typing import Any
 
-import gymnasium
 import keras
 from absl import flags
 
 from keras_cem import CEMAgent, callbacks, extras, policy_slice, recording
+from keras_cem.adapters.gymnasium_ids import reward_threshold
 from keras_cem.cli import made_from, preset, report, resuming, settings
 from keras_cem.cli.evaluation import describe, summary
 from keras_cem.cli.progress import ProgressLine, has_bar
 from keras_cem.cli.run_folder import RunFolder, versions, write_json
 from keras_cem.cli.train_flags import define_flags as define_flags
 from keras_cem.cli.training_env import training_env
+from keras_cem.fit_callbacks import say_network
 from keras_cem.summary_images import write_images
 
 # Of a policy that snapshots are kept of: 1 MiB each.
@@ -50,7 +51,7 @@ def run(values: flags.FlagValues) -> None:
     if values.video:
         extras.require("video", "--video: films need")
         # Whether it can be drawn is known before it is learned.
-        recording.open_env(values.env).close()
+        recording.try_first_frame(values.env)
     agent = settings.agent(values)
     stop_at = _stop_at(values)
     config = {
@@ -63,6 +64,7 @@ def run(values: flags.FlagValues) -> None:
         "seed": agent.seed,
         "stop_at": stop_at,
         "epsilon_steps": settings.epsilon_steps(values),
+        "network": agent.describe_network(),
         "versions": versions(),
     }
     env = training_env(values)
@@ -74,6 +76,9 @@ def run(values: flags.FlagValues) -> None:
     written = keras.callbacks.LambdaCallback(
         on_train_begin=lambda logs: write_json(folder.config, config)
     )
+    if not has_bar(values.progress) and values.progress != "none":
+        # `fit` says it where there is a bar.
+        say_network(agent)
     history = _fit(values, agent, env, folder, [*fit_callbacks, written])
     best = folder.load_agent()
     folder.write_policy(best)
@@ -101,8 +106,7 @@ def run(values: flags.FlagValues) -> None:
             drawn.append(plots.draw_map(best, played, folder, folder.path))
         if values.tensorboard:
             write_images(_summaries(folder), drawn, results["env_steps"])
-    if values.video:
-        _film(values, best, folder)
+    failure = _film(values, best, folder) if values.video else None
     if values.report:
         report.write(folder, folder.path, config)
     print(summary(evaluation))
@@ -110,6 +114,11 @@ def run(values: flags.FlagValues) -> None:
         f"{results['env_steps']:,} environment steps in {results['epochs']} "
         f"epochs, {results['wall_seconds']:.1f} s. Run folder: {folder.path}"
     )
+    if failure is not None:
+        raise RuntimeError(
+            f"The run is complete, but for the film. {failure} To try again: "
+            f"keras-cem record --run={shlex.quote(str(folder.path))}"
+        ) from failure
 
 
 def _callbacks(
@@ -159,15 +168,22 @@ def _callbacks(
     ]
 
 
-def _film(values: flags.FlagValues, agent: CEMAgent, folder: RunFolder) -> None:
-    recording.record(
-        agent,
-        values.env,
-        mp4=folder.mp4,
-        gif=folder.gif,
-        max_episode_steps=values.max_episode_steps,
-    )
+def _film(
+    values: flags.FlagValues, agent: CEMAgent, folder: RunFolder
+) -> Exception | None:
+    """Films, and returns what went wrong: a film costs no results."""
+    try:
+        recording.record(
+            agent,
+            values.env,
+            mp4=folder.mp4,
+            gif=folder.gif,
+            max_episode_steps=values.max_episode_steps,
+        )
+    except Exception as error:
+        return error
     made_from.note(folder, folder.mp4, folder.gif)
+    return None
 
 
 def _summaries(folder: RunFolder) -> pathlib.Path:
@@ -207,7 +223,7 @@ def _fit(
 def _stop_at(values: flags.FlagValues) -> float | None:
     if values.stop_at is not None:
         return values.stop_at
-    return gymnasium.spec(values.env).reward_threshold
+    return reward_threshold(values.env)
 
 
 def _plots(values: flags.FlagValues) -> Any:

@@ -284,6 +284,14 @@ def define_settings(
         "Size of the trained vectors of Discrete and MultiDiscrete "
         "observations; one-hot if not given.",
     )
+    flags.DEFINE_bool(
+        "image",
+        None,
+        "Whether bytes with 2 or 3 axes are images, for convolutions, or codes "
+        "of categories. Without this flag: as their shape and the first "
+        "observation tell.",
+        **common,
+    )
     text("activation", "relu", "Of the hidden layers.")
     text("kernel_initializer", "glorot_uniform", "Of the weights.")
     number("l1", 0.0, "L1 regularisation.", lower_bound=0.0)

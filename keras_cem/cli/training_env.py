@@ -7,7 +7,7 @@ import gymnasium
 from absl import flags
 from gymnasium.wrappers import ClipReward, TransformReward
 
-from keras_cem.adapters.gymnasium import make_env
+from keras_cem.adapters.gymnasium_ids import make_env
 from keras_cem.cli.doubling import Doubling
 from keras_cem.wrappers import Segments
 

@@ -24,7 +24,6 @@ TOY_TEXT = (
 )
 
 
-
 class Reference(NamedTuple):
     """How gymnasium itself registers an environment.
 

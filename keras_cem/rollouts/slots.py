@@ -2,6 +2,7 @@
 
 import abc
 import contextlib
+import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -198,10 +199,8 @@ class SubEnvSlots(Slots):
 
     def close(self) -> None:
         if self._owned:
-            with contextlib.ExitStack() as stack:
-                # All of them, also where one raises.
-                for env in self._envs:
-                    stack.callback(env.close)
+            for env in self._envs:
+                close_env(env)
 
 
 def _failure(
@@ -324,7 +323,24 @@ class VectorSlots(Slots):
 
     def close(self) -> None:
         if self._owned:
-            self._env.close()
+            close_env(self._env)
+
+
+def close_env(env: Any) -> None:
+    """Closes an environment. If that raises, what was played stands.
+
+    Args:
+        env: An environment.
+    """
+    try:
+        env.close()
+    except Exception as error:
+        warnings.warn(
+            f"`close` of the environment {env} raised {type(error).__name__}: "
+            f"{error}. What was played with it stands.",
+            RuntimeWarning,
+            stacklevel=2,
+        )
 
 
 def _culprit(error: Exception) -> int | None:
