@@ -86,12 +86,13 @@ def test_id_behind_a_module_works_in_every_command(mine, tmp_path, capsys):
     assert main(["list"]) == 0
 
 
-def test_id_without_version_has_threshold_and_preset(tmp_path, capsys):
+def test_id_without_version_has_the_preset_of_the_latest(tmp_path, capsys):
     run = tmp_path / "run"
     flags = [flag for flag in SMALL if flag != "--nopreset"]
     env = "--env=CartPole"
     assert main(["train", *flags, env, f"--output={run}"]) == 0
-    assert json.loads((run / "config.json").read_text())["stop_at"] == 475.0
+    # The preset's, which is above gymnasium's threshold.
+    assert json.loads((run / "config.json").read_text())["stop_at"] == 500.0
     assert "Settings of the preset of CartPole-v1" in capsys.readouterr().out
     assert main(["evaluate", f"--run={run}", "--episodes=2"]) == 0
 
