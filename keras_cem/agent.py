@@ -28,6 +28,8 @@ from keras_cem.environment_fit import EnvironmentFit
 from keras_cem.environment_play import plain_number
 from keras_cem.export import export_policy
 from keras_cem.memory import EliteMemory
+from keras_cem.networks.default import describe
+from keras_cem.networks.encoding import has_bytes
 from keras_cem.networks.normalization import NormalizedPolicy
 from keras_cem.rollouts.groups import Groups
 from keras_cem.rollouts.sources import Source
@@ -288,10 +290,15 @@ class CEMAgent(EnvironmentFit):
             hidden_units: Units of each hidden layer. Defaults to `(128,)`.
             activation: Of the hidden layers. Defaults to `"relu"`.
             network: Further arguments of `networks.default_policy`, such as
-                `{"dropout": 0.1}` or `{"embedding": 16}`. Defaults to `None`.
+                `{"dropout": 0.1}` or `{"embedding": 16}`. Bytes with 2 or 3
+                axes are images or codes, as their shape and the first
+                observation of `env` tell; `{"image": False}` or `{"image":
+                True}` overrules that. Defaults to `None`.
             **agent_kwargs: Further arguments of `CEMAgent`.
         """
-        observation_space, action_space = cls.spaces_of(env)
+        observation_space, action_space, observations = cls._look_at(
+            env, has_bytes
+        )
         seed = _seed(agent_kwargs.pop("seed", None))
         if network is not None and not isinstance(network, dict):
             raise TypeError(
@@ -304,6 +311,7 @@ class CEMAgent(EnvironmentFit):
             observation_space,
             action_space,
             action_scale=agent_kwargs.get("action_scale"),
+            observation=observations,
             hidden_units=hidden_units,
             activation=activation,
             seed=seed,
@@ -366,6 +374,15 @@ class CEMAgent(EnvironmentFit):
                 for variable, value in zip(current, weights, strict=True)
             ]
         super().set_weights(weights)
+
+    def describe_network(self) -> dict[str, str]:
+        """Returns how the network encodes observations, by its inputs.
+
+        Empty for a network that `networks.default_policy` did not make.
+        """
+        if self.observation_space is None:
+            return {}
+        return describe(self.policy, self.observation_space)
 
     @property
     def training_head(self) -> heads.Head:

@@ -69,7 +69,8 @@ class EnvironmentFit(EnvironmentFunctions):
                 `64`, or to the number of recorded episodes if it is less.
             epochs: Epoch to stop at, as in Keras. Defaults to `1`.
             verbose: As in Keras; the bar shows environment steps a second as
-                well.
+                well. Above 0, the first line says how the default network
+                encodes observations.
             callbacks: Keras callbacks.
             validation_split: With arrays only.
             validation_data: An environment to evaluate on greedily after an
@@ -255,6 +256,8 @@ class EnvironmentFit(EnvironmentFunctions):
                 common |= self._resumed(
                     session, resume_from, steps_per_epoch or 1, common
                 )
+            if verbose:
+                fit_callbacks.say_network(self)
             return super().fit(
                 **feed.training_ticks(
                     steps_per_epoch or 1, self.steps_per_execution

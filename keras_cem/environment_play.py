@@ -1,5 +1,6 @@
 """Playing environments with an agent: nothing is learned here."""
 
+from collections.abc import Callable
 from typing import Any, cast
 
 import keras
@@ -9,6 +10,7 @@ import tensorflow as tf
 from keras_cem import checks, heads, prng, spaces
 from keras_cem.player import Player
 from keras_cem.rollouts import sources
+from keras_cem.rollouts.host import HostSource
 from keras_cem.rollouts.observations import ObservationBuffer
 from keras_cem.rollouts.recorded import RecordedSource
 from keras_cem.trajectories import Trajectories
@@ -166,17 +168,43 @@ class EnvironmentPlay(keras.Model):
         Args:
             env: An environment as in `fit`, or a Minari dataset.
         """
+        return cls._look_at(env)[:2]
+
+    @classmethod
+    def _look_at(
+        cls, env: Any, observing: Callable[[spaces.Space], bool] | None = None
+    ) -> tuple[spaces.Space, spaces.Space, Any]:
+        """Returns the spaces of an environment, and first observations.
+
+        Args:
+            env: As `spaces_of` takes it.
+            observing: Whether observations of a space are wanted. `env` is
+                reset for them. Defaults to `None`: they are not.
+
+        Returns:
+            Spaces of observations and actions, and a batch of observations,
+            one array a leaf, or None where there are none.
+        """
         source = sources.open_source(
             env, sources.Options(batch_size=1, max_episode_steps=1)
         )
-        source.close()
+        observations = None
+        try:
+            if (
+                observing is not None
+                and isinstance(source, HostSource)
+                and observing(source.observation_space)
+            ):
+                observations = source.slots.first_observations()
+        finally:
+            source.close()
         if source.observation_space is None or source.action_space is None:
             raise ValueError(
                 "`env` must have spaces. Received: "
                 f"{source.name}, which has none. Give `action_space` and "
                 "`observation_space` to `CEMAgent`."
             )
-        return source.observation_space, source.action_space
+        return source.observation_space, source.action_space, observations
 
     def _open(
         self,

@@ -58,21 +58,37 @@ def write(
     return count
 
 
+def check_frame(
+    frame: np.ndarray, shape: tuple[int, ...] | None = None
+) -> None:
+    """Refuses what cannot be a frame.
+
+    Args:
+        frame: The frame.
+        shape: That of the first one. Defaults to `None`: this is it.
+
+    Raises:
+        ValueError: If it is no picture of that size.
+    """
+    shape = shape or frame.shape
+    if (
+        frame.dtype != np.uint8
+        or frame.ndim != 3
+        or frame.shape[2] != 3
+        or frame.shape != shape
+    ):
+        raise ValueError(
+            "`frames` must be uint8 arrays (H, W, 3) of one size. "
+            f"Received: {frame.dtype} {frame.shape}, the first {shape}"
+        )
+
+
 def _checked(frames: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
     shape = None
     for frame in frames:
         frame = np.asarray(frame)
         shape = shape or frame.shape
-        if (
-            frame.dtype != np.uint8
-            or frame.ndim != 3
-            or frame.shape[2] != 3
-            or frame.shape != shape
-        ):
-            raise ValueError(
-                "`frames` must be uint8 arrays (H, W, 3) of one size. "
-                f"Received: {frame.dtype} {frame.shape}, the first {shape}"
-            )
+        check_frame(frame, shape)
         yield frame
 
 

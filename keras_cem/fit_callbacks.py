@@ -75,6 +75,18 @@ def arrange(callbacks: Any, verbose: Any = 0) -> list[Any]:
     return sorted(arranged, key=lambda c: isinstance(c, RunsLast))
 
 
+def say_network(agent: Any) -> None:
+    """Prints how the default network encodes observations.
+
+    Args:
+        agent: A `CEMAgent`, built.
+    """
+    inputs = agent.describe_network()
+    if inputs:
+        said = "; ".join(f"{name}: {how}" for name, how in inputs.items())
+        print(f"Network: {said}.")  # noqa: T201
+
+
 def resume(
     agent: Any, directory: pathlib.Path, callbacks: list[Any]
 ) -> TrainingState | None:

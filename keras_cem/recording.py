@@ -1,5 +1,7 @@
 """Greedy episodes on film."""
 
+import contextlib
+import importlib
 import itertools
 import os
 import pathlib
@@ -9,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from keras_cem import checks, films, interrupts, prng, spaces
+from keras_cem.rollouts.slots import close_env
 
 # A minute of most environments.
 MAX_FRAMES = 3000
@@ -52,6 +55,7 @@ def record(
         ImportError: If the packages of the extra `video` are missing.
         ValueError: If an argument is out of range, or the environment does not
             draw what is going on.
+        RuntimeError: If the environment raises.
     """
     checks.at_least(
         1,
@@ -85,8 +89,26 @@ def record(
             gif,
         )
     finally:
-        made.close()
+        close_env(made)
     return returns
+
+
+def try_first_frame(env: Any) -> None:
+    """Refuses an environment whose first frame cannot be filmed.
+
+    Args:
+        env: As `record` takes it.
+
+    Raises:
+        ImportError, RuntimeError, ValueError: As `record`.
+    """
+    made = open_env(env)
+    try:
+        with _environments_own("reset"):
+            made.reset(seed=0)
+        films.check_frame(_picture(made))
+    finally:
+        close_env(made)
 
 
 def _frames(
@@ -97,14 +119,15 @@ def _frames(
     returns: list[float],
 ) -> Iterator[np.ndarray]:
     for seed in seeds:
-        observation, _ = env.reset(seed=seed)
+        with _environments_own("reset"):
+            observation, _ = env.reset(seed=seed)
         total, step, ended = 0.0, 0, False
         yield _picture(env)
         while not ended:
             interrupts.check()
-            observation, reward, terminated, truncated, _ = env.step(
-                agent.act(observation)
-            )
+            action = agent.act(observation)
+            with _environments_own("step"):
+                observation, reward, terminated, truncated, _ = env.step(action)
             total, step = total + float(reward), step + 1
             ended = terminated or truncated or step == max_episode_steps
             if ended:
@@ -113,13 +136,30 @@ def _frames(
 
 
 def _picture(env: Any) -> np.ndarray:
-    frame = env.render()
+    with _environments_own("render"):
+        frame = env.render()
     if not isinstance(frame, np.ndarray):
         raise ValueError(
             "`env` must draw itself as `rgb_array`. Received: "
             f"{type(frame).__name__} from `render` of {env}"
         )
     return frame
+
+
+@contextlib.contextmanager
+def _environments_own(call: str) -> Iterator[None]:
+    """Tells what an environment raises from a wrong argument of `record`."""
+    import gymnasium
+
+    try:
+        yield
+    except (ImportError, gymnasium.error.DependencyNotInstalled):
+        raise  # It says what to install.
+    except Exception as error:
+        raise RuntimeError(
+            f"`{call}` of the environment raised {type(error).__name__}: "
+            f"{error}"
+        ) from error
 
 
 def open_env(env: Any) -> Any:
@@ -130,30 +170,22 @@ def open_env(env: Any) -> Any:
 
     Raises:
         ValueError: If there is none of that id, or it does not draw itself.
+        RuntimeError: If the environment raises as it is made.
     """
-    import gymnasium
-
     # No window is opened; what draws with SDL looks for a screen all the same.
     os.environ.setdefault("SDL_VIDEODRIVER", "dummy")
     make: Callable[..., Any] = env
-    if isinstance(env, str):
-        try:
-            found = gymnasium.make(env, disable_env_checker=True)
-        except gymnasium.error.DependencyNotInstalled:
-            raise
-        except gymnasium.error.Error as error:
-            raise ValueError(
-                "`env` must be the id of a registered gymnasium environment. "
-                f"Received: env={env!r}. {error}"
-            ) from error
-        modes = found.metadata.get("render_modes") or []
-        found.close()
-        if "rgb_array" not in modes:
-            raise ValueError(
-                "`env` must draw itself as `rgb_array`. Received: "
-                f"env={env!r}, which has render modes {modes}"
-            )
-        return gymnasium.make(
-            env, render_mode="rgb_array", disable_env_checker=True
+    if not isinstance(env, str):
+        with _environments_own("__init__"):
+            return make()
+    # By name, for it needs gymnasium, and this package is imported without.
+    ids = importlib.import_module("keras_cem.adapters.gymnasium_ids")
+    found = ids.make_env(env)
+    modes = found.metadata.get("render_modes") or []
+    close_env(found)
+    if "rgb_array" not in modes:
+        raise ValueError(
+            "`env` must draw itself as `rgb_array`. Received: "
+            f"env={env!r}, which has render modes {modes}"
         )
-    return make()
+    return ids.make_env(env, render_mode="rgb_array")

@@ -21,8 +21,6 @@ INTERNALS = {
     PACKAGE / "utils" / f"{name}_internals.py"
     for name in ("gymnasium", "keras", "tf_agents")
 }
-# Is to be taken out.
-EXEMPT = {PACKAGE / "adapters" / "tf_agents" / "gym_wrapped.py"}
 # Of `typing.NamedTuple` and `os`: private by their looks only.
 DOCUMENTED = {"_asdict", "_fields", "_replace", "_exit"}
 PRIVATE = re.compile(r"_[A-Za-z]\w*")
@@ -107,7 +105,7 @@ def test_own_names_are_let_through(line):
 
 @pytest.mark.parametrize(
     "path",
-    [path for path in FILES if path not in INTERNALS | EXEMPT],
+    [path for path in FILES if path not in INTERNALS],
     ids=lambda path: path.relative_to(PACKAGE).as_posix(),
 )
 def test_private_names_stand_in_the_modules_for_them(path):

@@ -118,3 +118,8 @@ def test_refuses_what_is_no_single_environment():
     with pytest.raises(TypeError, match=r"`env` must be a `gymnasium\.Env`.*"):
         GymnasiumPyEnvironment(vector)
     vector.close()
+
+
+def test_unknown_id_is_named():
+    with pytest.raises(ValueError, match="env='NoSuchEnv-v0'"):
+        GymnasiumPyEnvironment("NoSuchEnv-v0")

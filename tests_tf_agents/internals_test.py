@@ -4,7 +4,11 @@ import importlib
 import inspect
 
 import pytest
-from tf_agents.environments import parallel_py_environment, wrappers
+from tf_agents.environments import (
+    parallel_py_environment,
+    tf_wrappers,
+    wrappers,
+)
 
 from keras_cem.utils import tf_agents_internals
 from keras_cem.utils.private_names import gone
@@ -16,8 +20,13 @@ NAMES = tf_agents_internals.NAMES
 def _has(owner, attribute):
     if hasattr(wrappers, owner):
         return hasattr(getattr(wrappers, owner)(toys.Py(), 9), attribute)
-    # To make one would start processes.
-    source = inspect.getsource(getattr(parallel_py_environment, owner))
+    # To make one would start processes, or needs a `TFEnvironment`.
+    module = (
+        tf_wrappers
+        if hasattr(tf_wrappers, owner)
+        else (parallel_py_environment)
+    )
+    source = inspect.getsource(getattr(module, owner))
     return f"    self.{attribute} = " in source
 
 
@@ -27,17 +36,9 @@ def test_name_is_there(name):
     assert _has(owner, attribute), gone(name, "tf-agents", NAMES)
 
 
-def test_names_of_limits_are_those_that_are_looked_for():
-    limits = {
-        name.rpartition(".")[2]
-        for name in NAMES
-        if name.split(".")[0] in ("TimeLimit", "FixedLength")
-    }
-    assert limits < set(tf_agents_internals.LIMITS)
+def test_limit_of_each_wrapper_that_truncates_is_read():
     for kind in (wrappers.TimeLimit, wrappers.FixedLength):
-        env = kind(toys.Py(), 9)
-        values = [getattr(env, name, 0) for name in tf_agents_internals.LIMITS]
-        assert max(values) == 9
+        assert tf_agents_internals.limit(kind(toys.Py(), 9)) == 9
 
 
 def test_tf_keras_has_the_module_that_is_tensorflows_keras():

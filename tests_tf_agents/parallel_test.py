@@ -19,6 +19,11 @@ def limited(**kwargs):
     return wrappers.TimeLimit(toys.Py(**kwargs), 9)
 
 
+class Failing(toys.Py):
+    def _step(self, action):
+        raise ValueError("engine lost")
+
+
 def main(argv):
     # Before TensorFlow has threads of its own, which a fork would lose.
     envs = [
@@ -31,6 +36,7 @@ def main(argv):
             ({"seedable": False}, {}),
         ]
     ]
+    failing = parallel_py_environment.ParallelPyEnvironment([Failing] * 2)
     agent = helpers.make_agent()
     for env, single in zip(
         envs, [limited(), limited(), limited(seedable=False)], strict=True
@@ -44,7 +50,11 @@ def main(argv):
         agent.collect(envs[0], 5, epsilon=0.7)
     except RuntimeError as error:
         print("says", error)
-    for env in envs:
+    try:
+        agent.collect(failing, 2, max_episode_steps=9)
+    except RuntimeError as error:
+        print("tells", error)
+    for env in [*envs, failing]:
         env.close()
     print("same trajectories")
 
@@ -61,3 +71,9 @@ def test_plays_what_one_environment_plays(tmp_path):
     assert ended.stdout.endswith("same trajectories\n")
     # A process that is gone is an error, not a hang.
     assert "says `reset` of the environment raised" in ended.stdout
+    # An exception is told without the traceback of its process.
+    assert (
+        "tells `step` of the environment raised RuntimeError: "
+        "ValueError: engine lost. " in ended.stdout
+    )
+    assert "sub-environment 0, trajectory 0, step 0" in ended.stdout

@@ -3,7 +3,6 @@
 import contextlib
 import functools
 import os
-import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -16,10 +15,16 @@ from gymnasium.vector import (
 )
 
 from keras_cem import spaces
-from keras_cem.adapters import workers
+from keras_cem.adapters import vector_spaces, workers
+from keras_cem.adapters.gymnasium_ids import make_env, make_vector_env
 from keras_cem.rollouts import sources
 from keras_cem.rollouts.host import HostSource
-from keras_cem.rollouts.slots import Slots, SubEnvSlots, VectorSlots
+from keras_cem.rollouts.slots import (
+    Slots,
+    SubEnvSlots,
+    VectorSlots,
+    close_env,
+)
 from keras_cem.rollouts.sources import FORMS, Options
 from keras_cem.utils import gymnasium_internals
 
@@ -29,9 +34,6 @@ MAX_ENV_RESTARTS = 3
 # More sub-environments than this do not make a call of the policy cheaper a
 # step (measured by benchmarks/host_rollout.py), and each takes memory.
 MAX_SYNC_ENVS = 256
-
-# What the extras of this package that are called as gymnasium's are for.
-_EXTRAS = {"box2d": "Box2D", "mujoco": "MuJoCo"}
 
 
 def accepts(env: Any, options: Options) -> bool:
@@ -73,12 +75,7 @@ def open_source(env: Any, options: Options) -> HostSource:
     with _closed_if_it_fails(envs):
         envs.append(_checked(make(), name))
         if isinstance(envs[0], VectorEnv):
-            _refuse(
-                envs[0],
-                options,
-                "a callable that makes a `VectorEnv`",
-                ready_made=False,
-            )
+            _refuse_for_vector_factory(envs[0], options)
             return _vector(envs[0], options, name=name, make=make)
         while len(envs) < num_envs:
             made = _checked(make(), name)
@@ -89,33 +86,6 @@ def open_source(env: Any, options: Options) -> HostSource:
                 )
             envs.append(made)
         return _single(envs, options, name=name, make=make)
-
-
-def make_env(env_id: str) -> gymnasium.Env:
-    """Makes an environment by its id.
-
-    Raises:
-        ImportError: Naming the extra that is missing.
-        ValueError: If there is none of that id.
-    """
-    try:
-        # Observations are checked as they come; gymnasium's checker would
-        # look at the first step only, and slow down all of them.
-        return gymnasium.make(env_id, disable_env_checker=True)
-    except gymnasium.error.DependencyNotInstalled as error:
-        named = re.search(r"gymnasium\[([\w-]+)\]", str(error))
-        extra = named.group(1) if named else None
-        if extra not in _EXTRAS:
-            raise
-        raise ImportError(
-            f"{env_id} needs {_EXTRAS[extra]}. "
-            f"Install it with `pip install 'keras-cem[{extra}]'`."
-        ) from error
-    except gymnasium.error.Error as error:
-        raise ValueError(
-            "`env` must be the id of a registered gymnasium environment. "
-            f"Received: env={env_id!r}. {error}"
-        ) from error
 
 
 def _single(
@@ -150,7 +120,7 @@ def _vector(
     if make is None:
         _refuse(env, options, "a `gymnasium.vector.VectorEnv`")
     observation_space, action_space = _described(
-        env.single_observation_space, env.single_action_space
+        *vector_spaces.single_spaces(env)
     )
     if type(env) is SyncVectorEnv:
         # Its sub-environments are at hand: no step is spent on idle ones.
@@ -162,7 +132,7 @@ def _vector(
             makers=None if make is None else gymnasium_internals.makers(env),
         )
     else:
-        mode = env.metadata.get("autoreset_mode")
+        mode = vector_spaces.autoreset_mode(env)
         slots = VectorSlots(
             env,
             observation_space,
@@ -185,19 +155,9 @@ def _entry_point(env: Any, options: Options) -> HostSource:
             f"Received: vectorization_mode='vector_entry_point', env={env!r}"
         )
     make = functools.partial(
-        gymnasium.make_vec,
-        env,
-        num_envs=options.num_envs or options.batch_size,
-        vectorization_mode="vector_entry_point",
+        make_vector_env, env, options.num_envs or options.batch_size
     )
-    try:
-        vector = make()
-    except gymnasium.error.Error as error:
-        raise ValueError(
-            "`env` must have a vector entry point of its own for "
-            "vectorization_mode='vector_entry_point'. "
-            f"Received: env={env!r}. {error}"
-        ) from error
+    vector = make()
     with _closed_if_it_fails([vector]):
         return _vector(vector, options, name=env, make=make)
 
@@ -208,9 +168,10 @@ def _asynchronous(
     # An id or a factory that fails would fail in the workers, where the reason
     # is lost; and the limit is read off here.
     probe = _checked(make(), name)
-    with contextlib.closing(probe):
+    with contextlib.ExitStack() as stack:
+        stack.callback(close_env, probe)
         if isinstance(probe, VectorEnv):
-            _refuse(probe, options, "a callable that makes a `VectorEnv`")
+            _refuse_for_vector_factory(probe, options)
         limit = sources.limit(options, own_limit(probe), name)
         _described(probe.observation_space, probe.action_space)
         if isinstance(env, str):
@@ -240,7 +201,7 @@ def _closed_if_it_fails(envs: list[Any]) -> Iterator[None]:
         yield
     except BaseException:
         for env in envs:
-            env.close()
+            close_env(env)
         raise
 
 
@@ -275,7 +236,9 @@ def own_limit(env: Any) -> int | None:
         elif isinstance(env, SyncVectorEnv):
             env = gymnasium_internals.sub_envs(env)[0]
         else:
-            return getattr(env.spec, "max_episode_steps", None)
+            # A vector environment need not have a spec.
+            spec = getattr(env, "spec", None)
+            return None if spec is None else spec.max_episode_steps
 
 
 def _described(
@@ -299,19 +262,29 @@ def _checked(env: Any, name: str) -> Any:
     )
 
 
-def _refuse(
-    env: Any, options: Options, what: str, *, ready_made: bool = True
-) -> None:
+def _refuse(env: Any, options: Options, what: str) -> None:
     """Refuses options that an environment already made cannot follow."""
     for name in ("num_envs", "vectorization_mode", "max_env_restarts"):
-        if name == "max_env_restarts" and not ready_made:
-            continue
         value = getattr(options, name)
         if value:
             raise ValueError(
                 f"`{name}` must be None for {what}, which is made already. "
-                f"Received: {name}={value!r}, env={env}. Give an id or a "
-                "callable that makes the environment instead."
+                f"Received: {name}={value!r}, env={env}. Give an id, or a "
+                "callable that makes a single `gymnasium.Env`, instead."
+            )
+
+
+def _refuse_for_vector_factory(env: Any, options: Options) -> None:
+    """Refuses options that a callable that makes a `VectorEnv` settles."""
+    for name in ("num_envs", "vectorization_mode"):
+        value = getattr(options, name)
+        if value:
+            raise ValueError(
+                f"`{name}` must be None for a callable that makes a "
+                "`VectorEnv`: the callable decides it. "
+                f"Received: {name}={value!r}, env={env}, with "
+                f"num_envs={env.num_envs}. Leave `{name}` out, or give a "
+                "callable that makes a single `gymnasium.Env`."
             )
 
 

@@ -1,5 +1,6 @@
 """In-graph environments: instances, and ids that have an in-graph version."""
 
+import importlib
 import math
 from typing import Any
 
@@ -27,7 +28,9 @@ def accepts(env: Any, options: Options) -> bool:
     if options.engine == "graph":
         return True
     for_the_host = [getattr(options, name) for name in HOST_OPTIONS]
-    return env in envs.registry and for_the_host == [None] * len(for_the_host)
+    if for_the_host != [None] * len(for_the_host):
+        return False
+    return _in_graph_id(env) is not None
 
 
 def open_source(env: Any, options: Options) -> GraphSource:
@@ -44,13 +47,7 @@ def open_source(env: Any, options: Options) -> GraphSource:
         "inside the compiled step",
     )
     if isinstance(env, str):
-        if env not in envs.registry:
-            raise ValueError(
-                "`engine` must be 'auto' or 'host' for an id without an "
-                f"in-graph version. Received: engine='graph', env={env!r}. "
-                f"In-graph are {', '.join(sorted(envs.registry))}."
-            )
-        env = envs.make(env)
+        env = envs.make(_known(env))
     else:
         envs.check(env)
     limit = sources.limit(options, env.max_episode_steps, repr(env))
@@ -59,6 +56,30 @@ def open_source(env: Any, options: Options) -> GraphSource:
     state = tf.nest.flatten(env.initial(seed))
     check_size(source, sum(leaf.dtype.size for leaf in state))
     return source
+
+
+def _in_graph_id(env: str) -> str | None:
+    # By name, for it needs gymnasium, and this package is imported without.
+    ids = importlib.import_module("keras_cem.adapters.gymnasium_ids")
+    return ids.in_graph_id(env)
+
+
+def _known(env: str) -> str:
+    found = _in_graph_id(env)
+    if found is not None:
+        return found
+    if env in envs.registry:
+        raise ValueError(
+            "`engine` must be 'auto' or 'host' for an id that was registered "
+            "anew, as another environment than gymnasium's. Received: "
+            f"engine='graph', env={env!r}. For the in-graph version of "
+            f"gymnasium's, give `keras_cem.envs.make({env!r})`."
+        )
+    raise ValueError(
+        "`engine` must be 'auto' or 'host' for an id without an in-graph "
+        f"version. Received: engine='graph', env={env!r}. "
+        f"In-graph are {', '.join(sorted(envs.registry))}."
+    )
 
 
 def stored_bytes(source: GraphSource, state_bytes: int) -> int:

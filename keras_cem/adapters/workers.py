@@ -234,6 +234,7 @@ def _sendable(
         import pickle
         import signal
         import threading
+        import warnings
         from multiprocessing import connection, parent_process
 
         import gymnasium
@@ -261,6 +262,18 @@ def _sendable(
 
             def step(self, action: Any) -> Any:
                 return sent(self.env.step, action)
+
+            def close(self) -> None:
+                try:
+                    super().close()
+                except Exception as error:
+                    # gymnasium closes one before the first episode.
+                    warnings.warn(
+                        "`close` of the environment raised "
+                        f"{type(error).__name__}: {error}",
+                        RuntimeWarning,
+                        stacklevel=2,
+                    )
 
         class Unmade(gymnasium.Env):
             def __init__(self, error: Exception):

@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+import warnings
 from typing import Any
 
 import keras
@@ -12,7 +13,9 @@ from keras_cem import checks, extras, films, recording
 class RecordVideo(keras.callbacks.Callback):
     """Writes films of greedy episodes, named after the epoch: `epoch-0010.mp4`.
 
-    Nothing of training depends on it. It needs `pip install
+    Nothing of training depends on it: the first frame is drawn before training,
+    which raises what is wrong, and a film that fails later is left out with a
+    warning. It needs `pip install
     'keras-cem[video]'`, and no screen.
 
     Args:
@@ -29,6 +32,7 @@ class RecordVideo(keras.callbacks.Callback):
     Raises:
         ImportError: If the packages of the extra `video` are missing.
         ValueError: If an argument is out of range.
+        RuntimeError: If the first frame cannot be drawn, as training begins.
     """
 
     def __init__(
@@ -61,6 +65,10 @@ class RecordVideo(keras.callbacks.Callback):
         self.formats = tuple(formats)
         self.max_episode_steps = max_episode_steps
 
+    def on_train_begin(self, logs: Any = None) -> None:
+        """Refuses what cannot be filmed, before anything is learned."""
+        recording.try_first_frame(self.env)
+
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         """Films, if it is time to."""
         done = epoch + 1
@@ -70,16 +78,24 @@ class RecordVideo(keras.callbacks.Callback):
             and not self.model.stop_training
         ):
             return
-        self.directory.mkdir(parents=True, exist_ok=True)
         paths = {
             kind: self.directory / f"epoch-{done:04}.{kind}"
             for kind in self.formats
         }
-        recording.record(
-            self.model,
-            self.env,
-            self.episodes,
-            max_episode_steps=self.max_episode_steps,
-            mp4=paths.get("mp4"),
-            gif=paths.get("gif"),
-        )
+        try:
+            self.directory.mkdir(parents=True, exist_ok=True)
+            recording.record(
+                self.model,
+                self.env,
+                self.episodes,
+                max_episode_steps=self.max_episode_steps,
+                mp4=paths.get("mp4"),
+                gif=paths.get("gif"),
+            )
+        except Exception as error:
+            warnings.warn(
+                f"The film of epoch {done} could not be made. It raised "
+                f"{type(error).__name__}: {error}",
+                RuntimeWarning,
+                stacklevel=2,
+            )

@@ -12,6 +12,7 @@ import gymnasium
 from absl import flags
 
 from keras_cem import envs, extras, presets
+from keras_cem.adapters.gymnasium_ids import in_graph_id
 
 _HEAD = ("id", "engines", "preset", "threshold", "measured", "missing")
 
@@ -68,7 +69,7 @@ def environments() -> list[Listed]:
     return [
         Listed(
             id=env,
-            engines=("graph", "host") if env in envs.registry else ("host",),
+            engines=("graph", "host") if in_graph_id(env) else ("host",),
             preset=env in with_preset,
             reward_threshold=gymnasium.spec(env).reward_threshold,
             measured=measured.get(env),

@@ -5,6 +5,7 @@ from typing import Any
 from absl import flags
 
 from keras_cem import presets
+from keras_cem.adapters.gymnasium_ids import complete
 from keras_cem.cli import json_flags, old_settings
 from keras_cem.cli.errors import CommandError
 
@@ -96,8 +97,9 @@ def _source(values: flags.FlagValues) -> str | None:
             "--preset must be a file NAME.json, or one of "
             f"{', '.join(presets.names())}. Received: --preset={values.preset}"
         )
-    if values.env in presets.names():
-        return values.env
+    env = None if values.env is None else complete(values.env)
+    if env in presets.names():
+        return env
     if values.preset:
         raise CommandError(
             "--preset must name one where --env has none: a file NAME.json, or "

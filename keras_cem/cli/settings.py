@@ -98,7 +98,7 @@ def agent(values: flags.FlagValues) -> CEMAgent:
         values.env,
         hidden_units=hidden_units(values),
         activation=values.activation,
-        network=values.network,
+        network={"image": values.image, **values.network},
         elite_quantile=values.elite_quantile,
         ties=values.ties,
         gradient_steps=values.gradient_steps,

@@ -19,7 +19,6 @@ import textwrap
 from collections.abc import Iterator
 from typing import Any
 
-import gymnasium
 import keras
 from absl import flags
 
@@ -31,11 +30,13 @@ from keras_cem import (
     policy_slice,
     recording,
 )
+from keras_cem.adapters.gymnasium_ids import reward_threshold
 from keras_cem.cli import made_from, preset, report, resuming, settings
 from keras_cem.cli.evaluation import describe, summary
 from keras_cem.cli.progress import ProgressLine, has_bar
 from keras_cem.cli.run_folder import RunFolder, versions, write_json
 from keras_cem.cli.train_flags import define_flags as define_flags
+from keras_cem.fit_callbacks import say_network
 from keras_cem.summary_images import write_images
 
 # Of a policy that snapshots are kept of: 1 MiB each.
@@ -57,7 +58,7 @@ def run(values: flags.FlagValues) -> None:
     if values.video:
         extras.require("video", "--video: films need")
         # Whether it can be drawn is known before it is learned.
-        recording.open_env(values.env).close()
+        recording.try_first_frame(values.env)
     agent = settings.agent(values)
     stop_at = _stop_at(values)
     config = {
@@ -70,6 +71,7 @@ def run(values: flags.FlagValues) -> None:
         "seed": agent.seed,
         "stop_at": stop_at,
         "epsilon_steps": settings.epsilon_steps(values),
+        "network": agent.describe_network(),
         "versions": versions(),
     }
     fit_callbacks = _callbacks(values, agent, folder, config, clock)
@@ -80,6 +82,9 @@ def run(values: flags.FlagValues) -> None:
     written = keras.callbacks.LambdaCallback(
         on_train_begin=lambda logs: write_json(folder.config, config)
     )
+    if not has_bar(values.progress) and values.progress != "none":
+        # `fit` says it where there is a bar.
+        say_network(agent)
     history = _fit(values, agent, folder, [*fit_callbacks, written])
     best = folder.load_agent()
     played = best.collect(
@@ -264,7 +269,7 @@ def _fit(
 def _stop_at(values: flags.FlagValues) -> float | None:
     if values.stop_at is not None:
         return values.stop_at
-    return gymnasium.spec(values.env).reward_threshold
+    return reward_threshold(values.env)
 
 
 def _plots(values: flags.FlagValues) -> Any:

@@ -110,6 +110,13 @@ def define_settings(
             'such as \'{"dropout": 0.1, "embedding": 16}\'.',
         )
     )
+    network.switch(
+        "image",
+        None,
+        "Whether bytes with 2 or 3 axes are images, for convolutions, or codes "
+        "of categories. Without this flag: as their shape and the first "
+        "observation tell.",
+    )
     _define_optimizer(Group(values, "optimizer"))
     _define_exploration(Group(values, "exploration"))
     _define_evaluation(Group(values, "evaluation"))

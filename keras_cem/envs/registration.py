@@ -2,7 +2,7 @@
 
 import functools
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 from keras_cem.envs.acrobot import Acrobot
 from keras_cem.envs.base import Environment
@@ -22,6 +22,53 @@ TOY_TEXT = (
     "Taxi-v3",
     "Taxi-v4",
 )
+
+
+class Reference(NamedTuple):
+    """How gymnasium itself registers an environment.
+
+    Attributes:
+        module: Package that the environment is in.
+        creator: Name of its class.
+        kwargs: Arguments of the class.
+        max_episode_steps: Limit of an episode, None if there is none.
+    """
+
+    module: str
+    creator: str
+    kwargs: dict[str, Any]
+    max_episode_steps: int | None
+
+
+def _reference(
+    module: str, creator: str, limit: int | None, **kwargs: Any
+) -> Reference:
+    return Reference(f"gymnasium.envs.{module}", creator, kwargs, limit)
+
+
+# What the in-graph environments stand for. An id that a user registered anew
+# is another environment.
+REFERENCES = {
+    "Acrobot-v1": _reference("classic_control", "AcrobotEnv", 500),
+    "CartPole-v1": _reference("classic_control", "CartPoleEnv", 500),
+    "CliffWalking-v1": _reference("toy_text", "CliffWalkingEnv", None),
+    "CliffWalkingSlippery-v1": _reference(
+        "toy_text", "CliffWalkingEnv", None, is_slippery=True
+    ),
+    "FrozenLake-v1": _reference(
+        "toy_text", "FrozenLakeEnv", 100, map_name="4x4"
+    ),
+    "FrozenLake8x8-v1": _reference(
+        "toy_text", "FrozenLakeEnv", 200, map_name="8x8"
+    ),
+    "MountainCar-v0": _reference("classic_control", "MountainCarEnv", 200),
+    "MountainCarContinuous-v0": _reference(
+        "classic_control", "Continuous_MountainCarEnv", 999
+    ),
+    "Pendulum-v1": _reference("classic_control", "PendulumEnv", 200),
+    "Taxi-v3": _reference("toy_text", "TaxiEnv", 200),
+    "Taxi-v4": _reference("toy_text", "TaxiEnv", 200),
+}
 
 registry: dict[str, Callable[..., Environment]] = {
     cls.id: cls

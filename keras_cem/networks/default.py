@@ -8,8 +8,10 @@ import keras
 import numpy as np
 
 from keras_cem import checks, heads, spaces
+from keras_cem.networks import encoding
 from keras_cem.networks.encoding import encode, is_category, is_image, join
 from keras_cem.networks.mlp import hidden_stack, output_layer
+from keras_cem.networks.normalization import NormalizedPolicy
 
 
 def default_policy(
@@ -19,6 +21,8 @@ def default_policy(
     action_scale: Any = None,
     embedding: int | None = None,
     filters: Sequence[int] | None = None,
+    image: bool | None = None,
+    observation: Any = None,
     hidden_units: Sequence[int] = (128,),
     activation: Any = "relu",
     output_activation: Any = None,
@@ -39,7 +43,8 @@ def default_policy(
     |---|---|
     | `Box` | as it is |
     | `Box` of bytes, from 0 to 255 | divided by 255 |
-    | the same with 2 or 3 axes, an image | then `convolution_stack` |
+    | `Box` of bytes that hold codes of categories | as it is |
+    | `Box` of bytes, an image | divided by 255, then `convolution_stack` |
     | `Discrete` | one-hot, or an embedding |
     | `MultiDiscrete` | one-hot vectors joined, or embeddings |
     | `MultiBinary` | as it is |
@@ -49,6 +54,12 @@ def default_policy(
     its outputs, which are about 0 at first and of size 1, are moved to the
     middle of the box and scaled by its half-width; they are not bounded,
     actions are clipped.
+
+    Bytes with 2 or 3 axes are an image if they have at least 36 rows and
+    columns. With at least 8 they are an image unless all values of
+    `observation` are below 32: those are codes, such as the kinds of objects on
+    a grid. With fewer than 8 they are no image. `image` overrules this.
+    `fit` says what was built.
 
     The channels of an image are taken to stand last; they stand first if there
     are at most 4 of them there, and more on the last axis.
@@ -61,7 +72,13 @@ def default_policy(
             `Discrete` or `MultiDiscrete` observation. Defaults to `None`:
             one-hot vectors.
         filters: Filters of each convolution of an image, as in
-            `convolution_stack`. Defaults to `None`.
+            `convolution_stack`; bytes with 2 or 3 axes are images then.
+            Defaults to `None`.
+        image: Whether bytes with 2 or 3 axes are images. Defaults to `None`:
+            decided by their shape and by `observation`.
+        observation: A batch of observations of the environment, one array a
+            leaf of the space, to tell codes from other bytes. Defaults to
+            `None`.
         hidden_units: As in `mlp`. Defaults to `(128,)`.
         activation: As in `mlp`; that of convolutions too. Defaults to
             `"relu"`.
@@ -90,7 +107,9 @@ def default_policy(
     head = heads.for_space(
         spaces.get(action_space, "action_space"), action_scale=action_scale
     )
-    _check_use(observed, embedding=embedding, filters=filters)
+    _check_use(observed, embedding=embedding, filters=filters, image=image)
+    if filters is not None and image is None:
+        image = True
     initial = {
         "kernel_initializer": kernel_initializer,
         "bias_initializer": bias_initializer,
@@ -115,9 +134,15 @@ def default_policy(
             embedding=embedding,
             filters=filters,
             name=x.name,
+            kind=kind,
             **hidden,
         )
-        for x, leaf in zip(inputs, observed.leaves, strict=True)
+        for x, leaf, kind in zip(
+            inputs,
+            observed.leaves,
+            _kinds(observed, image, observation),
+            strict=True,
+        )
     ]
     x = hidden_stack(
         join(encoded, names),
@@ -154,6 +179,48 @@ def default_policy(
         )
 
 
+def describe(policy: Any, observation_space: spaces.Space) -> dict[str, str]:
+    """Returns how a network of `default_policy` encodes observations.
+
+    It is read off the layers, so that it holds for a loaded network too.
+
+    Args:
+        policy: The network.
+        observation_space: Space of one observation.
+
+    Returns:
+        For each input, by its name, its space and what is done to it. Empty for
+        any other network.
+    """
+    if isinstance(policy, NormalizedPolicy):
+        policy = policy.policy
+    if not isinstance(policy, keras.Model):
+        return {}
+    layer_names = {layer.name for layer in policy.layers}
+    names = observation_space.leaf_names
+    if not layer_names.issuperset(names) or not any(
+        name.startswith("outputs") for name in layer_names
+    ):
+        return {}
+    return {
+        name: encoding.described(layer_names, name, leaf)
+        for name, leaf in zip(names, observation_space.leaves, strict=True)
+    }
+
+
+def _kinds(
+    space: spaces.Space, image: bool | None, observation: Any
+) -> list[str | None]:
+    """What the arrays of an observation are, where they are bytes."""
+    seen = observation or [None] * len(space.leaves)
+    return [
+        encoding.kind_of_bytes(leaf, image, values)
+        if encoding.is_bytes(leaf)
+        else None
+        for leaf, values in zip(space.leaves, seen, strict=True)
+    ]
+
+
 def _branch(
     x: Any,
     leaf: spaces.Leaf,
@@ -181,12 +248,28 @@ def _branch(
     )(outputs)
 
 
-def _check_use(space: spaces.Space, *, embedding: Any, filters: Any) -> None:
+def _check_use(
+    space: spaces.Space, *, embedding: Any, filters: Any, image: Any
+) -> None:
     """Refuses what would mean nothing, rather than ignore it."""
     leaves = space.leaves
+    if image is not None and not isinstance(image, bool):
+        raise TypeError(
+            "`image` must be True, False or None. "
+            f"Received: image={image!r} of type {type(image).__name__}"
+        )
+    if filters is not None and image is False:
+        raise ValueError(
+            "`filters` must be None with image=False, which uses no "
+            f"convolutions. Received: filters={filters!r}, image=False"
+        )
     if not any(is_category(leaf) for leaf in leaves):
         checks.only_for(
             "Discrete and MultiDiscrete observations", embedding=embedding
         )
     if not any(is_image(leaf) for leaf in leaves):
-        checks.only_for("observations of images", filters=filters)
+        checks.only_for(
+            "observations of images, bytes with 2 or 3 axes",
+            filters=filters,
+            image=image,
+        )

@@ -1,5 +1,6 @@
 """From one array of an observation to what a network takes."""
 
+from collections.abc import Collection
 from typing import Any
 
 import keras
@@ -18,11 +19,64 @@ from keras_cem.networks.layers import (
 
 # An image has as many channels at most where they stand first.
 _MAX_CHANNELS = 4
+# Bytes of as many rows and columns are pictures, whatever they show at first:
+# those of Atari and CarRacing have 84 and 96.
+_PICTURE_SIDE = 36
+# Those of fewer are no pictures: MiniGrid's views have 7.
+_GRID_SIDE = 8
+# Names of categories are below; a picture has brighter pixels.
+_MAX_CODE = 31
+
+# By the end of the name of a layer.
+_DESCRIPTIONS = {
+    "convolution_1": "image, divided by 255, then convolutions",
+    "scaled": "divided by 255",
+    "one_hot": "one-hot",
+    "embedding": "embedding",
+}
 
 
 def is_image(leaf: spaces.Leaf) -> bool:
-    """Whether observations are images: bytes of 0 to 255, of 2 or 3 axes."""
-    return _is_bytes(leaf) and len(leaf.shape) in (2, 3)
+    """Whether observations can be images: bytes of 0 to 255, of 2 or 3 axes."""
+    return is_bytes(leaf) and len(leaf.shape) in (2, 3)
+
+
+def is_bytes(leaf: spaces.Leaf) -> bool:
+    """Whether observations are bytes, of 0 to 255."""
+    return (
+        isinstance(leaf, spaces.Box)
+        and leaf.dtype == np.uint8
+        and bool(np.all(leaf.low == 0) and np.all(leaf.high == 255))
+    )
+
+
+def has_bytes(space: spaces.Space) -> bool:
+    """Whether a part of an observation is bytes, of 0 to 255."""
+    return any(is_bytes(leaf) for leaf in space.leaves)
+
+
+def kind_of_bytes(leaf: spaces.Leaf, image: bool | None, seen: Any) -> str:
+    """Returns what bytes are: `"image"`, `"bytes"` or `"codes"`.
+
+    Images have at least 36 rows and columns, or at least 8 unless all values
+    that were seen are below 32. Codes are names of categories, such as kinds
+    of objects on a grid: numbers below 32. Bytes are other numbers.
+
+    Args:
+        leaf: A space that `is_bytes`.
+        image: Whether bytes of 2 or 3 axes are images, None to find out.
+        seen: Observations of it, None if there are none.
+    """
+    largest = None if seen is None else int(np.max(seen))
+    few = largest is not None and largest <= _MAX_CODE
+    if not is_image(leaf):
+        return "codes" if few and largest else "bytes"
+    if image is None:
+        side = min(_image_sides(leaf.shape))
+        image = side >= _PICTURE_SIDE or (side >= _GRID_SIDE and not few)
+    if image:
+        return "image"
+    return "codes" if few or largest is None else "bytes"
 
 
 def is_category(leaf: spaces.Leaf) -> bool:
@@ -37,6 +91,7 @@ def encode(
     embedding: int | None,
     filters: Any,
     name: str,
+    kind: str | None = None,
     **knobs: Any,
 ) -> Any:
     """Encodes one array of an observation.
@@ -48,6 +103,8 @@ def encode(
             `Discrete` or `MultiDiscrete`; None for one-hot vectors.
         filters: As in `convolution_stack`.
         name: The layers are named after it.
+        kind: What bytes are, as `kind_of_bytes` says. Defaults to `None`:
+            images if they can be, else bytes.
         **knobs: Arguments of `convolution_stack`.
 
     Returns:
@@ -56,12 +113,16 @@ def encode(
     """
     if is_category(leaf):
         return _encode_category(x, leaf, embedding, name, knobs)
-    if not _is_bytes(leaf):
+    if not is_bytes(leaf):
         return x
-    if is_image(leaf):
+    if kind is None:
+        kind = "image" if is_image(leaf) else "bytes"
+    if kind == "codes":
+        return x
+    if kind == "image":
         x = _channels_last(x, name)
     x = keras.layers.Rescaling(1 / 255, name=f"{name}_scaled")(x)
-    if is_image(leaf):
+    if kind == "image":
         x = convolution_stack(
             x, filters=filters, name=f"{name}_convolution", **knobs
         )
@@ -77,6 +138,22 @@ def join(tensors: list[Any], names: list[str]) -> Any:
         for x, name in zip(tensors, names, strict=True)
     ]
     return keras.layers.Concatenate(name="joined")(vectors)
+
+
+def described(layer_names: Collection[str], name: str, leaf: Any) -> str:
+    """Returns what `encode` did to an array of an observation.
+
+    Args:
+        layer_names: Names of the layers of the network.
+        name: As given to `encode`.
+        leaf: As given to `encode`.
+    """
+    what = "codes of categories, as they are" if is_bytes(leaf) else "as it is"
+    for suffix, found in _DESCRIPTIONS.items():
+        if f"{name}_{suffix}" in layer_names:
+            what = found
+            break
+    return f"{type(leaf).__name__} {leaf.dtype.name} {leaf.shape}, {what}"
 
 
 def _encode_category(
@@ -105,12 +182,14 @@ def _encode_category(
     return layers.embedding(index, count, size, f"{name}_embedding")
 
 
-def _is_bytes(leaf: spaces.Leaf) -> bool:
-    return (
-        isinstance(leaf, spaces.Box)
-        and leaf.dtype == np.uint8
-        and bool(np.all(leaf.low == 0) and np.all(leaf.high == 255))
-    )
+def _image_sides(shape: tuple[int, ...]) -> tuple[int, ...]:
+    """Rows and columns."""
+    return shape[1:] if _channels_first(shape) else shape[:2]
+
+
+def _channels_first(shape: tuple[int, ...]) -> bool:
+    # gymnasium's FrameStackObservation puts the frames first.
+    return len(shape) == 3 and shape[0] <= _MAX_CHANNELS < shape[2]
 
 
 def _channels_last(x: Any, name: str) -> Any:
@@ -118,7 +197,6 @@ def _channels_last(x: Any, name: str) -> Any:
     shape = x.shape[1:]
     if len(shape) == 2:
         return keras.layers.Reshape((*shape, 1), name=f"{name}_channel")(x)
-    # gymnasium's FrameStackObservation puts the frames first.
-    if shape[0] <= _MAX_CHANNELS < shape[2]:
+    if _channels_first(shape):
         return keras.layers.Permute((2, 3, 1), name=f"{name}_channels_last")(x)
     return x

@@ -1,5 +1,6 @@
 """What `reset` and `step` of an environment return, in gymnasium's words."""
 
+import re
 from typing import Any
 
 import numpy as np
@@ -8,6 +9,17 @@ _OLD = (
     " Environments of gym before 0.26 do: `gymnasium.make` and a subclass of "
     "`gymnasium.Env` do not."
 )
+
+# What Python says where a function does not take the arguments that it gets.
+_NOT_CALLABLE_SO = re.compile(
+    r"(reset|step)\(\) (got an unexpected keyword argument|"
+    r"got multiple values for|missing \d+ required|"
+    r"takes (no|\d+|from \d+ to \d+) )"
+)
+_SIGNATURES = {
+    "reset": "def reset(self, *, seed=None, options=None)",
+    "step": "def step(self, action)",
+}
 
 
 class InterfaceError(ValueError):
@@ -34,6 +46,26 @@ def no_step(result: Any) -> InterfaceError:
         "`step` must return (observation, reward, terminated, truncated, "
         f"info). Received: {_described(result)}.{_OLD}"
     )
+
+
+def as_interface_error(call: str, error: Exception) -> Exception:
+    """Returns an InterfaceError for a method that takes other arguments.
+
+    No repetition heals that. Any other error is returned as it is.
+
+    Args:
+        call: `"reset"` or `"step"`.
+        error: What the call raised.
+    """
+    if not isinstance(error, TypeError) or not _NOT_CALLABLE_SO.search(
+        str(error)
+    ):
+        return error
+    named = InterfaceError(
+        f"it must be defined as `{_SIGNATURES[call]}`. Received: {error}"
+    )
+    named.__cause__ = error
+    return named
 
 
 def number(reward: Any) -> Any:

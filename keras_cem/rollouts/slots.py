@@ -2,13 +2,20 @@
 
 import abc
 import contextlib
+import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from keras_cem import interrupts, spaces
-from keras_cem.rollouts.interface import begun, flag, no_step, number
+from keras_cem.rollouts.interface import (
+    as_interface_error,
+    begun,
+    flag,
+    no_step,
+    number,
+)
 from keras_cem.rollouts.observations import ObservationBuffer
 
 StepResult = tuple[np.ndarray, np.ndarray, np.ndarray]
@@ -78,6 +85,18 @@ class Slots(abc.ABC):
         Args:
             failed: As in `SlotError`; None is all of them.
         """
+
+    def first_observations(self) -> list[np.ndarray] | None:
+        """Returns what each sub-environment observes first, leaf by leaf.
+
+        None if a reset fails: playing tells why.
+        """
+        self.begin()
+        try:
+            self.reset(range(self.num_envs), range(self.num_envs))
+        except SlotError:
+            return None
+        return [leaf.copy() for leaf in self.observations.leaves]
 
     @abc.abstractmethod
     def close(self) -> None:
@@ -185,10 +204,8 @@ class SubEnvSlots(Slots):
 
     def close(self) -> None:
         if self._owned:
-            with contextlib.ExitStack() as stack:
-                # All of them, also where one raises.
-                for env in self._envs:
-                    stack.callback(env.close)
+            for env in self._envs:
+                close_env(env)
 
 
 def _failure(
@@ -198,7 +215,7 @@ def _failure(
 ) -> SlotError:
     first, cause = next(iter(failures.items()))
     error = SlotError(call, first, list(failures), result)
-    error.__cause__ = cause
+    error.__cause__ = as_interface_error(call, cause)
     return error
 
 
@@ -258,7 +275,9 @@ class VectorSlots(Slots):
                 )
             self.observations.write_all(observations)
         except Exception as error:
-            raise SlotError("reset", _culprit(error)) from error
+            raise SlotError("reset", _culprit(error)) from as_interface_error(
+                "reset", error
+            )
         if self.partial_reset and self._begun:
             self._over[list(slots)] = False
         else:
@@ -275,7 +294,9 @@ class VectorSlots(Slots):
             )
             self.observations.write_all(observations)
         except Exception as error:
-            raise SlotError("step", _culprit(error)) from error
+            raise SlotError("step", _culprit(error)) from as_interface_error(
+                "step", error
+            )
         self._over = np.logical_or(terminated, truncated)
         return (
             np.asarray(rewards, np.float32)[slots],
@@ -307,7 +328,24 @@ class VectorSlots(Slots):
 
     def close(self) -> None:
         if self._owned:
-            self._env.close()
+            close_env(self._env)
+
+
+def close_env(env: Any) -> None:
+    """Closes an environment. If that raises, what was played stands.
+
+    Args:
+        env: An environment.
+    """
+    try:
+        env.close()
+    except Exception as error:
+        warnings.warn(
+            f"`close` of the environment {env} raised {type(error).__name__}: "
+            f"{error}. What was played with it stands.",
+            RuntimeWarning,
+            stacklevel=2,
+        )
 
 
 def _culprit(error: Exception) -> int | None:

@@ -13,9 +13,8 @@ NAMES = {
     "ProcessPyEnvironment._pickled_env_constructor": "0.19.0",
     "TimeLimit.duration": "0.19.0",
     "FixedLength.fix_length": "0.19.0",
+    "TFEnvironmentBaseWrapper._env": "0.19.0",
 }
-# What wrappers call their limit of steps; the last is of this package.
-LIMITS = ("duration", "fix_length", "max_episode_steps")
 # The module that tf_keras 2.21 gives TensorFlow as `tf.keras`.
 TF_KERAS = "tf_keras.api._v2.keras"
 
@@ -36,6 +35,26 @@ def takes_flat_actions(env: Any) -> bool:
         env: A `ParallelPyEnvironment`.
     """
     return _read(env, "ParallelPyEnvironment._flatten")
+
+
+def limit(wrapper: Any) -> int:
+    """Returns the number of steps after which a wrapper truncates.
+
+    Args:
+        wrapper: A `TimeLimit` or `FixedLength`.
+    """
+    is_fixed = type(wrapper).__name__ == "FixedLength"
+    name = "FixedLength.fix_length" if is_fixed else "TimeLimit.duration"
+    return _read(wrapper, name)
+
+
+def wrapped(env: Any) -> Any:
+    """Returns what a wrapper of a `TFEnvironment` wraps.
+
+    Args:
+        env: A `TFEnvironmentBaseWrapper`.
+    """
+    return _read(env, "TFEnvironmentBaseWrapper._env")
 
 
 def _read(owner: Any, name: str) -> Any:

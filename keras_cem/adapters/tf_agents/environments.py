@@ -3,13 +3,16 @@
 from typing import Any
 
 import cloudpickle
-import numpy as np
+from tf_agents.environments import tf_wrappers, wrappers
 from tf_agents.environments.batched_py_environment import BatchedPyEnvironment
 from tf_agents.environments.parallel_py_environment import ParallelPyEnvironment
 from tf_agents.environments.tf_py_environment import TFPyEnvironment
 
 from keras_cem.adapters import in_graph
 from keras_cem.adapters.tf_agents.graph_tf_environment import GraphTFEnvironment
+from keras_cem.adapters.tf_agents.gymnasium_py_environment import (
+    GymnasiumPyEnvironment,
+)
 from keras_cem.adapters.tf_agents.py_environments import (
     Batched,
     Parallel,
@@ -121,12 +124,30 @@ def _slots(env: Any, seeded: bool, observations: Side, actions: Side) -> Slots:
 
 
 def _own_limit(env: Any) -> int | None:
-    """The limit of a `TimeLimit`, which wrappers around it pass on."""
-    for name in tf_agents_internals.LIMITS:
-        limit = getattr(env, name, None)
-        if isinstance(limit, (int, np.integer)):
-            return int(limit)
-    return None
+    """The least limit of what truncates episodes in `env`.
+
+    No other attribute is a limit, whatever its name: a `duration` may be
+    seconds.
+    """
+    limits = []
+    while True:
+        if isinstance(env, (wrappers.TimeLimit, wrappers.FixedLength)):
+            limits.append(tf_agents_internals.limit(env))
+        elif isinstance(env, GymnasiumPyEnvironment):
+            limits.append(env.max_episode_steps)
+        elif isinstance(env, GraphTFEnvironment):
+            limits.append(env.environment.max_episode_steps)
+        if isinstance(env, wrappers.PyEnvironmentBaseWrapper):
+            env = env.wrapped_env()
+        elif isinstance(env, tf_wrappers.TFEnvironmentBaseWrapper):
+            env = tf_agents_internals.wrapped(env)
+        elif isinstance(env, TFPyEnvironment):
+            env = env.pyenv
+        elif type(env) is BatchedPyEnvironment:
+            env = env.envs[0]
+        else:
+            break
+    return min((int(each) for each in limits if each is not None), default=None)
 
 
 def _check_rewards(env: Any) -> None:

@@ -10,6 +10,7 @@ from tf_agents.trajectories import time_step as ts
 
 from keras_cem import checks, spaces
 from keras_cem.adapters.gymnasium import own_limit
+from keras_cem.adapters.gymnasium_ids import make_env
 from keras_cem.adapters.tf_agents import specs
 
 
@@ -25,12 +26,13 @@ class GymnasiumPyEnvironment(py_environment.PyEnvironment):
 
     Raises:
         TypeError: If `env` is neither.
-        ValueError: If there is no spec for a space.
+        ValueError: If there is none of that id, or no spec for a space.
+        RuntimeError: If the environment raises as it is made.
     """
 
     def __init__(self, env: Any):
         if isinstance(env, str):
-            env = gymnasium.make(env)
+            env = make_env(env)
         if not isinstance(env, gymnasium.Env):
             raise TypeError(
                 "`env` must be a `gymnasium.Env` or the id of one. "

@@ -186,9 +186,13 @@ class Parallel:
                 answers[row] = promise()
             except Exception as error:
                 # Goes on: an answer left in a pipe would be taken for the next.
-                failed.append(error)
+                failed.append((row, error))
         if failed:
-            raise failed[0]
+            row, first = failed[0]
+            told = _told(first)
+            # Which one `VectorSlots` blames.
+            told.sub_env = row  # type: ignore[attr-defined]
+            raise told from first
         return answers
 
     def _take(self, row: int, time_step: Any) -> tuple[Any, Any, Any]:
@@ -220,6 +224,17 @@ class Seeding:
             except NotImplementedError:
                 self._able = False
         return self._able
+
+
+def _told(error: Exception) -> Exception:
+    """What an environment raised in its process, without the traceback there.
+
+    TF-Agents sends the traceback as the message of an `Exception`.
+    """
+    lines = str(error).strip().splitlines()
+    if type(error) is not Exception or not lines:
+        return error
+    return RuntimeError(lines[-1])
 
 
 def _refuse_first(step_type: Any) -> None:

@@ -1,0 +1,214 @@
+"""Ids of environments: from what a user writes to what gymnasium makes.
+
+gymnasium takes an id with its version (`CartPole-v1`), without one
+(`CartPole`, the latest version), and behind a module that registers it
+(`module:Id-v0`).
+"""
+
+import contextlib
+import importlib
+import importlib.util
+import re
+from typing import Any
+
+import gymnasium
+from gymnasium.envs import registration as gymnasium_registration
+
+from keras_cem import envs
+from keras_cem.envs import registration
+from keras_cem.rollouts.recorded import MINARI_PREFIX
+from keras_cem.rollouts.slots import close_env
+
+# Extras of this package that have the same name in gymnasium.
+_EXTRAS = {"box2d": "Box2D", "mujoco": "MuJoCo"}
+
+
+def complete(env_id: str) -> str:
+    """Returns an id with its version, importing no module.
+
+    Args:
+        env_id: An id. One that names a module, or that nobody registered, is
+            returned as it is.
+    """
+    if ":" in env_id:
+        return env_id
+    try:
+        namespace, name, version = gymnasium_registration.parse_env_id(env_id)
+    except gymnasium.error.Error:
+        return env_id
+    if version is not None:
+        return env_id
+    latest = gymnasium_registration.find_highest_version(namespace, name)
+    if latest is None:
+        return env_id
+    return gymnasium_registration.get_env_id(namespace, name, latest)
+
+
+def in_graph_id(env_id: str) -> str | None:
+    """Returns the id of the in-graph version of what gymnasium would make.
+
+    An id that was registered anew, as another environment or with another
+    limit, has none.
+
+    Args:
+        env_id: An id.
+    """
+    name = complete(env_id)
+    if name not in envs.registry:
+        return None
+    reference = registration.REFERENCES.get(name)
+    spec = gymnasium.registry.get(name)
+    if reference is None or spec is None or _is_reference(spec, reference):
+        return name
+    return None
+
+
+def make_env(env_id: str, **kwargs: Any) -> gymnasium.Env:
+    """Makes an environment by its id.
+
+    Args:
+        env_id: An id, in any form that gymnasium takes.
+        **kwargs: Further arguments of `gymnasium.make`.
+
+    Raises:
+        ImportError: If the module cannot be imported, or an extra is missing,
+            which it names.
+        ValueError: If there is none of that id.
+        RuntimeError: If the environment raised as it was made.
+    """
+    name = _registered(env_id)
+    try:
+        # Observations are checked as they come; gymnasium's checker would
+        # look at the first step only, and slow down all of them.
+        return gymnasium.make(name, disable_env_checker=True, **kwargs)
+    except gymnasium.error.DependencyNotInstalled as error:
+        named = re.search(r"gymnasium\[([\w-]+)\]", str(error))
+        extra = named.group(1) if named else None
+        if extra not in _EXTRAS:
+            raise
+        raise ImportError(
+            f"{env_id} needs {_EXTRAS[extra]}. "
+            f"Install it with `pip install 'keras-cem[{extra}]'`."
+        ) from error
+    except gymnasium.error.Error as error:
+        raise _unknown(env_id, error) from error
+    except ImportError:
+        raise
+    except Exception as error:
+        raise _could_not_be_made(env_id, error) from error
+
+
+def make_vector_env(env_id: str, num_envs: int) -> Any:
+    """Makes the vector version of an environment, by its id.
+
+    Args:
+        env_id: As in `make_env`.
+        num_envs: Number of sub-environments.
+
+    Raises:
+        ImportError, ValueError, RuntimeError: As `make_env`.
+        ValueError: If it has no vector entry point, too.
+    """
+    name = _registered(env_id)
+    try:
+        return gymnasium.make_vec(
+            name,
+            num_envs=num_envs,
+            vectorization_mode="vector_entry_point",
+        )
+    except gymnasium.error.Error as error:
+        raise ValueError(
+            "`env` must have a vector entry point of its own for "
+            "vectorization_mode='vector_entry_point'. "
+            f"Received: env={env_id!r}. {error}"
+        ) from error
+    except ImportError:
+        raise
+    except Exception as error:
+        raise _could_not_be_made(env_id, error) from error
+
+
+def reward_threshold(env_id: str) -> float | None:
+    """Returns the return at which an environment counts as solved.
+
+    Args:
+        env_id: An id. The environment is made, and asked for its spec.
+
+    Raises:
+        ImportError, ValueError, RuntimeError: As `make_env`.
+    """
+    env = make_env(env_id)
+    try:
+        return None if env.spec is None else env.spec.reward_threshold
+    finally:
+        close_env(env)
+
+
+def _registered(env_id: str) -> str:
+    """Returns the id in the registry; imports the module that is named."""
+    module, _, name = env_id.rpartition(":")
+    if module:
+        try:
+            importlib.import_module(module)
+        except ImportError as error:
+            raise ImportError(
+                "`env` must name a module that can be imported. "
+                f"Received: env={env_id!r}. {error}"
+            ) from error
+        except Exception as error:
+            raise RuntimeError(
+                f"The module of {env_id} could not be imported. It raised "
+                f"{type(error).__name__}: {error}"
+            ) from error
+    name = complete(name)
+    if name not in gymnasium.registry:
+        try:
+            # Says what is nearest.
+            gymnasium.spec(name)
+        except gymnasium.error.Error as error:
+            raise _unknown(env_id, error) from error
+    return name
+
+
+def _could_not_be_made(env_id: str, error: Exception) -> RuntimeError:
+    return RuntimeError(
+        f"The environment {env_id} could not be made. It raised "
+        f"{type(error).__name__}: {error}"
+    )
+
+
+def _unknown(env_id: str, error: Exception) -> ValueError:
+    return ValueError(
+        "`env` must be the id of a registered gymnasium environment. "
+        f"Received: env={env_id!r}. {error}{_minari_hint(env_id)}"
+    )
+
+
+def _minari_hint(env_id: str) -> str:
+    """The cure, if `env_id` is the id of a dataset."""
+    # No id of gymnasium has two slashes; those of Minari often have.
+    if env_id.count("/") < 2 and env_id not in _minari_ids():
+        return ""
+    return f" `fit` takes a Minari dataset as {MINARI_PREFIX}{env_id}."
+
+
+def _minari_ids() -> list[str]:
+    """Ids of the datasets on this machine."""
+    if importlib.util.find_spec("minari") is None:
+        return []
+    # Whatever is wrong with them is not what the user asked about.
+    with contextlib.suppress(Exception):
+        return list(importlib.import_module("minari").list_local_datasets())
+    return []
+
+
+def _is_reference(spec: Any, reference: registration.Reference) -> bool:
+    entry_point = spec.entry_point
+    return (
+        isinstance(entry_point, str)
+        and entry_point.startswith(f"{reference.module}")
+        and entry_point.endswith(f":{reference.creator}")
+        and spec.kwargs == reference.kwargs
+        and spec.max_episode_steps == reference.max_episode_steps
+        and not spec.additional_wrappers
+    )

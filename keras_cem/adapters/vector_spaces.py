@@ -1,0 +1,97 @@
+"""Spaces of vector environments that say only part of what gymnasium asks for.
+
+`gymnasium.vector.VectorEnv` names no space in its base class, so that a
+subclass can go without `single_observation_space` and `single_action_space`.
+SuperSuit's `ConcatVecEnv` does: its `observation_space` is that of one
+sub-environment.
+"""
+
+from typing import Any
+
+import gymnasium
+import numpy as np
+
+from keras_cem import spaces
+from keras_cem.rollouts.interface import begun
+
+_SINGLE = ("single_observation_space", "single_action_space")
+
+
+def single_spaces(env: Any) -> tuple[Any, Any]:
+    """Returns the spaces of one sub-environment.
+
+    Where `env` does not name them, it is reset once: `observation_space` and
+    `action_space` are those of one sub-environment if `reset` returns a row of
+    such observations for each.
+
+    Args:
+        env: A `gymnasium.vector.VectorEnv`.
+
+    Raises:
+        ValueError: If they are neither named nor follow from `reset`.
+    """
+    given = [_space(env, name) for name in _SINGLE]
+    named = zip(_SINGLE, given, strict=True)
+    missing = [name for name, space in named if space is None]
+    if not missing:
+        return given[0], given[1]
+    num_envs = getattr(env, "num_envs", None)
+    observation_space = _space(env, "observation_space")
+    action_space = _space(env, "action_space")
+    if (
+        not isinstance(num_envs, (int, np.integer))
+        or observation_space is None
+        or action_space is None
+        or not _rows(env, observation_space, int(num_envs))
+    ):
+        raise ValueError(
+            "A `VectorEnv` must have `num_envs`, `single_observation_space` "
+            f"and `single_action_space`. Received: {env!r}, without "
+            f"{', '.join(missing)}, num_envs={num_envs!r}, observation_space="
+            f"{observation_space!r}. Set the spaces of one sub-environment, "
+            "for example env.single_action_space = "
+            "gymnasium.spaces.Discrete(2)."
+        )
+    return (
+        observation_space if given[0] is None else given[0],
+        action_space if given[1] is None else given[1],
+    )
+
+
+def autoreset_mode(env: Any) -> Any:
+    """Returns what `env` says about resets; None if it says nothing.
+
+    Args:
+        env: A `gymnasium.vector.VectorEnv`.
+
+    Raises:
+        ValueError: If it says what is no mode of gymnasium.
+    """
+    mode = (getattr(env, "metadata", None) or {}).get("autoreset_mode")
+    if mode is None or isinstance(mode, gymnasium.vector.AutoresetMode):
+        return mode
+    try:
+        return gymnasium.vector.AutoresetMode(mode)
+    except ValueError as error:
+        raise ValueError(
+            '`metadata["autoreset_mode"]` of a `VectorEnv` must be a '
+            "`gymnasium.vector.AutoresetMode`. Received: "
+            f"autoreset_mode={mode!r} of {env!r}"
+        ) from error
+
+
+def _space(env: Any, name: str) -> Any:
+    space = getattr(env, name, None)
+    return space if isinstance(space, gymnasium.Space) else None
+
+
+def _rows(env: Any, space: Any, num_envs: int) -> bool:
+    """Whether `reset` returns `num_envs` rows of observations of `space`."""
+    described = spaces.get(space, "observation_space")
+    observations = begun(env.reset(seed=0))
+    try:
+        leaves = described.flatten(observations)
+    except (KeyError, TypeError, ValueError):
+        return False
+    shapes = [(num_envs, *leaf.shape) for leaf in described.leaves]
+    return [np.shape(leaf) for leaf in leaves] == shapes
