@@ -30,7 +30,8 @@ export TF_CPP_MIN_LOG_LEVEL ?= 2
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help train test test-tf-agents lint format types build-check build-files clean
+.PHONY: help train test test-fast test-tf-agents versions lint format types \
+	build-check build-files clean
 .DELETE_ON_ERROR:
 
 help: ## List these commands.
@@ -49,8 +50,14 @@ test: $(VENV)/.installed-test $(TF_AGENTS_VENV)/.installed ## Run all tests, wit
 	$(BIN)/python -m pytest $(PYTEST_ARGS); main=$$?; \
 	{ $(TEST_TF_AGENTS); } && exit $$main
 
+test-fast: $(VENV)/.installed-test ## Run the fast tests, for work in between.
+	$(BIN)/python -m pytest -m "not slow" $(PYTEST_ARGS)
+
 test-tf-agents: $(TF_AGENTS_VENV)/.installed ## Run those of TF-Agents alone.
 	$(TEST_TF_AGENTS)
+
+versions: $(VENV)/.created ## Smoke-test the oldest and newest supported packages.
+	$(BIN)/python -m tools.versions
 
 lint: $(VENV)/.installed-dev ## Check style and formatting.
 	$(BIN)/ruff check .
@@ -72,7 +79,7 @@ build-files: $(VENV)/.created ## Write the BUILD files from the imports.
 	$(BIN)/python -m tools.build_files
 
 clean: ## Remove environments, caches and build results; keep runs/.
-	rm -rf $(VENV) $(TF_AGENTS_VENV) .browser .buildifier .build .mypy_cache \
+	rm -rf $(VENV) $(TF_AGENTS_VENV) .venv-oldest .venv-newest-* .browser .buildifier .build .mypy_cache \
 		.pytest_cache .ruff_cache dist *.egg-info
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
