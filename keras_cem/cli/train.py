@@ -258,9 +258,11 @@ def _fit(
         with contextlib.suppress(OSError):
             agent.save(folder.last)
         for callback in fit_callbacks:
-            if isinstance(callback, keras.callbacks.CSVLogger):
+            # It has no file where `fit` refused to begin.
+            file = getattr(callback, "csv_file", None)
+            if file is not None:
                 with contextlib.suppress(OSError):
-                    callback.csv_file.close()
+                    file.close()
         raise
     agent.save(folder.last)
     return history

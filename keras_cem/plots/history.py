@@ -2,6 +2,7 @@
 
 import dataclasses
 import os
+from typing import Any
 
 import numpy as np
 
@@ -76,7 +77,8 @@ def read(filepath: Path) -> History:
                 lines[:number],
             )
     # What is no number, such as NA, becomes NaN.
-    rows = np.genfromtxt(lines[1:], delimiter=",", ndmin=2, comments=None)
+    reading: dict[str, Any] = {"delimiter": ",", "ndmin": 2, "comments": None}
+    rows = np.genfromtxt(lines[1:], **reading)
     too_large = np.isfinite(rows) & (np.abs(rows) > MAX_NUMBER)
     if too_large.any():
         row, column = np.argwhere(too_large)[0]
