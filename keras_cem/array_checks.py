@@ -22,7 +22,9 @@ def actions(y: Any, space: spaces.Space) -> Any:
     leaves = zip(
         space.flatten(y, "y"), space.leaves, space.leaf_paths, strict=True
     )
-    return space.pack([_action(value, *leaf) for value, *leaf in leaves])
+    return space.pack(
+        [_action(value, leaf, path) for value, leaf, path in leaves]
+    )
 
 
 def _action(value: Any, leaf: spaces.Leaf, path: Any) -> tf.Tensor:

@@ -126,7 +126,7 @@ def make(name: str, values: flags.FlagValues, about: str) -> flags.Flag:
     )
 
 
-def add(flag: flags.Flag, value: Any) -> dict[str, Any]:
+def add(flag: Any, value: Any) -> dict[str, Any]:
     """Adds keys to a flag, but for those that it has; returns the new ones.
 
     Args:
@@ -155,7 +155,7 @@ def given(values: flags.FlagValues) -> set[str]:
     """
     names = {name for name in values if values[name].present}
     for name in names & KEYS.keys():
-        names |= values[name].value.keys()
+        names |= _held(values, name).keys()
     return names
 
 
@@ -168,7 +168,7 @@ def get(values: flags.FlagValues, name: str) -> Any:
     """
     if name in values:
         return values[name].value
-    return values["agent_kwargs"].value.get(name, _AGENT[name].default)
+    return _held(values, "agent_kwargs").get(name, _AGENT[name].default)
 
 
 def put(values: flags.FlagValues, name: str, value: Any) -> None:
@@ -179,11 +179,16 @@ def put(values: flags.FlagValues, name: str, value: Any) -> None:
         name: Of the key.
         value: Of the key.
     """
-    flag = values["agent_kwargs"]
+    flag: Any = values["agent_kwargs"]
     others = {key: old for key, old in flag.value.items() if key != name}
     if value != _AGENT[name].default:
         others[name] = value
     flag.value = flag.parser.parse(others)
+
+
+def _held(values: flags.FlagValues, name: str) -> dict[str, Any]:
+    held: Any = values[name].value
+    return held
 
 
 def _once(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:

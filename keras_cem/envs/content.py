@@ -27,13 +27,13 @@ class _Same:
     """
 
     def __init__(self, value: Any):
-        self._value = value
+        self.value = value
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Same) and self._value is other._value
+        return isinstance(other, _Same) and self.value is other.value
 
     def __hash__(self) -> int:
-        return id(self._value)
+        return id(self.value)
 
 
 def key_of(env: Environment) -> Hashable:
@@ -52,27 +52,27 @@ def key_of(env: Environment) -> Hashable:
     Returns:
         A hashable value.
     """
-    tokens: list[Hashable] = []
+    tokens: list[Any] = []
     _add(tokens, env, 0)
     return tuple(tokens)
 
 
-def _add(tokens: list[Hashable], value: Any, depth: int) -> None:
+def _add(tokens: list[Any], value: Any, depth: int) -> None:
     """Appends what tells a value from others; lengths make it unambiguous."""
     kind = type(value)
     if kind in _ATOMS:
-        tokens += kind, value
+        tokens.extend((kind, value))
     elif kind is float:
         # Unlike `==`, tells 0.0 from -0.0, and finds NaN again.
-        tokens += kind, value.hex()
+        tokens.extend((kind, value.hex()))
     elif depth > _MOST_DEPTH:
         tokens.append(_Same(value))
     elif kind is tuple or kind is list or _is_named_tuple(value):
-        tokens += kind, len(value)
+        tokens.extend((kind, len(value)))
         for part in value:
             _add(tokens, part, depth + 1)
     elif kind is dict:
-        tokens += kind, len(value)
+        tokens.extend((kind, len(value)))
         for key, part in value.items():
             _add(tokens, key, depth + 1)
             _add(tokens, part, depth + 1)
@@ -84,7 +84,7 @@ def _add(tokens: list[Hashable], value: Any, depth: int) -> None:
         _add(tokens, spaces.serialize(value), 0)
     elif _is_plain(value):
         attributes = _attributes(value)
-        tokens += kind, len(attributes)
+        tokens.extend((kind, len(attributes)))
         for name, part in attributes.items():
             tokens.append(name)
             _add(tokens, part, depth + 1)
@@ -92,7 +92,7 @@ def _add(tokens: list[Hashable], value: Any, depth: int) -> None:
         tokens.append(_Same(value))
 
 
-def _add_array(tokens: list[Hashable], value: Any) -> None:
+def _add_array(tokens: list[Any], value: Any) -> None:
     array = value
     if isinstance(value, tf.Tensor):
         array = value.numpy() if hasattr(value, "numpy") else None
@@ -100,7 +100,7 @@ def _add_array(tokens: list[Hashable], value: Any) -> None:
         tokens.append(_Same(value))
         return
     digest = hashlib.sha256(np.ascontiguousarray(array).tobytes()).digest()
-    tokens += type(value), array.dtype.str, array.shape, digest
+    tokens.extend((type(value), array.dtype.str, array.shape, digest))
 
 
 def _is_named_tuple(value: Any) -> bool:

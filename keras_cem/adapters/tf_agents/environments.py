@@ -129,7 +129,7 @@ def _own_limit(env: Any) -> int | None:
     No other attribute is a limit, whatever its name: a `duration` may be
     seconds.
     """
-    limits = []
+    limits: list[int | None] = []
     while True:
         if isinstance(env, (wrappers.TimeLimit, wrappers.FixedLength)):
             limits.append(tf_agents_internals.limit(env))
