@@ -1,0 +1,1 @@
+"""The flags of training, and what they make."""

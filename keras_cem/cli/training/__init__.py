@@ -1,0 +1,1 @@
+"""What `keras-cem train` adds to `fit`."""

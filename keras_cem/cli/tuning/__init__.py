@@ -1,0 +1,1 @@
+"""The search of `keras-cem tune`."""

@@ -1,0 +1,1 @@
+"""Episodes that were played before."""

@@ -1,0 +1,1 @@
+"""Checkpoints, and what saved agents may be."""
