@@ -39,8 +39,9 @@ import tensorflow as tf
 from absl import app, flags
 
 from benchmarks.agents import ENV, make_agent
-from keras_cem import devices, envs, prng
-from keras_cem.rollouts.graph import GraphSource
+from keras_cem import envs, prng
+from keras_cem.engines.graph.source import GraphSource
+from keras_cem.utils import devices
 
 _BATCH_SIZES = flags.DEFINE_list("batch_sizes", ["1024", "16384"], "K.")
 _ROUNDS = flags.DEFINE_integer("rounds", 5, "Measurements of each.")

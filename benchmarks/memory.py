@@ -19,9 +19,9 @@ import tensorflow as tf
 from absl import app, flags
 
 from benchmarks.agents import ENV, make_agent
-from keras_cem import devices
 from keras_cem.adapters.in_graph import open_source, stored_bytes
-from keras_cem.rollouts.sources import Options
+from keras_cem.engines.sources import Options
+from keras_cem.utils import devices
 
 _BATCH_SIZES = flags.DEFINE_list(
     "batch_sizes", ["4096", "8192", "16384", "32768", "65536"], "K."

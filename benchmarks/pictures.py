@@ -24,7 +24,7 @@ import numpy as np
 from absl import flags
 
 from benchmarks import processes
-from keras_cem import plots
+from keras_cem.pictures import plots
 
 # Apart from those of other modules, so that tests can import this one.
 _FLAGS = flags.FlagValues()

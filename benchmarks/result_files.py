@@ -5,7 +5,7 @@ import json
 import pathlib
 from typing import Any
 
-from keras_cem import presets
+from keras_cem.cli import presets
 
 FOLDER = pathlib.Path(__file__).parent / "results"
 

@@ -9,12 +9,12 @@ from collections.abc import Callable, Iterable
 
 from benchmarks import result_files, zoo
 from benchmarks.result_files import Result, Results
-from keras_cem import presets
+from keras_cem.cli import presets
 
 ROOT = pathlib.Path(__file__).parents[1]
 PAGES = ("README.md", "docs/results.md")
 # What the package itself knows of the results.
-SUMMARY = "keras_cem/presets/results.json"
+SUMMARY = "keras_cem/cli/presets/results.json"
 PPO = "ppo"
 
 # What every seed should reach, and what would be better still. None stands for
@@ -230,7 +230,7 @@ def filled(text: str, made: dict[str, str]) -> str:
 
 
 def summary(folder: pathlib.Path) -> str:
-    """Writes as JSON what `keras_cem.presets.measured` returns."""
+    """Writes as JSON what `keras_cem.cli.presets.measured` returns."""
     measured = {
         env: presets.Measured(
             episode_return=statistics.fmean(

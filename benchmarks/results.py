@@ -1,9 +1,9 @@
 r"""What the committed settings reach, environment by environment.
 
-Each seed is a run of `keras-cem train` with the flags of `keras_cem.presets`.
-Its best agent is then played greedily on gymnasium's own environment, on
-episodes that no decision was made on. What comes out is kept in
-`benchmarks/results/ENV.json`; a seed that is there is not run again.
+Each seed is a run of `keras-cem train` with the flags of
+`keras_cem.cli.presets`. Its best agent is then played greedily on gymnasium's
+own environment, on episodes that no decision was made on. What comes out is
+kept in `benchmarks/results/ENV.json`; a seed that is there is not run again.
 
     python -m benchmarks.results
     python -m benchmarks.results --envs=Taxi-v4 --seeds=0,1 --overwrite
@@ -30,7 +30,7 @@ from benchmarks import (
     value_iteration,
 )
 from benchmarks.result_files import Result, Results
-from keras_cem import presets
+from keras_cem.cli import presets
 
 # Apart from those of other modules, so that tests can import this one.
 _FLAGS = flags.FlagValues()

@@ -20,12 +20,13 @@ from keras_cem import (
     callbacks,
     envs,
     heads,
+    moved,
     networks,
     schedules,
     spaces,
 )
-from keras_cem.agent import CEMAgent
-from keras_cem.trajectories import Trajectories
+from keras_cem.agent.cem_agent import CEMAgent
+from keras_cem.engines.trajectories import Trajectories
 from keras_cem.version import __version__
 
 __all__ = [
@@ -42,9 +43,13 @@ __all__ = [
     "spaces",
 ]
 
+moved.install()
+
 
 def __getattr__(name: str) -> Any:
     # It imports gymnasium.
     if name == "adapters":
         return importlib.import_module(f"keras_cem.{name}")
+    if name in moved.MODULES:
+        return importlib.import_module(moved.MODULES[name])
     raise AttributeError(f"module 'keras_cem' has no attribute {name!r}")

@@ -8,7 +8,7 @@ from typing import Any
 
 import keras
 
-from keras_cem import checks
+from keras_cem.utils import checks
 
 
 @keras.saving.register_keras_serializable("keras_cem")

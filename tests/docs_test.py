@@ -13,7 +13,13 @@ import pytest
 from absl import flags
 
 import keras_cem
-from keras_cem.cli import environments, evaluate, export, train, tune
+from keras_cem.cli.commands import (
+    evaluate,
+    export,
+    list_environments,
+    train,
+    tune,
+)
 from tests import docstrings, processes
 
 ROOT = pathlib.Path(__file__).parents[1]
@@ -21,7 +27,7 @@ COMMANDS = {
     "train": train,
     "evaluate": evaluate,
     "export": export,
-    "list": environments,
+    "list": list_environments,
     "tune": tune,
 }
 # Needs a package of an extra, or is run as a command.

@@ -9,9 +9,9 @@ import keras
 import numpy as np
 import pytest
 
-from keras_cem.cli import progress
 from keras_cem.cli.main import main
-from keras_cem.cli.run_folder import RunFolder
+from keras_cem.cli.run.folder import RunFolder
+from keras_cem.cli.training import progress
 from tests.helpers import assert_equal, learned_state
 
 FOLDER = pathlib.Path(__file__).parent / "golden"

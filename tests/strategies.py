@@ -11,7 +11,8 @@ import numpy as np
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from keras_cem import elites, heads, improvement, spaces
+from keras_cem import heads, spaces
+from keras_cem.algorithm import elites, gradient_steps
 
 _COMMON = {
     "deadline": None,
@@ -108,7 +109,7 @@ any_space = st.recursive(
 _options = {
     "elite_quantile": quantiles,
     "ties": st.sampled_from(elites.TIES),
-    "loss_normalization": st.sampled_from(improvement.NORMALIZATIONS),
+    "loss_normalization": st.sampled_from(gradient_steps.NORMALIZATIONS),
     "gradient_steps": st.integers(1, 100),
     "minibatch_size": st.none() | st.integers(1, 1000),
     "discount": st.floats(0, 1, exclude_min=True),

@@ -16,8 +16,9 @@ import numpy as np
 import pytest
 
 import keras_cem as cem
-from keras_cem import limits, spaces
+from keras_cem import spaces
 from keras_cem.cli.main import main
+from keras_cem.saving import size_limits
 
 PACKAGE = pathlib.Path(cem.__file__).parent
 ENV = "CartPole-v1"
@@ -279,10 +280,10 @@ def test_tensor_that_is_too_large_is_refused(run, capsys):
 
 
 def test_limit_can_be_raised_by_who_trusts_the_agent(run, monkeypatch):
-    monkeypatch.setattr(limits, "MAX_SIZE", 10)
+    monkeypatch.setattr(size_limits, "MAX_SIZE", 10)
     with pytest.raises(ValueError, match="at most 10 weights"):
         keras.saving.load_model(run / "agent.keras")
-    monkeypatch.setattr(limits, "MAX_SIZE", 1000)
+    monkeypatch.setattr(size_limits, "MAX_SIZE", 1000)
     assert keras.saving.load_model(run / "agent.keras").built
 
 
@@ -292,7 +293,7 @@ def test_check_of_the_size_draws_no_random_numbers(honest):
     keras.utils.set_random_seed(1)
     expected = keras.initializers.RandomNormal()((3,)).numpy()
     keras.utils.set_random_seed(1)
-    limits.check_policy(config, agent.observation_space)
+    size_limits.check_policy(config, agent.observation_space)
     found = keras.initializers.RandomNormal()((3,)).numpy()
     np.testing.assert_array_equal(found, expected)
 

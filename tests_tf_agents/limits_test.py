@@ -10,7 +10,7 @@ from keras_cem.adapters.tf_agents import (
     GymnasiumPyEnvironment,
 )
 from keras_cem.adapters.tf_agents.environments import _own_limit
-from keras_cem.rollouts import sources
+from keras_cem.engines import sources
 from tests_tf_agents import toys
 
 

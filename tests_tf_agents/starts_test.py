@@ -3,7 +3,7 @@
 import pytest
 from tf_agents.environments import batched_py_environment
 
-from keras_cem import options
+from keras_cem.agent import options
 from tests_tf_agents import toys
 from tests_tf_agents.helpers import make_agent
 

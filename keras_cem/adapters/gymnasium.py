@@ -17,15 +17,15 @@ from gymnasium.vector import (
 from keras_cem import spaces
 from keras_cem.adapters import vector_spaces, workers
 from keras_cem.adapters.gymnasium_ids import make_env, make_vector_env
-from keras_cem.rollouts import sources
-from keras_cem.rollouts.host import HostSource
-from keras_cem.rollouts.slots import (
+from keras_cem.engines import sources
+from keras_cem.engines.host.slots import (
     Slots,
     SubEnvSlots,
     VectorSlots,
     close_env,
 )
-from keras_cem.rollouts.sources import FORMS, Options
+from keras_cem.engines.host.source import HostSource
+from keras_cem.engines.sources import FORMS, Options
 from keras_cem.utils import gymnasium_internals
 
 # How often an environment that fails is made anew, if the caller does not say.

@@ -7,12 +7,14 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from keras_cem import devices, envs, pairs
+from keras_cem import envs
+from keras_cem.algorithm import elite_pairs
+from keras_cem.engines import sources
+from keras_cem.engines.graph.source import GraphSource
+from keras_cem.engines.graph.trajectories import storage_dtype
+from keras_cem.engines.sources import HOST_OPTIONS, Options
 from keras_cem.envs.base import Environment
-from keras_cem.rollouts import sources
-from keras_cem.rollouts.graph import GraphSource
-from keras_cem.rollouts.graph_trajectories import storage_dtype
-from keras_cem.rollouts.sources import HOST_OPTIONS, Options
+from keras_cem.utils import devices
 
 # Peak memory of an iteration, as a multiple of what its trajectories take:
 # `benchmarks/memory.py` finds 1.56 at K = 65,536.
@@ -116,9 +118,9 @@ def check_size(source: GraphSource, state_bytes: int) -> None:
             f"max_episode_steps={source.max_episode_steps}, which take about "
             f"{needed / 2**30:.1f} GiB, of {present / 2**30:.1f} GiB."
         )
-    # `pairs` numbers steps in int32, block by block.
+    # `elite_pairs` numbers steps in int32, block by block.
     steps = source.batch_size * source.max_episode_steps
-    most = np.iinfo(np.int32).max - pairs.MAX_BLOCK_SIZE_ON_GPU
+    most = np.iinfo(np.int32).max - elite_pairs.MAX_BLOCK_SIZE_ON_GPU
     if steps > most:
         raise ValueError(
             "`batch_size` x `max_episode_steps` must be at most "

@@ -3,12 +3,12 @@
 from typing import Any
 
 from keras_cem import spaces
-from keras_cem.rollouts.recorded import (
+from keras_cem.engines.recorded.source import (
     MINARI_PREFIX,
     RecordedSource,
     is_minari_dataset,
 )
-from keras_cem.rollouts.sources import Options
+from keras_cem.engines.sources import Options
 
 
 def accepts(env: Any, options: Options) -> bool:

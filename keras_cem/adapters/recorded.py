@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from keras_cem.rollouts.recorded import RecordedSource, is_recorded
-from keras_cem.rollouts.sources import Options
+from keras_cem.engines.recorded.source import RecordedSource, is_recorded
+from keras_cem.engines.sources import Options
 
 
 def accepts(env: Any, options: Options) -> bool:

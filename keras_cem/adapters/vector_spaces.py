@@ -12,7 +12,7 @@ import gymnasium
 import numpy as np
 
 from keras_cem import spaces
-from keras_cem.rollouts.interface import begun
+from keras_cem.engines.host.gymnasium_results import begun
 
 _SINGLE = ("single_observation_space", "single_action_space")
 

@@ -9,30 +9,22 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from keras_cem import (
-    array_checks,
-    checks,
-    features,
-    files,
-    formats,
-    heads,
-    improvement,
-    iteration,
-    limits,
-    networks,
-    options,
-    prng,
-    spaces,
-)
-from keras_cem.environment_fit import EnvironmentFit
-from keras_cem.environment_play import plain_number
+from keras_cem import heads, networks, prng, spaces
+from keras_cem.agent import array_checks, options
+from keras_cem.agent.environment_play import plain_number
+from keras_cem.agent.trainer import EnvironmentFit
+from keras_cem.algorithm import gradient_steps as improvement
+from keras_cem.algorithm import iteration
+from keras_cem.algorithm.elite_memory import EliteMemory
+from keras_cem.engines.groups import Groups
+from keras_cem.engines.sources import Source
 from keras_cem.export import export_policy
-from keras_cem.memory import EliteMemory
+from keras_cem.networks import state_features
 from keras_cem.networks.default import describe
 from keras_cem.networks.encoding import has_bytes
 from keras_cem.networks.normalization import NormalizedPolicy
-from keras_cem.rollouts.groups import Groups
-from keras_cem.rollouts.sources import Source
+from keras_cem.saving import config_versions, size_limits
+from keras_cem.utils import checks, files
 
 
 @keras.saving.register_keras_serializable("keras_cem")
@@ -89,9 +81,10 @@ class CEMAgent(EnvironmentFit):
             they are ranked by. Defaults to `1.0`.
         elite_memory: How many elite trajectories of earlier iterations are
             ranked again with the fresh ones, see
-            `keras_cem.memory.EliteMemory`. Helps where good episodes are
-            rare; where luck decides, it keeps luck. `elite_threshold` and
-            `num_elites` count them in. Defaults to `None`: none.
+            `keras_cem.algorithm.elite_memory.EliteMemory`. Helps where good
+            episodes are rare; where luck decides, it keeps luck.
+            `elite_threshold` and `num_elites` count them in. Defaults to
+            `None`: none.
         elite_memory_age: For how many iterations after its own a trajectory is
             remembered at most. With an `elite_memory` that is large enough,
             that is the elites of so many last iterations; without it, the
@@ -443,7 +436,7 @@ class CEMAgent(EnvironmentFit):
                     f"Received: observation_space={observation_space}"
                 )
             return
-        features.check(self.head, observation_space)
+        state_features.check(self.head, observation_space)
         if self.normalize_observations:
             self.policy.build_for(observation_space)
         batch = [
@@ -597,12 +590,12 @@ class CEMAgent(EnvironmentFit):
             "seed": self.seed,
             **self._config,
         }
-        return formats.stamp(config)
+        return config_versions.stamp(config)
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> "CEMAgent":
-        config = formats.migrate(config)
-        limits.check_policy(config["policy"], config["observation_space"])
+        config = config_versions.migrate(config)
+        size_limits.check_policy(config["policy"], config["observation_space"])
         # Keras uses up what it makes layers of.
         policy = keras.saving.deserialize_keras_object(
             copy.deepcopy(config.pop("policy"))

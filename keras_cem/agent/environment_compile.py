@@ -4,10 +4,10 @@ from typing import Any
 
 import keras
 
-from keras_cem import checks
-from keras_cem.environment_play import EnvironmentPlay
+from keras_cem.agent.environment_play import EnvironmentPlay
+from keras_cem.engines import sources
 from keras_cem.heads import compiled_loss
-from keras_cem.rollouts import sources
+from keras_cem.utils import checks
 from keras_cem.utils.keras_internals import set_untracked
 
 

@@ -7,13 +7,14 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from keras_cem import checks, heads, prng, spaces
-from keras_cem.player import Player
-from keras_cem.rollouts import sources
-from keras_cem.rollouts.host import HostSource
-from keras_cem.rollouts.observations import ObservationBuffer
-from keras_cem.rollouts.recorded import RecordedSource
-from keras_cem.trajectories import Trajectories
+from keras_cem import heads, prng, spaces
+from keras_cem.engines import sources
+from keras_cem.engines.host.observation_buffer import ObservationBuffer
+from keras_cem.engines.host.source import HostSource
+from keras_cem.engines.player import Player
+from keras_cem.engines.recorded.source import RecordedSource
+from keras_cem.engines.trajectories import Trajectories
+from keras_cem.utils import checks
 from keras_cem.utils.keras_internals import set_untracked
 
 DEFAULT_BATCH_SIZE = 64

@@ -5,11 +5,11 @@ from typing import Any
 
 import keras
 
-from keras_cem import training_state
-from keras_cem.checkpoint_store import CheckpointStore
-from keras_cem.epoch_progress import EpochProgress
-from keras_cem.progress_bar import ProgressBar
-from keras_cem.training_state import TrainingState
+from keras_cem.agent.progress_bar import ProgressBar
+from keras_cem.saving import training_state
+from keras_cem.saving.checkpoint_store import CheckpointStore
+from keras_cem.saving.epoch_progress import EpochProgress
+from keras_cem.saving.training_state import TrainingState
 
 
 class RunsLast(keras.callbacks.Callback):

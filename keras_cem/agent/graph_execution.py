@@ -5,12 +5,14 @@ from typing import Any
 
 import tensorflow as tf
 
-from keras_cem import discounts, improvement, prng
-from keras_cem.rollouts.graph import GraphSource
-from keras_cem.rollouts.graph_trajectories import FAULTS, GraphTrajectories
+from keras_cem import prng
+from keras_cem.algorithm import gradient_steps
+from keras_cem.engines import discounts
+from keras_cem.engines.graph.source import GraphSource
+from keras_cem.engines.graph.trajectories import FAULTS, GraphTrajectories
 
 # What there is to go wrong in playing and in learning, counted from 1.
-_ORIGINS = (*FAULTS, *improvement.ORIGINS)
+_ORIGINS = (*FAULTS, *gradient_steps.ORIGINS)
 
 CURE = (
     "A smaller learning rate or `clipnorm` of the optimizer is the usual cure."
@@ -187,7 +189,7 @@ class GraphSteps:
         """Takes note of an update that was withheld; inside of the step.
 
         Args:
-            withheld: As `improvement.descend` says what was not finite.
+            withheld: As `gradient_steps.descend` says what was not finite.
         """
         if self._agent.on_nonfinite == "raise":
             bad = tf.where(tf.equal(withheld, 0), 0, len(FAULTS) + withheld)

@@ -3,9 +3,11 @@
 import inspect
 from typing import Any
 
-from keras_cem import checks, elites, improvement
-from keras_cem.rollouts.host import HostSource
-from keras_cem.rollouts.recorded import RecordedSource
+from keras_cem.algorithm import elites
+from keras_cem.algorithm import gradient_steps as improvement
+from keras_cem.engines.host.source import HostSource
+from keras_cem.engines.recorded.source import RecordedSource
+from keras_cem.utils import checks
 
 
 def check(

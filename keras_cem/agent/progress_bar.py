@@ -4,7 +4,7 @@ from typing import Any
 
 import keras
 
-from keras_cem.step_rate import StepRate
+from keras_cem.agent.step_rate import StepRate
 
 
 class ProgressBar(keras.callbacks.ProgbarLogger):

@@ -8,18 +8,19 @@ from typing import Any
 
 import tensorflow as tf
 
-from keras_cem import improvement, keras_hooks, prng
-from keras_cem.environment_compile import EnvironmentCompile
-from keras_cem.environment_play import DEFAULT_BATCH_SIZE
-from keras_cem.graph_steps import GraphSteps
-from keras_cem.metrics import TestMetrics, TrainMetrics
-from keras_cem.rollouts import feed
-from keras_cem.rollouts.graph import GraphSource
-from keras_cem.rollouts.groups import Groups
-from keras_cem.rollouts.host import EpisodeError, HostSource
-from keras_cem.rollouts.recorded import RecordedSource
-from keras_cem.rollouts.sources import Playable, Source
-from keras_cem.trajectories import Trajectories
+from keras_cem import prng
+from keras_cem.agent import keras_hooks, step_functions
+from keras_cem.agent.environment_compile import EnvironmentCompile
+from keras_cem.agent.environment_play import DEFAULT_BATCH_SIZE
+from keras_cem.agent.graph_execution import GraphSteps
+from keras_cem.agent.metrics import TestMetrics, TrainMetrics
+from keras_cem.algorithm import gradient_steps
+from keras_cem.engines.graph.source import GraphSource
+from keras_cem.engines.groups import Groups
+from keras_cem.engines.host.source import EpisodeError, HostSource
+from keras_cem.engines.recorded.source import RecordedSource
+from keras_cem.engines.sources import Playable, Source
+from keras_cem.engines.trajectories import Trajectories
 from keras_cem.utils.keras_internals import set_untracked
 
 
@@ -68,8 +69,8 @@ class EnvironmentFunctions(EnvironmentCompile):
 
     Which environments they play, and how, is in the session of the running
     `fit` or `evaluate`. On the host, ticks without content are swapped for
-    trajectories when a step is due (`rollouts.feed`); in the graph, the step
-    plays by itself (`graph_steps`).
+    trajectories when a step is due (`step_functions`); in the graph, the step
+    plays by itself (`graph_execution`).
     """
 
     groups: Groups
@@ -189,8 +190,8 @@ class EnvironmentFunctions(EnvironmentCompile):
     ) -> None:
         # Kept from one fit to the next; `compile` drops it.
         either = getattr(self, name)
-        if force or not isinstance(either, feed.Either):
-            either = feed.Either(lambda: self._kind_of(name))
+        if force or not isinstance(either, step_functions.Either):
+            either = step_functions.Either(lambda: self._kind_of(name))
         source = self._source_of(name)
 
         def made() -> Callable[..., Any]:
@@ -224,13 +225,13 @@ class EnvironmentFunctions(EnvironmentCompile):
         training = name == "train_function"
         playing: Callable[..., Any]
         if isinstance(source, GraphSource):
-            playing = feed.InGraph(
+            playing = step_functions.InGraph(
                 function,
                 self._begin_training if training else self._begin_testing,
                 lambda: self.graph_steps.end(source.name),
             )
         else:
-            playing = feed.OnDemand(
+            playing = step_functions.OnDemand(
                 function,
                 self._collect_train if training else self._collect_test,
                 self.steps_per_execution,
@@ -238,7 +239,7 @@ class EnvironmentFunctions(EnvironmentCompile):
             )
         if not training:
             return playing
-        return feed.Repeating(
+        return step_functions.Repeating(
             playing,
             lambda: self._session.progress,
             self.get_metrics_result,
@@ -374,7 +375,7 @@ class EnvironmentFunctions(EnvironmentCompile):
         """Refuses weights from which nothing can be learned."""
         learned = [*self.trainable_variables, *self.optimizer.variables]
         for variable in learned:
-            if not bool(improvement.all_finite([variable.value])):
+            if not bool(gradient_steps.all_finite([variable.value])):
                 raise ValueError(
                     "`fit` must start from finite weights. Received: a NaN or "
                     f"an infinity in {variable.path}. Load or set other "

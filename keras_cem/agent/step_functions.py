@@ -11,8 +11,8 @@ from typing import Any
 
 import tensorflow as tf
 
-from keras_cem import interrupts
-from keras_cem.rollouts.recent import Recent
+from keras_cem.saving import interrupts
+from keras_cem.utils.recent import Recent
 
 # More ticks than are ever pulled.
 ENDLESS = 2**62

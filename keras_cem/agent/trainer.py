@@ -7,12 +7,14 @@ from typing import Any
 
 import keras
 
-from keras_cem import checks, fit_callbacks, mean_weights, prng
-from keras_cem.environment_functions import EnvironmentFunctions, Session
-from keras_cem.environment_play import DEFAULT_BATCH_SIZE
-from keras_cem.rollouts import feed, sources
-from keras_cem.rollouts.recorded import is_recorded
-from keras_cem.utils import keras_internals
+from keras_cem import prng
+from keras_cem.agent import fit_callbacks, step_functions
+from keras_cem.agent.environment_play import DEFAULT_BATCH_SIZE
+from keras_cem.agent.run import EnvironmentFunctions, Session
+from keras_cem.algorithm import weight_averages
+from keras_cem.engines import sources
+from keras_cem.engines.recorded.source import is_recorded
+from keras_cem.utils import checks, keras_internals
 
 
 class EnvironmentFit(EnvironmentFunctions):
@@ -243,11 +245,11 @@ class EnvironmentFit(EnvironmentFunctions):
                     env_options,
                     argument="validation_data",
                 )
-                validation = feed.ticks(validation_steps or 1)
+                validation = step_functions.ticks(validation_steps or 1)
                 session.validation_ticks = validation
             self.check_can_learn()
             self.optimizer.build(self.trainable_variables)
-            mean_weights.begin(self.optimizer)
+            weight_averages.begin(self.optimizer)
             self.check_finite()
             keras_internals.clear_initial_epoch(self)
             session.callbacks = arranged
@@ -259,7 +261,7 @@ class EnvironmentFit(EnvironmentFunctions):
             if verbose:
                 fit_callbacks.say_network(self)
             return super().fit(
-                **feed.training_ticks(
+                **step_functions.training_ticks(
                     steps_per_epoch or 1, self.steps_per_execution
                 ),
                 validation_data=validation,
@@ -396,7 +398,7 @@ class EnvironmentFit(EnvironmentFunctions):
         ) as session:
             session.test_batch_size = batch_size or DEFAULT_BATCH_SIZE
             session.test = self._open(x, session.test_batch_size, env_options)
-            return super().evaluate(feed.ticks(steps or 1), **common)
+            return super().evaluate(step_functions.ticks(steps or 1), **common)
 
 
 def _given(env_options: dict[str, Any]) -> dict[str, Any]:

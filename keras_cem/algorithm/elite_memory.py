@@ -7,7 +7,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from keras_cem import devices, spaces
+from keras_cem import spaces
+from keras_cem.utils import devices
 from keras_cem.utils.keras_internals import set_untracked
 
 

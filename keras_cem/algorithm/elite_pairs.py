@@ -5,7 +5,8 @@ from typing import Any
 
 import tensorflow as tf
 
-from keras_cem import devices, prng
+from keras_cem import prng
+from keras_cem.utils import devices
 
 # Least and most pairs to take at a time where shapes must be static. On a CPU
 # the activations of a block of the largest size should stay in a cache; a GPU

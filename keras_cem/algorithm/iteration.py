@@ -5,17 +5,19 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from keras_cem import discounts, elites, improvement, prng
-from keras_cem.kernels import Kernels
-from keras_cem.memory import Candidates
-from keras_cem.pairs import (
+from keras_cem import prng
+from keras_cem.algorithm import elites, gradient_steps
+from keras_cem.algorithm.elite_memory import Candidates
+from keras_cem.algorithm.elite_pairs import (
     ElitePairs,
     PairsByStep,
     accumulate,
     block_size,
 )
-from keras_cem.rollouts.graph_trajectories import GraphTrajectories
-from keras_cem.rollouts.recorded import RecordedTrajectories
+from keras_cem.algorithm.transposed_kernels import Kernels
+from keras_cem.engines import discounts
+from keras_cem.engines.graph.trajectories import GraphTrajectories
+from keras_cem.engines.recorded.source import RecordedTrajectories
 
 
 def learn(agent: Any, played: Any) -> None:
@@ -122,7 +124,7 @@ def imitate(
 
     Returns:
         The loss; and what was not finite, so that nothing was learned: as
-        `improvement.descend` says it.
+        `gradient_steps.descend` says it.
     """
     found: ElitePairs
     if agent.minibatch_size is None and isinstance(played, GraphTrajectories):
@@ -188,14 +190,14 @@ def imitate(
         return loss, kernels.restore(sums)
 
     def step(number: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        return improvement.gradient_step(
+        return gradient_steps.gradient_step(
             agent,
             lambda: function(number),
             variables,
             [each for each in stateful if not each.trainable],
         )
 
-    return improvement.descend(
+    return gradient_steps.descend(
         step,
         agent.gradient_steps,
         [*stateful, *agent.optimizer.variables],

@@ -6,7 +6,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from keras_cem import improvement
+from keras_cem.algorithm import gradient_steps
 
 # Whose layers read their weights as Keras lets them, from a `StatelessScope`
 # too. A stranger's may keep a `tf.function` with what it read.
@@ -90,7 +90,7 @@ class Kernels:
         model = self._model
         if not local:
             outputs = model(inputs, training=True)
-            return outputs, improvement.penalties(model)
+            return outputs, gradient_steps.penalties(model)
         swapped = self._choose(self._variables)
         mapping = zip(swapped, map(tf.transpose, local), strict=True)
         with keras.StatelessScope(
@@ -102,7 +102,7 @@ class Kernels:
             if value is not None:
                 variable.assign(value)
         own = [tf.cast(loss, tf.float32) for loss in scope.losses]
-        return outputs, improvement.penalties(model) + tf.add_n([0.0, *own])
+        return outputs, gradient_steps.penalties(model) + tf.add_n([0.0, *own])
 
     def _choose(self, values: Sequence[Any]) -> list[Any]:
         return [

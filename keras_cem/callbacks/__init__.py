@@ -7,7 +7,7 @@ from keras_cem.callbacks.record_video import RecordVideo
 from keras_cem.callbacks.returns_logger import ReturnsLogger
 from keras_cem.callbacks.stop_on_episode_return import StopOnEpisodeReturn
 from keras_cem.callbacks.summaries import Summaries
-from keras_cem.interrupts import TrainingInterrupted
+from keras_cem.saving.interrupts import TrainingInterrupted
 
 __all__ = [
     "Checkpoint",

@@ -6,8 +6,8 @@ from typing import Any
 
 import keras
 
-from keras_cem import checks
 from keras_cem.schedules import HarmonicDecay
+from keras_cem.utils import checks
 
 
 class EpsilonDecay(keras.callbacks.Callback):

@@ -7,8 +7,9 @@ from typing import Any
 import keras
 import numpy as np
 
-from keras_cem import checks, policy_snapshots
 from keras_cem.callbacks.stages import Stages
+from keras_cem.pictures import policy_snapshots
+from keras_cem.utils import checks
 
 
 class PolicyLogger(keras.callbacks.Callback):

@@ -7,7 +7,8 @@ from typing import Any
 
 import keras
 
-from keras_cem import checks, extras, films, recording
+from keras_cem.pictures import film_episodes, films
+from keras_cem.utils import checks, extras
 
 
 class RecordVideo(keras.callbacks.Callback):
@@ -67,7 +68,7 @@ class RecordVideo(keras.callbacks.Callback):
 
     def on_train_begin(self, logs: Any = None) -> None:
         """Refuses what cannot be filmed, before anything is learned."""
-        recording.try_first_frame(self.env)
+        film_episodes.try_first_frame(self.env)
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         """Films, if it is time to."""
@@ -84,7 +85,7 @@ class RecordVideo(keras.callbacks.Callback):
         }
         try:
             self.directory.mkdir(parents=True, exist_ok=True)
-            recording.record(
+            film_episodes.record(
                 self.model,
                 self.env,
                 self.episodes,

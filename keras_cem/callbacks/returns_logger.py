@@ -8,8 +8,8 @@ from typing import Any
 import keras
 import numpy as np
 
-from keras_cem import checks, files
 from keras_cem.callbacks.stages import Stages
+from keras_cem.utils import checks, files
 
 
 class ReturnsLogger(keras.callbacks.Callback):

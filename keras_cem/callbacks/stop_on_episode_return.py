@@ -4,7 +4,7 @@ from typing import Any
 
 import keras
 
-from keras_cem import checks
+from keras_cem.utils import checks
 
 
 class StopOnEpisodeReturn(keras.callbacks.Callback):

@@ -7,7 +7,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from keras_cem import checks, extras
+from keras_cem.utils import checks, extras
 
 
 class Summaries(keras.callbacks.Callback):

@@ -7,21 +7,21 @@ import gymnasium
 from absl import flags
 
 from keras_cem.callbacks import TrainingInterrupted
-from keras_cem.cli import (
-    environments,
+from keras_cem.cli import flag_files
+from keras_cem.cli.commands import (
     evaluate,
     export,
-    flag_files,
-    old_settings,
+    list_environments,
     plot,
     record,
     report,
     train,
     tune,
 )
+from keras_cem.cli.console import say
 from keras_cem.cli.errors import CommandError
-from keras_cem.cli.flag_groups import help_text
-from keras_cem.cli.streams import say
+from keras_cem.cli.flags import old_settings
+from keras_cem.cli.flags.flag_groups import help_text
 
 _COMMANDS = {
     "train": train,
@@ -30,7 +30,7 @@ _COMMANDS = {
     "plot": plot,
     "record": record,
     "report": report,
-    "list": environments,
+    "list": list_environments,
     "tune": tune,
 }
 

@@ -5,16 +5,17 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from keras_cem import interrupts, prng
-from keras_cem.rollouts.acting import Actor
-from keras_cem.rollouts.graph import GraphSource
-from keras_cem.rollouts.graph_trajectories import FAULTS
-from keras_cem.rollouts.groups import NO_GROUPS, Groups
-from keras_cem.rollouts.host import EpisodeError
-from keras_cem.rollouts.observations import ObservationBuffer
-from keras_cem.rollouts.recent import Recent
-from keras_cem.rollouts.sources import Playable
-from keras_cem.trajectories import Trajectories
+from keras_cem import prng
+from keras_cem.engines.graph.source import GraphSource
+from keras_cem.engines.graph.trajectories import FAULTS
+from keras_cem.engines.groups import NO_GROUPS, Groups
+from keras_cem.engines.host.actor import Actor
+from keras_cem.engines.host.observation_buffer import ObservationBuffer
+from keras_cem.engines.host.source import EpisodeError
+from keras_cem.engines.sources import Playable
+from keras_cem.engines.trajectories import Trajectories
+from keras_cem.saving import interrupts
+from keras_cem.utils.recent import Recent
 
 
 class Player:

@@ -6,10 +6,10 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 import tensorflow as tf
 
-from keras_cem import checks
-from keras_cem.rollouts.graph import GraphSource
-from keras_cem.rollouts.host import HostSource
-from keras_cem.rollouts.recorded import RecordedSource, is_recorded
+from keras_cem.engines.graph.source import GraphSource
+from keras_cem.engines.host.source import HostSource
+from keras_cem.engines.recorded.source import RecordedSource, is_recorded
+from keras_cem.utils import checks
 
 # Modules of foreign environments, imported when first asked. Each has
 # `accepts(env, options)` and `open_source(env, options)`; the first one that

@@ -5,8 +5,9 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from keras_cem import discounts, spaces
-from keras_cem.moments import Moments, of_batch
+from keras_cem import spaces
+from keras_cem.engines import discounts
+from keras_cem.networks.moments import Moments, of_batch
 
 
 class Trajectories(NamedTuple):

@@ -23,7 +23,7 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 
 from keras_cem import prng, spaces
-from keras_cem.envs import playing, registration
+from keras_cem.envs import registration, stepping
 from keras_cem.envs.base import Environment
 
 NAMESPACE = "keras_cem"
@@ -79,7 +79,7 @@ class GraphVectorEnv(VectorEnv):
             self.single_observation_space, num_envs
         )
         self.action_space = batch_space(self.single_action_space, num_envs)
-        self._playing: playing.Playing | None = None
+        self._playing: stepping.Playing | None = None
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
@@ -145,10 +145,10 @@ class GraphVectorEnv(VectorEnv):
         return reset, step.get_concrete_function(state, actions)
 
     def _reset(self, key: prng.Words) -> tuple[Any, ...]:
-        return playing.begin(self.environment, self.num_envs, key)
+        return stepping.begin(self.environment, self.num_envs, key)
 
-    def _step(self, state: playing.Playing, actions: Any) -> tuple[Any, ...]:
-        state, *results, _ = playing.advance(self.environment, state, actions)
+    def _step(self, state: stepping.Playing, actions: Any) -> tuple[Any, ...]:
+        state, *results, _ = stepping.advance(self.environment, state, actions)
         return state, *results
 
     def _as_tensors(self, actions: Any) -> Any:

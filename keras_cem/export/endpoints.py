@@ -4,7 +4,8 @@ from typing import Any
 
 import tensorflow as tf
 
-from keras_cem import features, prng
+from keras_cem import prng
+from keras_cem.networks import state_features
 
 
 class Endpoints:
@@ -66,7 +67,7 @@ class Endpoints:
             key,
             counter,
             state,
-            features.observed(
+            state_features.observed(
                 self._head, self.policy, self._space, observations
             ),
         )

@@ -7,8 +7,8 @@ import os
 import pathlib
 from typing import Any
 
-from keras_cem import checks, files
 from keras_cem.export.endpoints import Endpoints
+from keras_cem.utils import checks, files
 
 
 @dataclasses.dataclass(frozen=True)

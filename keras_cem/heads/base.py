@@ -5,7 +5,8 @@ from typing import Any
 
 import tensorflow as tf
 
-from keras_cem import checks, prng, spaces
+from keras_cem import prng, spaces
+from keras_cem.utils import checks
 
 _KINDS: dict[str, type["Head"]] = {}
 
@@ -77,8 +78,8 @@ class Head(abc.ABC):
             state: What the step before returned, else `initial_exploration`.
                 Rows in step 0 start afresh whatever theirs is.
             features: float32 `(N, D)`, what is observed, see
-                `keras_cem.features`. Heads whose `observes` is false need
-                none.
+                `keras_cem.networks.state_features`. Heads whose `observes` is
+                false need none.
 
         Returns:
             Actions `(N, *space.shape)` of the space's dtype, and the state to

@@ -9,10 +9,11 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from keras_cem import checks, prng, spaces
+from keras_cem import prng, spaces
 from keras_cem.heads import compiled_loss
 from keras_cem.heads.base import Head
 from keras_cem.heads.noise import Noise
+from keras_cem.utils import checks
 
 IMITATED = ("played", "drawn")
 

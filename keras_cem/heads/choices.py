@@ -7,11 +7,12 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from keras_cem import checks, prng, spaces
+from keras_cem import prng, spaces
 from keras_cem.heads.base import Head
-from keras_cem.heads.cross_entropy import cross_entropy
+from keras_cem.heads.categorical import cross_entropy
 from keras_cem.heads.holding import Holding
 from keras_cem.heads.probabilities import softmax
+from keras_cem.utils import checks
 
 
 class ChoicesHead(Head):

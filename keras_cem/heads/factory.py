@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from keras_cem import checks, spaces
+from keras_cem import spaces
 from keras_cem.heads.base import Head
 from keras_cem.heads.box import IMITATED, BoxHead
 from keras_cem.heads.composite import CompositeHead
@@ -11,6 +11,7 @@ from keras_cem.heads.multi_discrete import MultiDiscreteHead
 from keras_cem.heads.noise import NOISES
 from keras_cem.heads.scale import leaf_scales
 from keras_cem.heads.softmax import SoftmaxHead
+from keras_cem.utils import checks
 
 # Options of one kind of head, by what they are when they are not used.
 _OF_BOX = {

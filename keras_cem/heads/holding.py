@@ -5,7 +5,8 @@ from typing import Any
 
 import tensorflow as tf
 
-from keras_cem import checks, prng
+from keras_cem import prng
+from keras_cem.utils import checks
 
 # Makes the numbers of holding independent of those that draw the policy's own
 # actions at the same counters.

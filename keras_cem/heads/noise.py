@@ -5,7 +5,8 @@ from typing import Any
 
 import tensorflow as tf
 
-from keras_cem import checks, prng
+from keras_cem import prng
+from keras_cem.utils import checks
 
 NOISES = ("gaussian", "uniform", "correlated", "state")
 DEFAULT_CORRELATION = 0.9

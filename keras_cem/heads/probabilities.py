@@ -5,7 +5,7 @@ import operator
 
 import tensorflow as tf
 
-from keras_cem.devices import has_gpu
+from keras_cem.utils.devices import has_gpu
 
 # Of so many numbers at most, maximum and sum are written out on a GPU.
 MOST_WRITTEN_OUT = 16

@@ -14,7 +14,8 @@ from typing import Any
 
 import keras
 
-from keras_cem import activations, limits
+from keras_cem import activations
+from keras_cem.saving import size_limits
 
 
 def as_sizes(argument: str, shape: Any) -> tuple[int, ...]:
@@ -33,10 +34,10 @@ def as_hidden_units(hidden_units: Any) -> tuple[int, ...]:
         "a tuple of ints, as (128,) for one layer",
     )
     for before, after in itertools.pairwise((1, *units)):
-        if before * after > limits.MAX_SIZE:
+        if before * after > size_limits.MAX_SIZE:
             raise ValueError(
                 "`hidden_units` must make layers of at most "
-                f"{limits.MAX_SIZE:,} weights. "
+                f"{size_limits.MAX_SIZE:,} weights. "
                 f"Received: hidden_units={hidden_units!r}."
             )
     return units

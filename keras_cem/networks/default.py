@@ -7,11 +7,12 @@ from typing import Any
 import keras
 import numpy as np
 
-from keras_cem import checks, heads, spaces
+from keras_cem import heads, spaces
 from keras_cem.networks import encoding
 from keras_cem.networks.encoding import encode, is_category, is_image, join
 from keras_cem.networks.mlp import hidden_stack, output_layer
 from keras_cem.networks.normalization import NormalizedPolicy
+from keras_cem.utils import checks
 
 
 def default_policy(

@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_cem import spaces
-from keras_cem.moments import Moments
+from keras_cem.networks.moments import Moments
 
 # A constant observation has no variance to divide by.
 EPSILON = 1e-8

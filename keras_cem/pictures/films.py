@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from keras_cem import extras, files
+from keras_cem.utils import extras, files
 
 FORMATS = ("mp4", "gif")
 # A GIF has no motion compensation, and is looked at in passing.

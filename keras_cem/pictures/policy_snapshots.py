@@ -10,7 +10,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from keras_cem import files
+from keras_cem.utils import files
 
 # Bytes of all snapshots of a file that is read.
 _MAX_SIZE = 2**28

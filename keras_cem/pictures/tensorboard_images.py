@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import tensorflow as tf
 
-from keras_cem import extras
+from keras_cem.utils import extras
 
 
 def write_images(

@@ -9,7 +9,7 @@ import warnings
 from collections.abc import Callable
 from typing import Any
 
-from keras_cem import files
+from keras_cem.utils import files
 from keras_cem.version import __version__
 
 FORMAT_VERSION = 1

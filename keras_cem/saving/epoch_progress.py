@@ -6,8 +6,8 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from keras_cem import callback_states
-from keras_cem.training_state import TrainingState, within_epoch
+from keras_cem.saving import callback_states
+from keras_cem.saving.training_state import TrainingState, within_epoch
 
 
 class EpochProgress:

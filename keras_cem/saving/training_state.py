@@ -9,8 +9,8 @@ from typing import Any
 import keras
 import numpy as np
 
-from keras_cem import callback_states
-from keras_cem.formats import VERSION_KEYS
+from keras_cem.saving import callback_states
+from keras_cem.saving.config_versions import VERSION_KEYS
 from keras_cem.utils import keras_internals
 
 AGENT, STATE, ARRAYS = "agent.keras", "state.json", "arrays.npz"

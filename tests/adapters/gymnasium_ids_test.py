@@ -10,8 +10,8 @@ import pytest
 import keras_cem as cem
 from keras_cem import envs
 from keras_cem.adapters import gymnasium_ids
+from keras_cem.engines import sources
 from keras_cem.envs import registration
-from keras_cem.rollouts import sources
 
 _MODULE = """
 import gymnasium

@@ -15,8 +15,8 @@ from gymnasium.vector import (
 from keras_cem import spaces
 from keras_cem.adapters import gymnasium as adapter
 from keras_cem.adapters import workers
-from keras_cem.rollouts.slots import SubEnvSlots, VectorSlots
-from keras_cem.rollouts.sources import Options
+from keras_cem.engines.host.slots import SubEnvSlots, VectorSlots
+from keras_cem.engines.sources import Options
 from tests import processes, toy_envs
 
 # Where a worker fails, gymnasium tells it by a warning, with the traceback.

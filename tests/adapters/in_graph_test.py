@@ -4,9 +4,10 @@ import os
 
 import pytest
 
-from keras_cem import devices, envs
+from keras_cem import envs
 from keras_cem.adapters import in_graph
-from keras_cem.rollouts.sources import Options
+from keras_cem.engines.sources import Options
+from keras_cem.utils import devices
 from tests import processes
 
 

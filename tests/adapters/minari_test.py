@@ -9,7 +9,7 @@ import pytest
 from minari.data_collector import EpisodeBuffer
 
 import keras_cem as cem
-from keras_cem.rollouts import sources
+from keras_cem.engines import sources
 
 ENV = "CartPole-v1"
 ID = "toy/cartpole-v0"

@@ -8,7 +8,7 @@ import pytest
 
 import keras_cem as cem
 from keras_cem.adapters import vector_spaces
-from keras_cem.rollouts import sources
+from keras_cem.engines import sources
 
 
 class Concatenated(gymnasium.vector.VectorEnv):

@@ -4,7 +4,8 @@ import pytest
 import tensorflow as tf
 
 import keras_cem as cem
-from keras_cem import improvement, spaces
+from keras_cem import spaces
+from keras_cem.algorithm import gradient_steps
 from tests import toy_envs  # noqa: F401 - registers them
 from tests.helpers import (
     BOX,
@@ -205,7 +206,7 @@ def test_without_elites_nothing_is_learned(mode):
 
 
 @HEADS
-@pytest.mark.parametrize("normalization", improvement.NORMALIZATIONS)
+@pytest.mark.parametrize("normalization", gradient_steps.NORMALIZATIONS)
 def test_loss_equals_brute_force(action_space, normalization):
     for quantile in (0.3, 0.8):
         agent = make_agent(
@@ -552,7 +553,7 @@ def test_gradient_steps_are_those_of_as_many_iterations(action_space):
 
 
 @HEADS
-@pytest.mark.parametrize("normalization", improvement.NORMALIZATIONS)
+@pytest.mark.parametrize("normalization", gradient_steps.NORMALIZATIONS)
 @pytest.mark.parametrize("minibatch_size", [3, 1000])
 def test_minibatch_weighs_as_all_pairs_do(
     action_space, normalization, minibatch_size

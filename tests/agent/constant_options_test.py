@@ -9,10 +9,11 @@ import pytest
 import tensorflow as tf
 
 import keras_cem as cem
-from keras_cem import elites, iteration, prng
-from keras_cem.cli import agent_file
+from keras_cem import prng
+from keras_cem.algorithm import elites, iteration
 from keras_cem.cli.errors import CommandError
-from keras_cem.rollouts.graph import GraphSource
+from keras_cem.cli.run import agent_file
+from keras_cem.engines.graph.source import GraphSource
 from tests.helpers import DISCRETE, make_agent, make_trajectories
 
 QUANTILES = [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99]

@@ -7,7 +7,8 @@ import pytest
 import tensorflow as tf
 
 import keras_cem as cem
-from keras_cem import features, prng
+from keras_cem import prng
+from keras_cem.networks import state_features
 
 OPTIONS = {
     "CartPole-v1": {"persistence": 5},
@@ -152,7 +153,7 @@ def test_a_policy_that_imitates_drawn_actions_leaves_the_box(imitate):
 
 def _noise_of(agent, played, epsilon):
     """What each action is meant to be, step by step, of an undecided agent."""
-    observed = features.observed(
+    observed = state_features.observed(
         agent.head,
         agent.policy,
         agent.observation_space,

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from keras_cem import metrics
+from keras_cem.agent import metrics
 
 KEYS = [
     "loss",

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import keras_cem as cem
-from keras_cem import options
+from keras_cem.agent import options
 from tests import toy_envs  # noqa: F401 - registers them
 from tests.helpers import BOX, DISCRETE, make_policy
 

@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from keras_cem.step_rate import StepRate
+from keras_cem.agent.step_rate import StepRate
 
 
 @pytest.fixture

@@ -7,8 +7,8 @@ import tensorflow as tf
 
 import keras_cem as cem
 from keras_cem import spaces
-from keras_cem.memory import EliteMemory
-from keras_cem.trajectories import Trajectories
+from keras_cem.algorithm.elite_memory import EliteMemory
+from keras_cem.engines.trajectories import Trajectories
 from tests import toy_envs  # noqa: F401 - registers them
 from tests.helpers import (
     BOX,

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from keras_cem import elites
+from keras_cem.algorithm import elites
 
 QUANTILES = (0.01, 0.1, 0.25, 0.5, 0.7, 0.75, 0.8, 0.9, 0.95, 0.999)
 

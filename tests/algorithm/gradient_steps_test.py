@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from keras_cem import improvement
+from keras_cem.algorithm import gradient_steps
 
 
 def _model(learning_rate=1.0):
@@ -39,7 +39,7 @@ def test_descend_takes_steps_0_1_2_and_averages(num_steps, jit_compile):
             )
             return tf.cast(number, tf.float32) ** 2, tf.constant(0)
 
-        return improvement.descend(step, num_steps, [])
+        return gradient_steps.descend(step, num_steps, [])
 
     if jit_compile is not None:
         descend = tf.function(descend, jit_compile=jit_compile)
@@ -56,7 +56,7 @@ def test_descend_takes_steps_0_1_2_and_averages(num_steps, jit_compile):
 @pytest.mark.parametrize("jit_compile", [None, False, True])
 @pytest.mark.parametrize("bad", [0, 1, 2])
 def test_all_steps_are_taken_back_if_one_is_not_finite(bad, jit_compile):
-    origin = improvement.GRADIENT
+    origin = gradient_steps.GRADIENT
     weights = keras.Variable([3.0, 4.0])
     taken = keras.Variable(0, dtype="int32", trainable=False)
 
@@ -66,7 +66,7 @@ def test_all_steps_are_taken_back_if_one_is_not_finite(bad, jit_compile):
         return 1.0, tf.where(tf.equal(number, bad), origin, 0)
 
     def descend():
-        return improvement.descend(step, 3, [weights])
+        return gradient_steps.descend(step, 3, [weights])
 
     if jit_compile is not None:
         descend = tf.function(descend, jit_compile=jit_compile)
@@ -86,8 +86,8 @@ def test_weights_that_become_infinite_are_taken_back(num_steps, jit_compile):
     before = [variable.numpy() for variable in variables]
 
     def descend():
-        return improvement.descend(
-            lambda number: improvement.gradient_step(
+        return gradient_steps.descend(
+            lambda number: gradient_steps.gradient_step(
                 model,
                 _with_gradient(
                     model,
@@ -104,7 +104,7 @@ def test_weights_that_become_infinite_are_taken_back(num_steps, jit_compile):
         descend = tf.function(descend, jit_compile=jit_compile)
     loss, bad = descend()
     assert float(loss) == 0.0
-    assert int(bad) == improvement.WEIGHTS
+    assert int(bad) == gradient_steps.WEIGHTS
     for value, variable in zip(before, variables, strict=True):
         np.testing.assert_array_equal(variable.numpy(), value)
 
@@ -120,14 +120,14 @@ def test_state_that_becomes_infinite_is_taken_back(jit_compile):
         return tf.constant(1.0), tf.constant(0)
 
     def descend():
-        return improvement.descend(step, 1, [statistics])
+        return gradient_steps.descend(step, 1, [statistics])
 
     if jit_compile is not None:
         descend = tf.function(descend, jit_compile=jit_compile)
     # What was infinite before may be so.
     assert int(descend()[1]) == 0
     harm.assign(3e38)
-    assert int(descend()[1]) == improvement.WEIGHTS
+    assert int(descend()[1]) == gradient_steps.WEIGHTS
     np.testing.assert_array_equal(
         statistics.numpy(), np.array([1.0, 3e38, np.inf], np.float32)
     )
@@ -145,13 +145,13 @@ def test_penalties_are_all_losses_of_a_model():
             ),
         ]
     )
-    assert float(improvement.penalties(keras.Sequential())) == 0.0
+    assert float(gradient_steps.penalties(keras.Sequential())) == 0.0
     x = np.ones((1, 2), np.float32)
     outputs = model(x)
     kernel = model.layers[0].kernel.numpy()
     # Keras takes the mean over the batch of what outputs cost.
     expected = 0.5 * np.sum(kernel**2) + 2 * np.sum(np.abs(outputs))
-    assert float(improvement.penalties(model)) == pytest.approx(expected)
+    assert float(gradient_steps.penalties(model)) == pytest.approx(expected)
 
 
 # One step
@@ -164,7 +164,7 @@ def test_gradient_step_descends(jit_compile):
     before = kernel.numpy()
 
     def step():
-        return improvement.gradient_step(
+        return gradient_steps.gradient_step(
             model,
             _with_gradient(
                 model,
@@ -203,7 +203,7 @@ def test_step_that_is_not_finite_is_withheld(jit_compile, factor, infinite):
         return tf.reduce_sum(tf.sqrt(kernel.value - tf.identity(before[0])))
 
     def step():
-        return improvement.gradient_step(
+        return gradient_steps.gradient_step(
             model,
             _with_gradient(model, loss_of),
             model.trainable_variables,
@@ -212,7 +212,7 @@ def test_step_that_is_not_finite_is_withheld(jit_compile, factor, infinite):
 
     if jit_compile is not None:
         step = tf.function(step, jit_compile=jit_compile)
-    origin = {"loss": improvement.LOSS, "gradient": improvement.GRADIENT}
+    origin = {"loss": gradient_steps.LOSS, "gradient": gradient_steps.GRADIENT}
     assert int(step()[1]) == origin[infinite]
     for value, variable in zip(
         before, (*model.variables, *model.optimizer.variables), strict=True

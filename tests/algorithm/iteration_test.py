@@ -7,7 +7,7 @@ import tensorflow as tf
 
 import keras_cem as cem
 from keras_cem import prng
-from keras_cem.rollouts.graph import GraphSource
+from keras_cem.engines.graph.source import GraphSource
 from tests.helpers import DISCRETE, MODES, improve, make_agent
 
 DISCOUNT = 0.5

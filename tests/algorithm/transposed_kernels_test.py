@@ -4,7 +4,7 @@ import pytest
 import tensorflow as tf
 
 from keras_cem import networks
-from keras_cem.kernels import Kernels
+from keras_cem.algorithm.transposed_kernels import Kernels
 
 
 class Own(keras.layers.Layer):

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import keras_cem as cem
-from keras_cem import mean_weights
+from keras_cem.algorithm import weight_averages
 from tests.helpers import COMPILED, EAGER, TRACED, assert_equal, differ
 
 MOMENTUM = 0.75
@@ -86,7 +86,7 @@ class Validated(keras.callbacks.Callback):
         self.weights, self.means, self.seen, self.after = [], [], [], []
 
     def on_train_batch_end(self, batch, logs=None):
-        pairs = mean_weights.pairs(self.model.optimizer)
+        pairs = weight_averages.pairs(self.model.optimizer)
         self.weights.append([weight.numpy() for weight, _ in pairs])
         self.means.append([mean.numpy() for _, mean in pairs])
 
@@ -129,4 +129,4 @@ def test_keras_swaps_them_in_for_validations(engine):
 def test_optimizers_without_them_have_none():
     agent = make(keras.optimizers.Adam(0.1))
     fit(agent)
-    assert mean_weights.pairs(agent.optimizer) == []
+    assert weight_averages.pairs(agent.optimizer) == []

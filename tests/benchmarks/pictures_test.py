@@ -3,8 +3,8 @@
 import json
 
 from benchmarks import pictures
-from keras_cem.cli import run_returns
-from keras_cem.plots import history
+from keras_cem.cli.run import results as run_results
+from keras_cem.pictures.plots import history
 
 
 def test_history_is_one_that_can_be_read(tmp_path):
@@ -22,7 +22,7 @@ def test_stages_are_as_a_run_keeps_them(tmp_path):
     assert {len(stage["returns"]) for stage in made_up} == {256}
     path = tmp_path / "returns.json"
     path.write_text(json.dumps({"stages": made_up}))
-    assert run_returns.read_stages(path) == made_up
+    assert run_results.read_stages(path) == made_up
 
 
 def test_every_picture_is_drawn(tmp_path):

@@ -4,7 +4,7 @@ import pytest
 
 from benchmarks import result_files
 from benchmarks.result_files import Result, Results
-from keras_cem import presets
+from keras_cem.cli import presets
 
 ENV = "CartPole-v1"
 SETTINGS = presets.load(ENV)

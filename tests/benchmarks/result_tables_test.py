@@ -5,7 +5,7 @@ import pytest
 
 from benchmarks import result_files, result_tables, zoo
 from benchmarks.result_files import Result, Results
-from keras_cem import presets
+from keras_cem.cli import presets
 
 ROOT = pathlib.Path(__file__).parents[2]
 

@@ -6,7 +6,7 @@ import pytest
 import keras_cem as cem
 from benchmarks import results, training
 from benchmarks.result_files import Result
-from keras_cem import presets
+from keras_cem.cli import presets
 
 ENV = "FrozenLake-v1"
 

@@ -8,8 +8,8 @@ import keras
 import pytest
 
 import keras_cem as cem
-from keras_cem import interrupts
 from keras_cem.callbacks import Checkpoint, EpsilonDecay, TrainingInterrupted
+from keras_cem.saving import interrupts
 from tests import processes, toy_envs  # noqa: F401, registers ToySeeded-v0
 from tests.helpers import assert_equal, learned_state
 

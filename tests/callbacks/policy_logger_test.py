@@ -4,8 +4,8 @@ import keras
 import numpy as np
 import pytest
 
-from keras_cem import policy_snapshots
 from keras_cem.callbacks import Checkpoint, PolicyLogger
+from keras_cem.pictures import policy_snapshots
 from tests.helpers import fit_briefly
 
 

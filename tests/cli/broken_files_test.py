@@ -10,12 +10,13 @@ import shutil
 
 import pytest
 
-from keras_cem import files, recording
 from keras_cem.cli.main import main
-from keras_cem.cli.study import Study
-from keras_cem.plots import history as histories
+from keras_cem.cli.tuning.study import Study
+from keras_cem.pictures import film_episodes
+from keras_cem.pictures.plots import history as histories
+from keras_cem.utils import files
 from tests.cli import small_run
-from tests.cli.study_test import SPACE, START, opened, returning, run
+from tests.cli.tuning.study_test import SPACE, START, opened, returning, run
 
 HUGE = "1" + "0" * 400
 
@@ -352,8 +353,8 @@ def test_results_are_there_if_a_film_or_a_picture_fails(
     def no_gl(*_, **__):
         raise RuntimeError("no GL")
 
-    monkeypatch.setattr(recording, "record", no_gl)
-    monkeypatch.setattr("keras_cem.plots.learning_curve", no_gl)
+    monkeypatch.setattr(film_episodes, "record", no_gl)
+    monkeypatch.setattr("keras_cem.pictures.plots.learning_curve", no_gl)
     folder = tmp_path / "run"
     flags = ["--nopreset", "--plot", "--video", f"--output={folder}"]
     assert main(["train", *small_run.SMALL, *flags]) == 1

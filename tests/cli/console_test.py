@@ -3,7 +3,7 @@ import os
 
 import pytest
 
-from keras_cem.cli import streams
+from keras_cem.cli import console
 
 
 @pytest.fixture
@@ -18,9 +18,9 @@ def pipe():
 
 def test_lines_are_read_at_once(pipe):
     reader, writer = pipe
-    streams.say("first", writer)
+    console.say("first", writer)
     assert reader.readline() == "first\n"
-    streams.say("second", writer)
+    console.say("second", writer)
     assert reader.readline() == "second\n"
 
 
@@ -30,7 +30,7 @@ def test_reader_who_is_gone_is_no_error(pipe):
     with pytest.raises(BrokenPipeError):
         print("lost", file=writer, flush=True)
     for line in ("first", "second"):
-        streams.say(line, writer)
+        console.say(line, writer)
     # Other lines, too, and what was left in between.
     print("third", file=writer, flush=True)
 
@@ -41,9 +41,9 @@ def test_other_errors_are_raised():
             raise OSError(28, "No space left on device")
 
     with pytest.raises(OSError, match="No space left"):
-        streams.say("line", Full())
+        console.say("line", Full())
 
 
 def test_standard_output_is_where_it_goes(capsys):
-    streams.say("line")
+    console.say("line")
     assert capsys.readouterr().out == "line\n"

@@ -6,10 +6,10 @@ import gymnasium
 import pytest
 from gymnasium.envs.classic_control import CartPoleEnv
 
-from keras_cem import recording
 from keras_cem.callbacks import RecordVideo
-from keras_cem.cli import environments
+from keras_cem.cli.commands import list_environments
 from keras_cem.cli.main import main
+from keras_cem.pictures import film_episodes
 from tests.cli import small_run
 
 SMALL = [
@@ -102,7 +102,7 @@ def test_list_says_that_an_id_registered_anew_is_not_in_the_graph():
     def engines():
         (found,) = (
             each
-            for each in environments.environments()
+            for each in list_environments.environments()
             if each.id == "CartPole-v1"
         )
         return found.engines
@@ -188,7 +188,7 @@ def test_film_of_a_callback_costs_no_training(tmp_path, monkeypatch):
     assert len(history.history["episode_return"]) == 1
     monkeypatch.setattr(BadRender, "good", 0)
     with pytest.raises(RuntimeError, match="Converting X"):
-        recording.try_first_frame("BadRender-v0")
+        film_episodes.try_first_frame("BadRender-v0")
 
 
 def small_agent():

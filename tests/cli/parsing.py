@@ -2,7 +2,7 @@
 
 from absl import flags
 
-from keras_cem.cli import train_flags
+from keras_cem.cli.flags import train_flags
 
 
 def parsed(*arguments):

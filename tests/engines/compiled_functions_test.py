@@ -8,7 +8,7 @@ import tensorflow as tf
 
 import keras_cem as cem
 from keras_cem import envs
-from keras_cem.rollouts.recent import MOST_FUNCTIONS, Recent
+from keras_cem.utils.recent import MOST_FUNCTIONS, Recent
 from tests.envs.content_test import Holding
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import tensorflow as tf
 
-from keras_cem import discounts
+from keras_cem.engines import discounts
 
 
 def test_nothing_is_discounted_by_one():

@@ -12,7 +12,7 @@ import tensorflow as tf
 
 import keras_cem as cem
 from keras_cem import heads, prng
-from keras_cem.rollouts.graph import GraphSource
+from keras_cem.engines.graph.source import GraphSource
 
 STEPS = 5
 

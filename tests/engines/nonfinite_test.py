@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from gymnasium.vector import AutoresetMode, VectorWrapper
 
-from keras_cem.rollouts import sources
+from keras_cem.engines import sources
 from tests import toy_envs
 
 SEEDS = list(range(40, 64))

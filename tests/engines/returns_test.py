@@ -7,7 +7,8 @@ import pytest
 import tensorflow as tf
 
 import keras_cem as cem
-from keras_cem import envs, metrics
+from keras_cem import envs
+from keras_cem.agent import metrics
 
 STEPS = 10**5
 # On the host, where 10^5 take long. In float32, one by one, they are 999.90.

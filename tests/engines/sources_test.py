@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from keras_cem.rollouts import sources
+from keras_cem.engines import sources
 from tests import toy_envs
 from tests.helpers import stable_id
 

@@ -6,9 +6,9 @@ import numpy as np
 import tensorflow as tf
 
 from keras_cem import prng, spaces
-from keras_cem.envs import playing
+from keras_cem.engines.graph.source import GraphSource
+from keras_cem.envs import stepping
 from keras_cem.envs.base import Environment
-from keras_cem.rollouts.graph import GraphSource
 
 
 class CountState(NamedTuple):
@@ -41,11 +41,11 @@ class Count(Environment):
 
 def test_each_end_is_told_apart_and_followed_by_a_start():
     key = prng.make_key(0, 1)
-    playing_, observations = playing.begin(Count(), 3, key)
+    playing_, observations = stepping.begin(Count(), 3, key)
     np.testing.assert_array_equal(observations, [[0.0]] * 3)
     ends, counts = [], []
     for actions in ([1, 2, 0], [2, 2, 0], [1, 2, 0], [1, 1, 0], [1, 1, 1]):
-        after = playing.advance(Count(), playing_, tf.constant(actions))
+        after = stepping.advance(Count(), playing_, tf.constant(actions))
         playing_ = after.playing
         counts.append(after.observations[:, 0].numpy().tolist())
         ends.append(

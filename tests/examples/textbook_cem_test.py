@@ -9,7 +9,8 @@ import pytest
 import tensorflow as tf
 
 import keras_cem as cem
-from keras_cem import elites, spaces
+from keras_cem import spaces
+from keras_cem.algorithm import elites
 from tests import processes
 
 SCRIPT = processes.ROOT / "examples" / "textbook_cem.py"

@@ -1,7 +1,8 @@
 """Makes the golden run of this version, which every later one must load.
 
-Run it once for each version of the format (`keras_cem/formats.py`), and never
-again over what an earlier version has left:
+Run it once for each version of the format
+(`keras_cem/saving/config_versions.py`), and never again over what an earlier
+version has left:
 
     python -m tests.golden.make
 """

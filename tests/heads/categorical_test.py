@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from keras_cem.heads.cross_entropy import cross_entropy
+from keras_cem.heads.categorical import cross_entropy
 
 LOGITS = np.array([[1.0, -2.0, 0.5], [0.0, 0.0, 0.0]], np.float32)
 CHOICES = np.array([2, 0])

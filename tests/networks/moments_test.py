@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from keras_cem import moments
+from keras_cem.networks import moments
 
 
 def _check(found, numbers):

@@ -6,7 +6,8 @@ import pytest
 import tensorflow as tf
 
 import keras_cem as cem
-from keras_cem import moments, spaces
+from keras_cem import spaces
+from keras_cem.networks import moments
 from keras_cem.networks.normalization import (
     NormalizedPolicy,
     RunningNormalization,

@@ -3,8 +3,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from keras_cem import features, heads, spaces
-from keras_cem.moments import Moments
+from keras_cem import heads, spaces
+from keras_cem.networks import state_features
+from keras_cem.networks.moments import Moments
 from keras_cem.networks.normalization import NormalizedPolicy
 
 ACTION = spaces.Box(-1.0, 1.0, (2,))
@@ -22,7 +23,9 @@ STATE_NOISE = heads.for_space(ACTION, noise="state")
 
 
 def test_features_are_all_numbers_and_a_constant():
-    found = features.observed(STATE_NOISE, keras.layers.Dense(2), SPACE, BATCH)
+    found = state_features.observed(
+        STATE_NOISE, keras.layers.Dense(2), SPACE, BATCH
+    )
     assert found.dtype == tf.float32
     np.testing.assert_array_equal(
         found, [[0, 1, 2, 3, 10, 1], [4, 5, 6, 7, 20, 1]]
@@ -41,7 +44,7 @@ def test_features_are_normalised_as_the_policys_inputs_are():
         for shape, mean in (((2, 2), 3.0), ((), 2.0))
     ]
     policy.update(seen)
-    found = features.observed(STATE_NOISE, policy, SPACE, BATCH)
+    found = state_features.observed(STATE_NOISE, policy, SPACE, BATCH)
     plain = np.array([[0, 1, 2, 3, 10], [4, 5, 6, 7, 20]])
     expected = (plain - [3, 3, 3, 3, 2]) / 4
     np.testing.assert_allclose(found[:, :-1], expected, rtol=1e-5)
@@ -51,8 +54,8 @@ def test_features_are_normalised_as_the_policys_inputs_are():
 def test_other_heads_are_given_none():
     for noise in ("gaussian", "uniform", "correlated"):
         head = heads.for_space(ACTION, noise=noise)
-        assert features.observed(head, None, SPACE, BATCH) is None
-        features.check(head, spaces.Discrete(3))
+        assert state_features.observed(head, None, SPACE, BATCH) is None
+        state_features.check(head, spaces.Discrete(3))
 
 
 @pytest.mark.parametrize(
@@ -65,9 +68,9 @@ def test_other_heads_are_given_none():
     ids=["discrete", "binary", "image"],
 )
 def test_what_is_no_float_has_no_features(part):
-    features.check(STATE_NOISE, SPACE)
+    state_features.check(STATE_NOISE, SPACE)
     space = spaces.Dict({"at": part, "speed": spaces.Box(-9.0, 9.0, ())})
     with pytest.raises(ValueError, match="`noise` must not be") as error:
-        features.check(STATE_NOISE, space)
+        state_features.check(STATE_NOISE, space)
     assert f"observation_space['at']={part}" in str(error.value)
     assert "noise='state'" in str(error.value)

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 import keras_cem as cem
-from keras_cem import recording
 from keras_cem.callbacks import RecordVideo
-from tests.films_test import read_mp4
+from keras_cem.pictures import film_episodes
+from tests.pictures.films_test import read_mp4
 
 
 @pytest.fixture(scope="module")
@@ -21,7 +21,7 @@ def agent():
 
 def test_episodes_are_the_first_that_collect_plays(agent, tmp_path):
     path = tmp_path / "film.mp4"
-    returns = recording.record(agent, "CartPole-v1", 2, mp4=path)
+    returns = film_episodes.record(agent, "CartPole-v1", 2, mp4=path)
     expected = agent.collect("CartPole-v1", 3, engine="host").returns
     assert returns == expected[:2].tolist()
     about, frames = read_mp4(path)
@@ -34,14 +34,16 @@ def test_episodes_are_the_first_that_collect_plays(agent, tmp_path):
 def test_film_and_episodes_are_cut_off(agent, tmp_path):
     path = tmp_path / "film.mp4"
     cut = {"mp4": path, "max_episode_steps": 4}
-    returns = recording.record(agent, "CartPole-v1", 3, **cut, max_frames=8)
+    returns = film_episodes.record(agent, "CartPole-v1", 3, **cut, max_frames=8)
     assert returns == [4]
     assert len(read_mp4(path)[1]) == 8
 
 
 def test_seed_and_frame_rate_are_taken(agent, tmp_path):
     path = tmp_path / "film.mp4"
-    returns = recording.record(agent, "CartPole-v1", mp4=path, seed=7, fps=10)
+    returns = film_episodes.record(
+        agent, "CartPole-v1", mp4=path, seed=7, fps=10
+    )
     expected = agent.collect("CartPole-v1", 1, seed=7, engine="host").returns
     assert returns == expected.tolist()
     assert read_mp4(path)[0]["fps"] == 10
@@ -67,7 +69,7 @@ class Dark:
 def test_environment_that_draws_nothing_is_refused(agent, tmp_path):
     env = Dark()
     with pytest.raises(ValueError, match="NoneType from `render`"):
-        recording.record(agent, lambda: env, mp4=tmp_path / "film.mp4")
+        film_episodes.record(agent, lambda: env, mp4=tmp_path / "film.mp4")
     assert env.closed
     assert list(tmp_path.iterdir()) == []
 
@@ -84,7 +86,7 @@ def test_environment_that_draws_nothing_is_refused(agent, tmp_path):
 )
 def test_bad_arguments_are_named(agent, given, message):
     with pytest.raises(ValueError, match=message):
-        recording.record(agent, **{"env": "CartPole-v1", **given})
+        film_episodes.record(agent, **{"env": "CartPole-v1", **given})
 
 
 def test_callback_films_every_so_often_and_the_last(agent, tmp_path):

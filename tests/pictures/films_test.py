@@ -8,7 +8,7 @@ import imageio_ffmpeg
 import numpy as np
 import pytest
 
-from keras_cem import films
+from keras_cem.pictures import films
 
 
 def frames(count, height=31, width=45):

@@ -5,9 +5,10 @@ import types
 import numpy as np
 import pytest
 
-from keras_cem import policy_slice, spaces
-from keras_cem.policy_slice import PolicySlice
-from tests.plots.plots_test import agent_of
+from keras_cem import spaces
+from keras_cem.pictures import policy_slice
+from keras_cem.pictures.policy_slice import PolicySlice
+from tests.pictures.plots.plots_test import agent_of
 
 VISITED = np.array(
     [[0.0, 5.0, 1.0], [2.0, 6.0, 3.0], [4.0, 9.0, 11.0]], np.float32

@@ -7,8 +7,8 @@ import keras
 import numpy as np
 import pytest
 
-from keras_cem import policy_snapshots
-from keras_cem.policy_snapshots import Snapshots
+from keras_cem.pictures import policy_snapshots
+from keras_cem.pictures.policy_snapshots import Snapshots
 
 
 def make_policy():

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from keras_cem.summary_images import write_images
+from keras_cem.pictures.tensorboard_images import write_images
 from tests.callbacks.summaries_test import read
 
 

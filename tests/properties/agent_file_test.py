@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 import keras_cem as cem
 from keras_cem.cli.errors import CommandError
-from keras_cem.cli.run_folder import RunFolder
+from keras_cem.cli.run.folder import RunFolder
 from tests import helpers, strategies
 
 values = st.recursive(

@@ -3,7 +3,7 @@ import tensorflow as tf
 from hypothesis import given
 from hypothesis import strategies as st
 
-from keras_cem import elites
+from keras_cem.algorithm import elites
 from tests import strategies
 
 

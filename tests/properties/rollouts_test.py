@@ -8,7 +8,7 @@ from gymnasium.vector import AutoresetMode
 from hypothesis import given
 from hypothesis import strategies as st
 
-from keras_cem.rollouts import sources
+from keras_cem.engines import sources
 from tests import strategies, toy_envs
 
 NUM_ACTIONS = 5

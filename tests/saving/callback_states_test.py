@@ -2,7 +2,7 @@ import keras
 import numpy as np
 import pytest
 
-from keras_cem.callback_states import get_states, set_states
+from keras_cem.saving.callback_states import get_states, set_states
 
 kc = keras.callbacks
 

@@ -4,7 +4,11 @@ import os
 
 import pytest
 
-from keras_cem.checkpoint_store import FORMAT_VERSION, MANIFEST, CheckpointStore
+from keras_cem.saving.checkpoint_store import (
+    FORMAT_VERSION,
+    MANIFEST,
+    CheckpointStore,
+)
 from keras_cem.version import __version__
 
 

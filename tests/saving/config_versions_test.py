@@ -4,38 +4,42 @@ import zipfile
 import keras
 import pytest
 
-from keras_cem import formats
+from keras_cem.saving import config_versions
 from keras_cem.version import __version__
 from tests.helpers import DISCRETE, make_agent
 
 
 def test_versions_are_written_and_taken_off():
     config = {"seed": 1}
-    stamped = formats.stamp(config)
+    stamped = config_versions.stamp(config)
     assert stamped == {
         "seed": 1,
-        "format_version": formats.FORMAT_VERSION,
+        "format_version": config_versions.FORMAT_VERSION,
         "keras_cem_version": __version__,
     }
-    assert formats.migrate(stamped) == config
+    assert config_versions.migrate(stamped) == config
 
 
-@pytest.mark.parametrize("version", [formats.FORMAT_VERSION + 1, 0, "1", None])
+@pytest.mark.parametrize(
+    "version", [config_versions.FORMAT_VERSION + 1, 0, "1", None]
+)
 def test_format_that_is_not_known_is_refused_with_both_versions(version):
     config = {"format_version": version, "keras_cem_version": "9.8.7"}
     with pytest.raises(ValueError, match="must be saved in format") as error:
-        formats.migrate(config)
+        config_versions.migrate(config)
     message = str(error.value)
-    assert f"format version {formats.FORMAT_VERSION} or earlier" in message
+    assert (
+        f"format version {config_versions.FORMAT_VERSION} or earlier" in message
+    )
     assert f"keras_cem {__version__}" in message
     assert f"format_version={version!r}, saved by keras_cem 9.8.7" in message
 
 
 def test_each_migration_is_applied_in_turn(monkeypatch):
     """From version 1 to 3: what was `a` is `b`, and is then doubled."""
-    monkeypatch.setattr(formats, "FORMAT_VERSION", 3)
+    monkeypatch.setattr(config_versions, "FORMAT_VERSION", 3)
     monkeypatch.setattr(
-        formats,
+        config_versions,
         "MIGRATIONS",
         {
             1: lambda config: {"b": config["a"]},
@@ -43,9 +47,15 @@ def test_each_migration_is_applied_in_turn(monkeypatch):
         },
     )
     old = {"keras_cem_version": "0.1.0"}
-    assert formats.migrate({"format_version": 1, "a": 5, **old}) == {"b": 10}
-    assert formats.migrate({"format_version": 2, "b": 5, **old}) == {"b": 10}
-    assert formats.migrate({"format_version": 3, "b": 5, **old}) == {"b": 5}
+    assert config_versions.migrate({"format_version": 1, "a": 5, **old}) == {
+        "b": 10
+    }
+    assert config_versions.migrate({"format_version": 2, "b": 5, **old}) == {
+        "b": 10
+    }
+    assert config_versions.migrate({"format_version": 3, "b": 5, **old}) == {
+        "b": 5
+    }
 
 
 def test_agent_saved_by_a_later_version_is_refused(tmp_path):

@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from keras_cem.interrupts import HeldSignals, TrainingInterrupted
+from keras_cem.saving.interrupts import HeldSignals, TrainingInterrupted
 from tests import processes
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)

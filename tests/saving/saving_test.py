@@ -8,7 +8,8 @@ import pytest
 import tensorflow as tf
 
 import keras_cem as cem
-from keras_cem import formats, spaces
+from keras_cem import spaces
+from keras_cem.saving import config_versions
 from tests import processes, toy_envs
 from tests.helpers import (
     BOX,
@@ -274,7 +275,7 @@ def test_config_is_what_the_constructor_takes():
         seed=7,
         name="pilot",
     )
-    config = formats.migrate(_as_json(agent.get_config()))
+    config = config_versions.migrate(_as_json(agent.get_config()))
     policy_config = keras.saving.serialize_keras_object(policy)
     assert config.pop("policy") == _as_json(policy_config)
     assert config.pop("dtype")["config"] == {"name": "float32"}

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 import keras_cem as cem
-from keras_cem import checkpoint_store
-from keras_cem.callback_states import get_states, set_states
 from keras_cem.callbacks import Checkpoint, EpsilonDecay
 from keras_cem.networks.dropout import Dropout
+from keras_cem.saving import checkpoint_store
+from keras_cem.saving.callback_states import get_states, set_states
 from tests import toy_envs  # noqa: F401, registers ToySeeded-v0
 from tests.helpers import assert_equal, learned_state
 
@@ -196,7 +196,7 @@ def test_registered_name_is_what_is_kept():
 @pytest.mark.parametrize(
     "name",
     [
-        "tests.stable_names_test.Registered",
+        "tests.saving.stable_names_test.Registered",
         "elsewhere.Registered",
         "elsewhere.test.<locals>.Registered",
         "Registered",

@@ -3,7 +3,7 @@ import math
 import numpy as np
 import pytest
 
-from keras_cem import checks
+from keras_cem.utils import checks
 
 
 @pytest.mark.parametrize("value", [None, 2, 3, np.int64(2)])

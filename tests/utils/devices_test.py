@@ -3,7 +3,7 @@ import types
 import pytest
 import tensorflow as tf
 
-from keras_cem import devices
+from keras_cem.utils import devices
 
 
 @pytest.fixture(autouse=True)

@@ -4,7 +4,8 @@ import sys
 
 import pytest
 
-from keras_cem import callbacks, extras
+from keras_cem import callbacks
+from keras_cem.utils import extras
 
 
 @pytest.mark.parametrize(

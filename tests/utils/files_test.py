@@ -2,7 +2,7 @@ import os
 
 import pytest
 
-from keras_cem import files
+from keras_cem.utils import files
 
 
 def test_replacing_writes_a_new_file(tmp_path):

@@ -1,7 +1,7 @@
 import numpy as np
 import tensorflow as tf
 
-from keras_cem.rollouts.finite import finite_rows
+from keras_cem.utils.nonfinite import finite_rows
 
 
 def test_row_is_finite_where_all_its_leaves_are():

@@ -24,11 +24,11 @@ from keras_cem.adapters.tf_agents.tf_environments import (
     TFEnvironmentSource,
     Traced,
 )
-from keras_cem.rollouts import sources
-from keras_cem.rollouts.graph import GraphSource
-from keras_cem.rollouts.host import HostSource
-from keras_cem.rollouts.slots import Slots, SubEnvSlots, VectorSlots
-from keras_cem.rollouts.sources import Options
+from keras_cem.engines import sources
+from keras_cem.engines.graph.source import GraphSource
+from keras_cem.engines.host.slots import Slots, SubEnvSlots, VectorSlots
+from keras_cem.engines.host.source import HostSource
+from keras_cem.engines.sources import Options
 from keras_cem.utils import tf_agents_internals
 
 

@@ -7,11 +7,12 @@ from tf_agents.environments import tf_environment
 from tf_agents.specs import tensor_spec
 from tf_agents.trajectories import time_step as ts
 
-from keras_cem import checks, prng
+from keras_cem import prng
 from keras_cem.adapters.tf_agents import specs
-from keras_cem.envs import playing
+from keras_cem.envs import stepping
 from keras_cem.envs.base import Environment
 from keras_cem.envs.checking import check
+from keras_cem.utils import checks
 
 # Stream of random numbers, beside those of agents.
 _STREAM = 101
@@ -73,7 +74,7 @@ class GraphTFEnvironment(tf_environment.TFEnvironment):
 
     def _step(self, action: Any) -> ts.TimeStep:
         before, _ = tf.nest.map_structure(tf.identity, self._latest)
-        after = playing.advance(
+        after = stepping.advance(
             self.environment, before, self._actions.to_space(action)
         )
         over = after.terminated | after.truncated
@@ -92,9 +93,9 @@ class GraphTFEnvironment(tf_environment.TFEnvironment):
             )
         )
 
-    def _begin(self, number: Any) -> tuple[playing.Playing, ts.TimeStep]:
+    def _begin(self, number: Any) -> tuple[stepping.Playing, ts.TimeStep]:
         key = prng.make_key(self._seed, _STREAM, number)
-        begun, observations = playing.begin(
+        begun, observations = stepping.begin(
             self.environment, self.batch_size, key
         )
         return begun, ts.restart(observations, self.batch_size)

@@ -8,10 +8,11 @@ import tensorflow as tf
 from tf_agents.environments import py_environment
 from tf_agents.trajectories import time_step as ts
 
-from keras_cem import checks, spaces
+from keras_cem import spaces
 from keras_cem.adapters.gymnasium import own_limit
 from keras_cem.adapters.gymnasium_ids import make_env
 from keras_cem.adapters.tf_agents import specs
+from keras_cem.utils import checks
 
 
 class GymnasiumPyEnvironment(py_environment.PyEnvironment):

@@ -7,8 +7,9 @@ import tensorflow as tf
 from tf_agents.policies import tf_policy
 from tf_agents.trajectories import policy_step
 
-from keras_cem import features, prng, spaces
+from keras_cem import prng, spaces
 from keras_cem.adapters.tf_agents.specs import Side
+from keras_cem.networks import state_features
 
 
 class CEMPolicy(tf_policy.TFPolicy):
@@ -102,7 +103,7 @@ class CEMPolicy(tf_policy.TFPolicy):
         self._network = lambda values: agent.acting_network()(
             values, training=False
         )
-        self._features = lambda values: features.observed(
+        self._features = lambda values: state_features.observed(
             head, agent.acting_network(), agent.observation_space, values
         )
         self._num_forgotten = lambda: agent.num_forgotten
@@ -190,7 +191,7 @@ def _draw_episodes(shape: Any) -> tf.Tensor:
 
 
 def _check_agent(agent: Any) -> None:
-    from keras_cem.agent import CEMAgent
+    from keras_cem.agent.cem_agent import CEMAgent
 
     if not isinstance(agent, CEMAgent):
         raise TypeError(

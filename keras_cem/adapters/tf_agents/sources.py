@@ -4,9 +4,9 @@ import importlib
 import sys
 from typing import Any
 
-from keras_cem.rollouts.graph import GraphSource
-from keras_cem.rollouts.host import HostSource
-from keras_cem.rollouts.sources import Options
+from keras_cem.engines.graph.source import GraphSource
+from keras_cem.engines.host.source import HostSource
+from keras_cem.engines.sources import Options
 
 _PACKAGE = "tf_agents.environments"
 

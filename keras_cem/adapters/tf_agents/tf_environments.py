@@ -17,10 +17,10 @@ from tf_agents.trajectories.time_step import StepType
 
 from keras_cem import heads, spaces
 from keras_cem.adapters.tf_agents.specs import Side
+from keras_cem.engines.graph.source import GraphSource
+from keras_cem.engines.graph.trajectories import GraphTrajectories
+from keras_cem.engines.host import actor
 from keras_cem.envs.base import Environment, Seeds
-from keras_cem.rollouts import acting
-from keras_cem.rollouts.graph import GraphSource
-from keras_cem.rollouts.graph_trajectories import GraphTrajectories
 
 
 class Latest(NamedTuple):
@@ -132,7 +132,7 @@ class Traced(Environment[Latest]):
             )
             return self.transition(state, actions, (zeros, zeros))
 
-        return acting.runs_compiled(
+        return actor.runs_compiled(
             play, f"the environment {self.id}, which is played"
         )
 

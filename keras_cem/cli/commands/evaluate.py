@@ -2,9 +2,9 @@
 
 from absl import flags
 
-from keras_cem.cli import path_flags
-from keras_cem.cli.evaluation import evaluation_of, summary
-from keras_cem.cli.run_folder import RunFolder
+from keras_cem.cli.flags import path_flags
+from keras_cem.cli.run.evaluation import evaluation_of, summary
+from keras_cem.cli.run.folder import RunFolder
 
 
 def define_flags(values: flags.FlagValues) -> None:

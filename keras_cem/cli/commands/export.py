@@ -4,9 +4,9 @@ import os
 
 from absl import flags
 
-from keras_cem.cli import path_flags
 from keras_cem.cli.errors import CommandError
-from keras_cem.cli.run_folder import RunFolder
+from keras_cem.cli.flags import path_flags
+from keras_cem.cli.run.folder import RunFolder
 
 # By the flag's value, what `CEMAgent.export` calls it.
 FORMATS = {

@@ -11,8 +11,10 @@ import json
 import gymnasium
 from absl import flags
 
-from keras_cem import envs, extras, presets
+from keras_cem import envs
 from keras_cem.adapters.gymnasium_ids import in_graph_id
+from keras_cem.cli import presets
+from keras_cem.utils import extras
 
 _HEAD = ("id", "engines", "preset", "threshold", "measured", "missing")
 

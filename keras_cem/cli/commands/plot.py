@@ -12,10 +12,12 @@ from typing import Any
 
 from absl import flags
 
-from keras_cem import extras, policy_slice
-from keras_cem.cli import output_folder, path_flags, resuming
 from keras_cem.cli.errors import CommandError
-from keras_cem.cli.run_folder import RunFolder
+from keras_cem.cli.flags import path_flags, resuming
+from keras_cem.cli.run import output_folder
+from keras_cem.cli.run.folder import RunFolder
+from keras_cem.pictures import policy_slice
+from keras_cem.utils import extras
 
 # What makes no other line of a run.
 _SAME_LINE = {
@@ -88,7 +90,7 @@ def run(values: flags.FlagValues) -> None:
         ],
     )
     # Not before it is needed: matplotlib takes a second.
-    pictures = importlib.import_module("keras_cem.cli.pictures")
+    pictures = importlib.import_module("keras_cem.cli.report.pictures")
     if len(folders) > 1:
         drawn = [output / "comparison.png"]
         pictures.plots.comparison(

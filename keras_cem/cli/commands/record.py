@@ -6,9 +6,11 @@ needed.
 
 from absl import flags
 
-from keras_cem import extras, recording
-from keras_cem.cli import made_from, output_folder, path_flags
-from keras_cem.cli.run_folder import RunFolder
+from keras_cem.cli.flags import path_flags
+from keras_cem.cli.run import output_folder, provenance
+from keras_cem.cli.run.folder import RunFolder
+from keras_cem.pictures import film_episodes
+from keras_cem.utils import extras
 
 
 def define_flags(values: flags.FlagValues) -> None:
@@ -42,7 +44,7 @@ def define_flags(values: flags.FlagValues) -> None:
     )
     flags.DEFINE_integer(
         "max_frames",
-        recording.MAX_FRAMES,
+        film_episodes.MAX_FRAMES,
         "Where the film ends at the latest.",
         lower_bound=1,
         flag_values=values,
@@ -69,7 +71,7 @@ def run(values: flags.FlagValues) -> None:
         folder.path if values.output is None else values.output, names
     )
     mp4, gif = (output / name for name in names)
-    returns = recording.record(
+    returns = film_episodes.record(
         agent,
         values.env or trained_with["env"],
         values.episodes,
@@ -83,7 +85,7 @@ def run(values: flags.FlagValues) -> None:
         fps=values.fps,
     )
     if output == folder.path:
-        made_from.note(folder, mp4, gif)
+        provenance.note(folder, mp4, gif)
     for episode, value in enumerate(returns, 1):
         print(f"episode {episode}: return {value:.2f}")
     if len(returns) < values.episodes:

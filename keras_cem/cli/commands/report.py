@@ -11,16 +11,12 @@ from typing import Any
 
 from absl import flags
 
-from keras_cem import files
-from keras_cem.cli import (
-    made_from,
-    output_folder,
-    path_flags,
-    policy_maps,
-    report_page,
-    run_returns,
-)
-from keras_cem.cli.run_folder import RunFolder
+from keras_cem.cli.flags import path_flags
+from keras_cem.cli.report import policy_maps, report_page
+from keras_cem.cli.run import output_folder, provenance
+from keras_cem.cli.run import results as run_results
+from keras_cem.cli.run.folder import RunFolder
+from keras_cem.utils import files
 
 # Bytes of a picture or a film that a page can hold.
 _MAX_SIZE = 2**25
@@ -77,11 +73,11 @@ def write(
                 **_dictionary(config.get("versions")),
             },
         },
-        run_returns.read_stages(folder.stages),
+        run_results.read_stages(folder.stages),
         {name: png for name, png in pictures.items() if png is not None},
         _current(folder, folder.mp4, "record"),
         policy_maps.read(folder.policy_maps)
-        if made_from.is_current(folder, folder.policy_maps)
+        if provenance.is_current(folder, folder.policy_maps)
         else None,
     )
     path = output / folder.report.name
@@ -92,7 +88,7 @@ def write(
 
 def _results(folder: RunFolder) -> dict[str, Any]:
     """What results.json says, the ends of the returns for all of them."""
-    results = run_returns.read_results(folder.results)
+    results = run_results.read_results(folder.results)
     if not results:
         return {"training": "has not ended"}
     returns = results.pop("episode_returns")
@@ -113,7 +109,7 @@ def _current(
     folder: RunFolder, path: pathlib.Path, command: str
 ) -> bytes | None:
     """What is in a file, if it was made from the agent as it is now."""
-    if not path.is_file() or made_from.is_current(folder, path):
+    if not path.is_file() or provenance.is_current(folder, path):
         return _content(path)
     print(
         f"Left out of the report: {path}, which was not made from the agent as "

@@ -22,22 +22,19 @@ from typing import Any
 import keras
 from absl import flags
 
-from keras_cem import (
-    CEMAgent,
-    callbacks,
-    extras,
-    files,
-    policy_slice,
-    recording,
-)
+from keras_cem import CEMAgent, callbacks
 from keras_cem.adapters.gymnasium_ids import reward_threshold
-from keras_cem.cli import made_from, preset, report, resuming, settings
-from keras_cem.cli.evaluation import describe, summary
-from keras_cem.cli.progress import ProgressLine, has_bar
-from keras_cem.cli.run_folder import RunFolder, versions, write_json
-from keras_cem.cli.train_flags import define_flags as define_flags
-from keras_cem.fit_callbacks import say_network
-from keras_cem.summary_images import write_images
+from keras_cem.agent.fit_callbacks import say_network
+from keras_cem.cli.commands import report
+from keras_cem.cli.flags import from_flags, preset, resuming
+from keras_cem.cli.flags.train_flags import define_flags as define_flags
+from keras_cem.cli.run import provenance
+from keras_cem.cli.run.evaluation import describe, summary
+from keras_cem.cli.run.folder import RunFolder, versions, write_json
+from keras_cem.cli.training.progress import ProgressLine, has_bar
+from keras_cem.pictures import film_episodes, policy_slice
+from keras_cem.pictures.tensorboard_images import write_images
+from keras_cem.utils import extras, files
 
 # Of a policy that snapshots are kept of: 1 MiB each.
 _MAX_WEIGHTS = 2**18
@@ -58,8 +55,8 @@ def run(values: flags.FlagValues) -> None:
     if values.video:
         extras.require("video", "--video: films need")
         # Whether it can be drawn is known before it is learned.
-        recording.try_first_frame(values.env)
-    agent = settings.agent(values)
+        film_episodes.try_first_frame(values.env)
+    agent = from_flags.agent(values)
     stop_at = _stop_at(values)
     config = {
         "command": "train",
@@ -70,7 +67,7 @@ def run(values: flags.FlagValues) -> None:
         },
         "seed": agent.seed,
         "stop_at": stop_at,
-        "epsilon_steps": settings.epsilon_steps(values),
+        "epsilon_steps": from_flags.epsilon_steps(values),
         "network": agent.describe_network(),
         "versions": versions(),
     }
@@ -88,7 +85,7 @@ def run(values: flags.FlagValues) -> None:
     history = _fit(values, agent, folder, [*fit_callbacks, written])
     best = folder.load_agent()
     played = best.collect(
-        values.env, values.episodes, **settings.on_host(values)
+        values.env, values.episodes, **from_flags.on_host(values)
     )
     evaluation = describe(played.returns)
     results = {
@@ -192,7 +189,7 @@ def _callbacks(
     )
     _named(best, folder.agent)
     return [
-        *settings.callbacks(values, config["stop_at"]),
+        *from_flags.callbacks(values, config["stop_at"]),
         best,
         _named(keras.callbacks.CSVLogger(str(folder.history)), folder.history),
         callbacks.ReturnsLogger(folder.stages),
@@ -219,14 +216,14 @@ def _named(
 
 
 def _film(values: flags.FlagValues, agent: CEMAgent, folder: RunFolder) -> None:
-    recording.record(
+    film_episodes.record(
         agent,
         values.env,
         mp4=folder.mp4,
         gif=folder.gif,
         max_episode_steps=values.max_episode_steps,
     )
-    made_from.note(folder, folder.mp4, folder.gif)
+    provenance.note(folder, folder.mp4, folder.gif)
 
 
 def _summaries(folder: RunFolder) -> pathlib.Path:
@@ -245,7 +242,7 @@ def _fit(
             verbose=int(has_bar(values.progress)),
             callbacks=fit_callbacks,
             resume_from=folder.checkpoints if values.resume else None,
-            **settings.fitting(values),
+            **from_flags.fitting(values),
         )
     except callbacks.TrainingInterrupted as interrupted:
         raise callbacks.TrainingInterrupted(
@@ -286,4 +283,4 @@ def _plots(values: flags.FlagValues) -> Any:
         print(f"No pictures: {error}")
         return None
     # Not before it is needed: matplotlib takes a second.
-    return importlib.import_module("keras_cem.cli.pictures")
+    return importlib.import_module("keras_cem.cli.report.pictures")

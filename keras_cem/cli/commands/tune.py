@@ -22,21 +22,20 @@ from typing import Any
 
 from absl import flags
 
-from keras_cem import extras, files
-from keras_cem.cli import (
+from keras_cem.cli.errors import CommandError
+from keras_cem.cli.flags import (
+    from_flags,
     json_flags,
-    output_folder,
     path_flags,
     preset,
-    search_space,
-    settings,
     train_flags,
-    trial,
 )
-from keras_cem.cli.errors import CommandError
-from keras_cem.cli.flag_groups import Group
-from keras_cem.cli.run_folder import write_json
-from keras_cem.interrupts import HeldSignals
+from keras_cem.cli.flags.flag_groups import Group
+from keras_cem.cli.run import output_folder
+from keras_cem.cli.run.folder import write_json
+from keras_cem.cli.tuning import search_space, trial
+from keras_cem.saving.interrupts import HeldSignals
+from keras_cem.utils import extras, files
 
 LOG, TABLE, PRESET = "trials.log", "trials.csv", "preset.json"
 
@@ -95,12 +94,12 @@ def run(values: flags.FlagValues) -> None:
         return trial.settled(values, tried, given, episodes)
 
     # Refuses what no trial could be made with.
-    settings.agent(settled({}))
+    from_flags.agent(settled({}))
     space = search_space.space(values, given, values.search)
     start = search_space.base(values, space)
     folder = _folder(values.output)
     # Not before it is known to be there.
-    study = importlib.import_module("keras_cem.cli.study").Study(
+    study = importlib.import_module("keras_cem.cli.tuning.study").Study(
         folder / LOG,
         _config(values, given, episodes, space),
         space,

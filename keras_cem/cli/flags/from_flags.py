@@ -7,10 +7,10 @@ from absl import flags
 
 from keras_cem import CEMAgent, schedules
 from keras_cem.callbacks import EpsilonDecay
-from keras_cem.cli.confirmed_stop import ConfirmedStop
-from keras_cem.cli.deferred_xla import BATCH_SIZE, DeferredXLA
-from keras_cem.devices import has_gpu
-from keras_cem.rollouts import sources
+from keras_cem.cli.training.confirmations import ConfirmedStop
+from keras_cem.cli.training.deferred_xla import BATCH_SIZE, DeferredXLA
+from keras_cem.engines import sources
+from keras_cem.utils.devices import has_gpu
 
 # Each makes a schedule of the initial epsilon and a number of iterations.
 EPSILON_SCHEDULES = {

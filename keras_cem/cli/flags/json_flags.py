@@ -9,7 +9,7 @@ from typing import Any
 from absl import flags
 
 from keras_cem import CEMAgent, networks
-from keras_cem.cli.flag_groups import LARGEST
+from keras_cem.cli.flags.flag_groups import LARGEST
 
 _AGENT = inspect.signature(CEMAgent.__init__).parameters
 _NETWORK = inspect.signature(networks.default_policy).parameters

@@ -4,8 +4,8 @@ from typing import Any
 
 from absl import flags
 
-from keras_cem.cli import old_settings
 from keras_cem.cli.errors import CommandError
+from keras_cem.cli.flags import old_settings
 
 # What config.json does not keep: where the run is, what to do with it, and what
 # is seen of that.

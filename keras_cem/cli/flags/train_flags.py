@@ -2,11 +2,13 @@
 
 from absl import flags
 
-from keras_cem import elites, heads
-from keras_cem.cli import json_flags, path_flags, progress, settings
-from keras_cem.cli.flag_groups import Group
-from keras_cem.cli.preset import PresetParser
-from keras_cem.rollouts import sources
+from keras_cem import heads
+from keras_cem.algorithm import elites
+from keras_cem.cli.flags import from_flags, json_flags, path_flags
+from keras_cem.cli.flags.flag_groups import Group
+from keras_cem.cli.flags.preset import PresetParser
+from keras_cem.cli.training import progress
+from keras_cem.engines import sources
 
 
 def define_flags(values: flags.FlagValues) -> None:
@@ -226,7 +228,7 @@ def _define_exploration(group: Group) -> None:
     group.choice(
         "epsilon_schedule",
         "harmonic",
-        list(settings.EPSILON_SCHEDULES),
+        list(from_flags.EPSILON_SCHEDULES),
         "How epsilon falls over iterations.",
     )
     group.number(

@@ -6,10 +6,13 @@ from typing import Any
 
 import numpy as np
 
-from keras_cem import CEMAgent, Trajectories, plots, policy_snapshots
-from keras_cem.cli import made_from, policy_maps, run_returns
-from keras_cem.cli.run_folder import RunFolder, write_json
-from keras_cem.policy_slice import PolicySlice, can_be_drawn
+from keras_cem import CEMAgent, Trajectories
+from keras_cem.cli.report import policy_maps
+from keras_cem.cli.run import provenance
+from keras_cem.cli.run import results as run_results
+from keras_cem.cli.run.folder import RunFolder, write_json
+from keras_cem.pictures import plots, policy_snapshots
+from keras_cem.pictures.policy_slice import PolicySlice, can_be_drawn
 
 
 def draw(
@@ -26,7 +29,7 @@ def draw(
         The pictures.
     """
     threshold = stop_at(config)
-    stages = run_returns.read_stages(folder.stages)
+    stages = run_results.read_stages(folder.stages)
     pictures = [output / folder.learning_curve.name]
     plots.learning_curve(
         folder.history,
@@ -35,7 +38,7 @@ def draw(
         config["flags"].get("steps_per_epoch") or 1,
         stages,
     )
-    evaluation = run_returns.read_evaluation(folder.results)
+    evaluation = run_results.read_evaluation(folder.results)
     if stages or evaluation:
         pictures.append(output / folder.returns.name)
         plots.returns(evaluation, pictures[-1], threshold, stages)
@@ -86,5 +89,5 @@ def draw_map(
         )
         write_json(folder.policy_maps, maps, indent=None)
         made.append(folder.policy_maps)
-    made_from.note(folder, *made)
+    provenance.note(folder, *made)
     return picture

@@ -5,11 +5,12 @@ from typing import Any
 
 import numpy as np
 
-from keras_cem import policy_snapshots, spaces
-from keras_cem.cli import run_json
-from keras_cem.cli.run_json import count, finite
-from keras_cem.policy_slice import PolicySlice
-from keras_cem.policy_snapshots import Snapshots
+from keras_cem import spaces
+from keras_cem.cli.run import json_files
+from keras_cem.cli.run.json_files import count, finite
+from keras_cem.pictures import policy_snapshots
+from keras_cem.pictures.policy_slice import PolicySlice
+from keras_cem.pictures.policy_snapshots import Snapshots
 
 # Points of each axis; arrows need room.
 _RESOLUTION = {"regions": 64, "scale": 64, "field": 16}
@@ -94,7 +95,7 @@ def read(path: pathlib.Path) -> dict[str, Any] | None:
     Raises:
         ValueError: If it is another file.
     """
-    return run_json.read(path, _parse, None)
+    return json_files.read(path, _parse, None)
 
 
 def _parse(content: dict[str, Any]) -> dict[str, Any]:

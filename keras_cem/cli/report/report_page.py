@@ -14,7 +14,7 @@ import string
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-_FILES = importlib.resources.files("keras_cem.cli")
+_FILES = importlib.resources.files("keras_cem.cli.report")
 _STYLE = (_FILES / "report_page.css").read_text(encoding="utf-8")
 _SCRIPT = (_FILES / "report_page.js").read_text(encoding="utf-8")
 

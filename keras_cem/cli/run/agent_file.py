@@ -19,7 +19,8 @@ def load(path: pathlib.Path) -> CEMAgent:
     """Returns the agent that a `.keras` file holds.
 
     What Keras refuses in its safe mode is refused, such as code in the file.
-    Sizes are checked by `keras_cem.limits` before memory is taken for them.
+    Sizes are checked by `keras_cem.saving.size_limits` before memory is taken
+    for them.
 
     Args:
         path: The file.

@@ -5,15 +5,16 @@ from typing import Any
 
 from absl import flags
 
-from keras_cem.cli import old_settings, run_json, train_flags
+from keras_cem.cli.flags import old_settings, train_flags
+from keras_cem.cli.run import json_files
 
 # Bytes; a run writes about 2,000.
 _MAX_SIZE = 2**20
 # What is there besides flags and names.
 _OTHERS = {
-    "stop_at": run_json.finite,
-    "seed": run_json.count,
-    "epsilon_steps": run_json.count,
+    "stop_at": json_files.finite,
+    "seed": json_files.count,
+    "epsilon_steps": json_files.count,
 }
 
 
@@ -56,7 +57,7 @@ def parse(content: bytes) -> dict[str, Any]:
         except (TypeError, ValueError) as error:
             raise ValueError(
                 f"config.json must have a number or null as `{name}`. "
-                f"Received: {name}={run_json.shown(config[name])}"
+                f"Received: {name}={json_files.shown(config[name])}"
             ) from error
     known = flags.FlagValues()
     train_flags.define_flags(known)

@@ -13,10 +13,12 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from keras_cem import CEMAgent, files
-from keras_cem.checkpoint_store import CheckpointStore
-from keras_cem.cli import agent_file, run_config
+from keras_cem import CEMAgent
 from keras_cem.cli.errors import CommandError
+from keras_cem.cli.run import agent_file
+from keras_cem.cli.run import config as run_config
+from keras_cem.saving.checkpoint_store import CheckpointStore
+from keras_cem.utils import files
 from keras_cem.version import __version__
 
 

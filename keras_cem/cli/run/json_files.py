@@ -6,7 +6,7 @@ import pathlib
 from collections.abc import Callable
 from typing import Any
 
-from keras_cem.limits import MAX_NUMBER
+from keras_cem.saving.size_limits import MAX_NUMBER
 
 # Bytes; a run writes at most about 2,000,000.
 _MAX_SIZE = 2**24

@@ -8,8 +8,8 @@ import hashlib
 import pathlib
 from typing import Any
 
-from keras_cem.cli import run_json
-from keras_cem.cli.run_folder import RunFolder, write_json
+from keras_cem.cli.run import json_files
+from keras_cem.cli.run.folder import RunFolder, write_json
 
 
 def note(folder: RunFolder, *made: pathlib.Path) -> None:
@@ -42,7 +42,7 @@ def is_current(folder: RunFolder, path: pathlib.Path) -> bool:
 
 
 def _read(folder: RunFolder) -> dict[str, Any]:
-    return run_json.read(
+    return json_files.read(
         folder.made_from, lambda content: dict(content.items()), {}
     )
 

@@ -4,7 +4,7 @@ import math
 import pathlib
 from typing import Any
 
-from keras_cem.cli.run_json import count, finite, read
+from keras_cem.cli.run.json_files import count, finite, read
 
 
 def read_stages(path: pathlib.Path) -> list[dict[str, Any]]:

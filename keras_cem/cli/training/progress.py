@@ -6,8 +6,8 @@ from typing import Any
 
 import keras
 
-from keras_cem.cli.streams import say
-from keras_cem.step_rate import StepRate
+from keras_cem.agent.step_rate import StepRate
+from keras_cem.cli.console import say
 
 # What --progress may be.
 KINDS = ("auto", "bar", "line", "none")

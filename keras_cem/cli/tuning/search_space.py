@@ -10,9 +10,9 @@ from typing import Any
 
 from absl import flags
 
-from keras_cem import presets
-from keras_cem.cli import json_flags, settings, train_flags
+from keras_cem.cli import presets
 from keras_cem.cli.errors import CommandError
+from keras_cem.cli.flags import from_flags, json_flags, train_flags
 
 
 @dataclasses.dataclass(frozen=True)
@@ -119,7 +119,7 @@ def space(
         try:
             # What cannot be searched here is what an agent refuses: nobody
             # else needs to know which option is for which environment.
-            settings.agent(
+            from_flags.agent(
                 changed(
                     values, {key: each.probe for key, each in tried.items()}
                 )

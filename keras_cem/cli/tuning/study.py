@@ -17,10 +17,10 @@ from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
 from optuna.trial import FrozenTrial, TrialState
 
-from keras_cem import files
 from keras_cem.cli.errors import CommandError
-from keras_cem.cli.search_space import Choices, Values
-from keras_cem.cli.trial import STAGES, Outcome, Record, Report
+from keras_cem.cli.tuning.search_space import Choices, Values
+from keras_cem.cli.tuning.trial import STAGES, Outcome, Record, Report
+from keras_cem.utils import files
 
 _NAME = "keras-cem tune"
 _DONE = (TrialState.COMPLETE, TrialState.PRUNED)

@@ -12,8 +12,9 @@ import keras
 import tensorflow as tf
 from absl import flags
 
-from keras_cem.cli import json_flags, search_space, settings
-from keras_cem.presets import Value
+from keras_cem.cli.flags import from_flags, json_flags
+from keras_cem.cli.presets import Value
+from keras_cem.cli.tuning import search_space
 from keras_cem.prng import MAX_SEED
 
 # Parts of a training after each of which it may be given up. Not epochs, of
@@ -149,7 +150,7 @@ def as_preset(values: flags.FlagValues) -> dict[str, Value]:
         and values[name].value != values[name].default
     }
     if "hidden_units" in found:
-        found["hidden_units"] = list(settings.hidden_units(values))
+        found["hidden_units"] = list(from_flags.hidden_units(values))
     return found
 
 
@@ -185,7 +186,7 @@ def play(values: flags.FlagValues, trainings: int, report: Report) -> Outcome:
                 values.env,
                 values.episodes,
                 seed=(values.seed + trainings) % (MAX_SEED + 1),
-                **settings.on_host(values),
+                **from_flags.on_host(values),
             ).returns
         evaluated.append(float(returns.mean(dtype="float64")))
         env_steps.append(int(agent.env_steps))
@@ -208,7 +209,7 @@ def _trained(values: flags.FlagValues, report: Report) -> Any:
     """The best agent of a training, by greedy evaluation."""
     # Of the trial before, whose functions take memory.
     keras.backend.clear_session()
-    agent = settings.agent(values)
+    agent = from_flags.agent(values)
     best = keras.callbacks.EarlyStopping(
         monitor="val_episode_return",
         mode="max",
@@ -218,11 +219,11 @@ def _trained(values: flags.FlagValues, report: Report) -> Any:
     )
     agent.fit(
         callbacks=[
-            *settings.callbacks(values, values.stop_at),
+            *from_flags.callbacks(values, values.stop_at),
             best,
             StageReporter(values.epochs, report),
         ],
         verbose=0,
-        **settings.fitting(values),
+        **from_flags.fitting(values),
     )
     return agent

@@ -6,16 +6,19 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from keras_cem import devices, discounts, features, heads, prng
-from keras_cem.envs.base import Environment
-from keras_cem.networks.fused import fused
-from keras_cem.rollouts.finite import finite_rows
-from keras_cem.rollouts.graph_trajectories import (
+from keras_cem import heads, prng
+from keras_cem.engines import discounts
+from keras_cem.engines.graph.fused_dense import fused
+from keras_cem.engines.graph.trajectories import (
     GraphTrajectories,
     cast_leaves,
     storage_dtype,
 )
-from keras_cem.rollouts.groups import Groups
+from keras_cem.engines.groups import Groups
+from keras_cem.envs.base import Environment
+from keras_cem.networks import state_features
+from keras_cem.utils import devices
+from keras_cem.utils.nonfinite import finite_rows
 
 # Of a block of episodes, on a CPU. With 128 hidden units, two cores take as
 # long for each of 65,536 as for each of 4,096 in blocks of this, and 3.5 times
@@ -35,7 +38,7 @@ class GraphLoop:
         groups: Which trajectories belong together.
         discount: float64 scalar; None if returns are not discounted.
         fuse: Whether small dense layers are computed as
-            `keras_cem.networks.fused` does.
+            `keras_cem.engines.graph.fused_dense` does.
     """
 
     def __init__(
@@ -194,7 +197,7 @@ class GraphLoop:
                         self._env.observation_space.flatten(observations),
                     ),
                     explored,
-                    features.observed(
+                    state_features.observed(
                         self._head,
                         self._policy,
                         self._env.observation_space,

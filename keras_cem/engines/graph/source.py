@@ -11,13 +11,14 @@ from typing import Any
 
 import tensorflow as tf
 
-from keras_cem import devices, heads, spaces
+from keras_cem import heads, spaces
+from keras_cem.engines.graph.loop import GraphLoop
+from keras_cem.engines.graph.trajectories import GraphTrajectories
+from keras_cem.engines.groups import NO_GROUPS, Groups
+from keras_cem.engines.host.actor import compilable
 from keras_cem.envs.base import Environment
 from keras_cem.envs.content import key_of
-from keras_cem.rollouts.acting import compilable
-from keras_cem.rollouts.graph_loop import GraphLoop
-from keras_cem.rollouts.graph_trajectories import GraphTrajectories
-from keras_cem.rollouts.groups import NO_GROUPS, Groups
+from keras_cem.utils import devices
 
 
 @dataclasses.dataclass(frozen=True)
@@ -29,7 +30,8 @@ class GraphSource:
         batch_size: K.
         max_episode_steps: T, after which every episode is truncated.
         fuse: Whether small dense layers are computed as
-            `keras_cem.networks.fused` does. None fuses them on a GPU.
+            `keras_cem.engines.graph.fused_dense` does. None fuses them on a
+            GPU.
     """
 
     env: Environment

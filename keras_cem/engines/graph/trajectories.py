@@ -7,9 +7,9 @@ import numpy as np
 import tensorflow as tf
 
 from keras_cem import spaces
+from keras_cem.engines.trajectories import Trajectories
 from keras_cem.envs.base import Environment
-from keras_cem.moments import Moments, of_batch
-from keras_cem.trajectories import Trajectories
+from keras_cem.networks.moments import Moments, of_batch
 
 # What may fail to be finite, in the order in which a step makes it. An episode
 # ends where something is not.

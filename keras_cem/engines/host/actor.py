@@ -7,10 +7,12 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from keras_cem import devices, features, heads, prng, spaces
-from keras_cem.rollouts.finite import finite_rows
-from keras_cem.rollouts.groups import NO_GROUPS, Groups
-from keras_cem.rollouts.lending import lend
+from keras_cem import heads, prng, spaces
+from keras_cem.engines.groups import NO_GROUPS, Groups
+from keras_cem.engines.host.zero_copy import lend
+from keras_cem.networks import state_features
+from keras_cem.utils import devices
+from keras_cem.utils.nonfinite import finite_rows
 
 # What XLA raises at the first call of what it cannot compile.
 _NOT_COMPILABLE = (
@@ -199,7 +201,7 @@ class Actor:
                 tf.nest.map_structure(
                     tf.cast, self._exploration, self._explored_dtypes
                 ),
-                features.observed(
+                state_features.observed(
                     self._head, self._policy, self._space, observed
                 ),
             )

@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 
 from keras_cem import spaces
-from keras_cem.rollouts import lending
-from keras_cem.rollouts.interface import InterfaceError
+from keras_cem.engines.host import zero_copy
+from keras_cem.engines.host.gymnasium_results import InterfaceError
 
 
 class ObservationError(InterfaceError):
@@ -27,7 +27,7 @@ class ObservationBuffer:
     def __init__(self, space: spaces.Space, num_envs: int):
         self._space = space
         self.leaves = [
-            lending.zeros((num_envs, *leaf.shape), leaf.dtype)
+            zero_copy.zeros((num_envs, *leaf.shape), leaf.dtype)
             for leaf in space.leaves
         ]
         single = isinstance(space, spaces.Leaf)

@@ -8,15 +8,16 @@ from typing import Any
 
 import numpy as np
 
-from keras_cem import interrupts, spaces
-from keras_cem.rollouts.interface import (
+from keras_cem import spaces
+from keras_cem.engines.host.gymnasium_results import (
     as_interface_error,
     begun,
     flag,
     no_step,
     number,
 )
-from keras_cem.rollouts.observations import ObservationBuffer
+from keras_cem.engines.host.observation_buffer import ObservationBuffer
+from keras_cem.saving import interrupts
 
 StepResult = tuple[np.ndarray, np.ndarray, np.ndarray]
 

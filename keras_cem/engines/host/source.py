@@ -16,16 +16,17 @@ from typing import NoReturn
 
 import numpy as np
 
-from keras_cem import interrupts, spaces
-from keras_cem.rollouts import lending
-from keras_cem.rollouts.interface import InterfaceError
-from keras_cem.rollouts.slots import SlotError, Slots
-from keras_cem.rollouts.step_storage import (
+from keras_cem import spaces
+from keras_cem.engines.host import zero_copy
+from keras_cem.engines.host.gymnasium_results import InterfaceError
+from keras_cem.engines.host.slots import SlotError, Slots
+from keras_cem.engines.host.step_storage import (
     StepStorage,
     check_size,
     padded_steps,
 )
-from keras_cem.trajectories import Trajectories
+from keras_cem.engines.trajectories import Trajectories
+from keras_cem.saving import interrupts
 
 # Takes observations (one array a leaf) and int32 `(2, N)`: trajectory and step
 # of each slot. Returns actions (one array a leaf) and which rows were finite.
@@ -166,7 +167,7 @@ class _Collection:
         self._lengths = np.zeros(size, np.int32)
         self._terminated = np.zeros(size, bool)
         # Trajectory and step of each slot.
-        self._counter = lending.zeros((2, self._slots.num_envs), np.int32)
+        self._counter = zero_copy.zeros((2, self._slots.num_envs), np.int32)
         self._shift = np.array([[first], [0]], np.int32)
         # What is reset together where slots cannot be reset one by one.
         self._wave = _NOBODY

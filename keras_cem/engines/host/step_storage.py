@@ -4,7 +4,8 @@ import math
 
 import numpy as np
 
-from keras_cem import devices, spaces
+from keras_cem import spaces
+from keras_cem.utils import devices
 
 # Trajectories of environments with a limit of at most this many steps are
 # always padded to the limit: one shape, so XLA compiles an update once.

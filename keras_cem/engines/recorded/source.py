@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 
 from keras_cem import prng, spaces
-from keras_cem.rollouts import episodes
-from keras_cem.trajectories import Trajectories
+from keras_cem.engines.recorded import episodes
+from keras_cem.engines.trajectories import Trajectories
 
 
 class RecordedTrajectories(Trajectories):

@@ -5,9 +5,9 @@ from collections.abc import Mapping, Sequence
 import matplotlib.ticker
 import numpy as np
 
-from keras_cem.plots import history as histories
-from keras_cem.plots.bootstrap import interval
-from keras_cem.plots.style import (
+from keras_cem.pictures.plots import history as histories
+from keras_cem.pictures.plots.bootstrap import interval
+from keras_cem.pictures.plots.style import (
     CYCLE,
     Path,
     new_figure,

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from keras_cem.limits import MAX_NUMBER
-from keras_cem.plots.style import Path
+from keras_cem.pictures.plots.style import Path
+from keras_cem.saving.size_limits import MAX_NUMBER
 
 # More points than that are no longer seen, only drawn.
 MAX_POINTS = 500

@@ -6,8 +6,8 @@ from typing import Any
 import matplotlib.ticker
 import numpy as np
 
-from keras_cem.plots import history as histories
-from keras_cem.plots.style import (
+from keras_cem.pictures.plots import history as histories
+from keras_cem.pictures.plots.style import (
     BLUE,
     GREEN,
     ORANGE,

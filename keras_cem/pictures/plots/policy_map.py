@@ -8,8 +8,8 @@ import matplotlib.patches
 import numpy as np
 
 from keras_cem import spaces
-from keras_cem.plots.style import BLUE, CYCLE, Path, new_figure, save
-from keras_cem.policy_slice import PolicySlice
+from keras_cem.pictures.plots.style import BLUE, CYCLE, Path, new_figure, save
+from keras_cem.pictures.policy_slice import PolicySlice
 
 _RESOLUTION = 160
 _ARROWS = 24

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from keras_cem.plots.style import (
+from keras_cem.pictures.plots.style import (
     BLUE,
     ORANGE,
     Path,

@@ -9,7 +9,7 @@ matplotlib.use("Agg")
 
 import matplotlib.figure
 
-from keras_cem import files
+from keras_cem.utils import files
 
 # Okabe and Ito's colours, which the colour-blind can tell apart.
 BLUE, ORANGE, GREEN, GREY = "#0072B2", "#D55E00", "#009E73", "#777777"

@@ -7,8 +7,9 @@ import sys
 import gymnasium
 import pytest
 
-from keras_cem import envs, presets
-from keras_cem.cli import environments
+from keras_cem import envs
+from keras_cem.cli import presets
+from keras_cem.cli.commands import list_environments
 from keras_cem.cli.main import main
 
 REACHED = presets.Measured(
@@ -31,11 +32,11 @@ def with_lander(monkeypatch):
 
 @pytest.mark.usefixtures("with_lander")
 def test_environments_with_a_preset_or_in_the_graph_are_listed():
-    listed = {each.id: each for each in environments.environments()}
+    listed = {each.id: each for each in list_environments.environments()}
     in_graph = {env for env in envs.registry if env in gymnasium.registry}
     assert list(listed) == sorted({"LunarLander-v3", *in_graph})
     lander, cartpole = listed["LunarLander-v3"], listed["CartPole-v1"]
-    assert lander == environments.Listed(
+    assert lander == list_environments.Listed(
         id="LunarLander-v3",
         engines=("host",),
         preset=True,
@@ -50,7 +51,9 @@ def test_environments_with_a_preset_or_in_the_graph_are_listed():
 
 
 def test_every_preset_of_the_package_is_listed():
-    listed = [each.id for each in environments.environments() if each.preset]
+    listed = [
+        each.id for each in list_environments.environments() if each.preset
+    ]
     assert listed == presets.names()
 
 
@@ -60,14 +63,14 @@ def test_every_preset_of_the_package_is_listed():
 )
 def test_extra_that_is_missing_is_named(package, extra, monkeypatch):
     monkeypatch.setitem(sys.modules, package, None)
-    listed = {each.id: each for each in environments.environments()}
+    listed = {each.id: each for each in list_environments.environments()}
     assert listed["LunarLander-v3"].missing_extra == extra
     assert listed["CartPole-v1"].missing_extra is None
 
 
 def test_ids_that_gymnasium_does_not_have_are_left_out(monkeypatch):
     monkeypatch.setattr(presets, "names", lambda: ["Unheard-of-v0"])
-    ids = [each.id for each in environments.environments()]
+    ids = [each.id for each in list_environments.environments()]
     assert "Unheard-of-v0" not in ids
     assert "CartPole-v1" in ids
 
@@ -78,7 +81,7 @@ def test_table_has_a_line_each(monkeypatch, capsys):
     assert main(["list"]) == 0
     head, *lines = capsys.readouterr().out.splitlines()
     starts = [head.index(name) for name in head.split()]
-    assert len(lines) == len(environments.environments())
+    assert len(lines) == len(list_environments.environments())
     (lander,) = [line for line in lines if line.startswith("LunarLander")]
     ends = [*starts[1:], None]
     cells = [lander[a:b].strip() for a, b in zip(starts, ends, strict=True)]

@@ -6,9 +6,9 @@ import sys
 
 import pytest
 
-from keras_cem import plots
-from keras_cem.cli import run_returns
 from keras_cem.cli.main import main
+from keras_cem.cli.run import results as run_results
+from keras_cem.pictures import plots
 from tests.cli import small_run
 
 SMALL = [*small_run.SMALL, "--env=MountainCar-v0", "--nopreset", "--seed=1"]
@@ -159,7 +159,7 @@ def test_large_files_are_refused(tmp_path):
     with open(path, "wb") as file:
         file.truncate(2**24 + 1)
     with pytest.raises(ValueError, match="Received: 16,777,217"):
-        run_returns.read_stages(path)
+        run_results.read_stages(path)
 
 
 @pytest.mark.parametrize("stop_at", ["<b>", True, [1]])

@@ -5,11 +5,11 @@ import shutil
 
 import pytest
 
-from keras_cem.cli import made_from
 from keras_cem.cli.main import main
-from keras_cem.cli.run_folder import RunFolder
+from keras_cem.cli.run import provenance
+from keras_cem.cli.run.folder import RunFolder
 from tests.cli import small_run
-from tests.cli.report_page_test import EVIL, Parsed
+from tests.cli.report.report_page_test import EVIL, Parsed
 
 SMALL = [*small_run.SMALL, "--seed=1"]
 
@@ -98,7 +98,7 @@ def test_large_files_are_left_out_and_named(run, capsys):
     with open(run / "video.mp4", "wb") as file:
         file.truncate(2**25 + 1)
     folder = RunFolder(run)
-    made_from.note(folder, folder.mp4)
+    provenance.note(folder, folder.mp4)
     assert main(["report", f"--run={run}"]) == 0
     assert "Left out of the report" in capsys.readouterr().out
     page, _ = rows(run / "report.html")

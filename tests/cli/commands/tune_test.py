@@ -7,9 +7,9 @@ import sys
 
 import pytest
 
-from keras_cem import presets
-from keras_cem.cli import trial
+from keras_cem.cli import presets
 from keras_cem.cli.main import main
+from keras_cem.cli.tuning import trial
 from tests import processes
 
 SEARCH = [

@@ -5,8 +5,9 @@ import re
 import pytest
 from absl import flags
 
-from keras_cem.cli import flag_groups, train, tune
-from keras_cem.cli.flag_groups import Group
+from keras_cem.cli.commands import train, tune
+from keras_cem.cli.flags import flag_groups
+from keras_cem.cli.flags.flag_groups import Group
 from keras_cem.cli.main import main
 
 

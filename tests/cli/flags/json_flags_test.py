@@ -6,7 +6,7 @@ import pytest
 from absl import flags
 
 import keras_cem as cem
-from keras_cem.cli import json_flags, settings
+from keras_cem.cli.flags import from_flags, json_flags
 from keras_cem.cli.main import main
 from tests.cli.parsing import parsed
 
@@ -20,7 +20,7 @@ def refused(argument):
 
 
 def test_they_are_arguments_of_the_network_and_the_agent():
-    agent = settings.agent(
+    agent = from_flags.agent(
         parsed(
             '--network={"dropout": 0.25, "kernel_initializer": "zeros"}',
             '--agent_kwargs={"persistence": 7, "loss_normalization": "pair"}',

@@ -10,20 +10,15 @@ import pytest
 from absl import flags
 
 import keras_cem as cem
-from keras_cem.cli import (
-    old_settings,
-    preset,
-    resuming,
-    run_config,
-    train_flags,
-)
 from keras_cem.cli.errors import CommandError
-from keras_cem.cli.json_flags import KEYS
+from keras_cem.cli.flags import old_settings, preset, resuming, train_flags
+from keras_cem.cli.flags.json_flags import KEYS
+from keras_cem.cli.flags.old_settings import FOLDED, TAKEN_OUT
 from keras_cem.cli.main import main
-from keras_cem.cli.old_settings import FOLDED, TAKEN_OUT
+from keras_cem.cli.run import config as run_config
 from tests.cli.parsing import parsed
 
-GOLDEN = pathlib.Path(__file__).parents[1] / "golden" / "0.1.0" / "run"
+GOLDEN = pathlib.Path(__file__).parents[2] / "golden" / "0.1.0" / "run"
 # Another value than the default, for each.
 VALUES = {
     "action_scale": 2.0,

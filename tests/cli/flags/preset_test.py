@@ -7,9 +7,9 @@ import keras
 import pytest
 from absl import flags
 
-from keras_cem import presets
-from keras_cem.cli import preset, train_flags
+from keras_cem.cli import presets
 from keras_cem.cli.errors import CommandError
+from keras_cem.cli.flags import preset, train_flags
 from keras_cem.cli.main import main
 
 # Lets a run be over soon, whatever the preset says.

@@ -4,8 +4,8 @@ import gymnasium
 import pytest
 from absl import flags
 
-from keras_cem import presets
-from keras_cem.cli import train
+from keras_cem.cli import presets
+from keras_cem.cli.commands import train
 
 ENVS = [
     "Acrobot-v1",

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from keras_cem import spaces
-from keras_cem.cli import policy_maps
-from keras_cem.policy_slice import PolicySlice
-from keras_cem.policy_snapshots import Snapshots
-from tests.plots.plots_test import agent_of
+from keras_cem.cli.report import policy_maps
+from keras_cem.pictures.policy_slice import PolicySlice
+from keras_cem.pictures.policy_snapshots import Snapshots
+from tests.pictures.plots.plots_test import agent_of
 
 RANGES = [(-1.0, 1.0), (-2.0, 2.0)]
 BOX = spaces.Box([-2.0], [2.0])

@@ -4,8 +4,8 @@ import itertools
 
 import pytest
 
-from keras_cem.cli import report_page
 from keras_cem.cli.main import main
+from keras_cem.cli.report import report_page
 from tests import browsers
 
 # A phone, and a window on a desk.

@@ -8,7 +8,7 @@ import re
 
 import pytest
 
-from keras_cem.cli import report_page
+from keras_cem.cli.report import report_page
 
 EVIL = "</script><script>alert(1)</script><img src=x onerror=alert(1)>\"'"
 STAGES = [

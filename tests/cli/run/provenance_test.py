@@ -2,8 +2,8 @@
 
 import pytest
 
-from keras_cem.cli import made_from
-from keras_cem.cli.run_folder import RunFolder
+from keras_cem.cli.run import provenance
+from keras_cem.cli.run.folder import RunFolder
 
 
 @pytest.fixture
@@ -15,28 +15,28 @@ def folder(tmp_path):
 
 
 def test_files_are_of_the_agent_that_they_were_noted_with(folder):
-    assert not made_from.is_current(folder, folder.mp4)
-    made_from.note(folder, folder.mp4)
-    assert made_from.is_current(folder, folder.mp4)
-    assert not made_from.is_current(folder, folder.policy_map)
+    assert not provenance.is_current(folder, folder.mp4)
+    provenance.note(folder, folder.mp4)
+    assert provenance.is_current(folder, folder.mp4)
+    assert not provenance.is_current(folder, folder.policy_map)
     folder.agent.write_bytes(b"2")
-    made_from.note(folder, folder.policy_map)
-    assert not made_from.is_current(folder, folder.mp4)
-    assert made_from.is_current(folder, folder.policy_map)
+    provenance.note(folder, folder.policy_map)
+    assert not provenance.is_current(folder, folder.mp4)
+    assert provenance.is_current(folder, folder.policy_map)
     # As when training went on and the agent stayed the best.
     folder.agent.write_bytes(b"1")
-    assert made_from.is_current(folder, folder.mp4)
+    assert provenance.is_current(folder, folder.mp4)
 
 
 @pytest.mark.parametrize("missing", ["agent", "mp4"])
 def test_what_is_missing_is_of_no_agent(folder, missing):
-    made_from.note(folder, folder.mp4)
+    provenance.note(folder, folder.mp4)
     getattr(folder, missing).unlink()
-    assert not made_from.is_current(folder, folder.mp4)
+    assert not provenance.is_current(folder, folder.mp4)
 
 
 @pytest.mark.parametrize("content", ["[]", "3", "{"])
 def test_another_file_is_refused(folder, content):
     folder.made_from.write_text(content)
     with pytest.raises(ValueError, match=r"made_from.json must be a file of"):
-        made_from.is_current(folder, folder.mp4)
+        provenance.is_current(folder, folder.mp4)

@@ -3,7 +3,7 @@ import types
 import numpy as np
 import pytest
 
-from keras_cem.cli.confirmed_stop import ConfirmedStop
+from keras_cem.cli.training.confirmations import ConfirmedStop
 
 
 class Model:

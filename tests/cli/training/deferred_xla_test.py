@@ -6,9 +6,9 @@ import pytest
 
 import keras_cem as cem
 from keras_cem import envs
-from keras_cem.cli import settings
-from keras_cem.cli.deferred_xla import DeferredXLA
-from keras_cem.rollouts.graph import GraphSource
+from keras_cem.cli.flags import from_flags
+from keras_cem.cli.training.deferred_xla import DeferredXLA
+from keras_cem.engines.graph.source import GraphSource
 from tests.cli.parsing import parsed
 
 
@@ -109,8 +109,8 @@ def test_training_that_ends_before_never_compiles(compiled):
     ],
 )
 def test_small_trainings_on_a_cpu_defer_it(monkeypatch, given, gpu, deferred):
-    monkeypatch.setattr(settings, "has_gpu", lambda: gpu)
-    steering = settings.callbacks(parsed(*given), None)
+    monkeypatch.setattr(from_flags, "has_gpu", lambda: gpu)
+    steering = from_flags.callbacks(parsed(*given), None)
     assert any(isinstance(c, DeferredXLA) for c in steering) == deferred
 
 

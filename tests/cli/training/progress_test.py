@@ -6,8 +6,8 @@ import types
 
 import pytest
 
-from keras_cem.cli import progress
 from keras_cem.cli.main import main
+from keras_cem.cli.training import progress
 from tests.cli import small_run
 
 LOGS = {

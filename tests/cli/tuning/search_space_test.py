@@ -6,12 +6,13 @@ import re
 
 import pytest
 
-from keras_cem.cli import json_flags, search_space
 from keras_cem.cli.errors import CommandError
-from keras_cem.cli.search_space import SPACE, Choices, Numbers
+from keras_cem.cli.flags import json_flags
+from keras_cem.cli.tuning import search_space
+from keras_cem.cli.tuning.search_space import SPACE, Choices, Numbers
 from tests.cli.parsing import parsed
 
-PAGE = pathlib.Path(__file__).parents[2] / "docs" / "presets.md"
+PAGE = pathlib.Path(__file__).parents[3] / "docs" / "presets.md"
 
 
 def space(*arguments, asked=None):

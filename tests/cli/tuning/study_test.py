@@ -3,9 +3,9 @@
 import pytest
 
 from keras_cem.cli.errors import CommandError
-from keras_cem.cli.search_space import Choices, Numbers
-from keras_cem.cli.study import Study
-from keras_cem.cli.trial import STAGES, Outcome
+from keras_cem.cli.tuning.search_space import Choices, Numbers
+from keras_cem.cli.tuning.study import Study
+from keras_cem.cli.tuning.trial import STAGES, Outcome
 
 SPACE = {
     "learning_rate": Numbers(1e-4, 1e-1, log=True),

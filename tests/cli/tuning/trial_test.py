@@ -5,9 +5,10 @@ import json
 import keras
 import pytest
 
-from keras_cem import presets
-from keras_cem.cli import preset, trial
-from keras_cem.cli.trial import STAGES, StageReporter
+from keras_cem.cli import presets
+from keras_cem.cli.flags import preset
+from keras_cem.cli.tuning import trial
+from keras_cem.cli.tuning.trial import STAGES, StageReporter
 from tests.cli.parsing import parsed
 
 SMALL = [

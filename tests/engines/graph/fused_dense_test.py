@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 from keras_cem import networks, spaces
-from keras_cem.networks.fused import fused, product
+from keras_cem.engines.graph.fused_dense import fused, product
 from keras_cem.networks.normalization import NormalizedPolicy
 
 ROWS = 7

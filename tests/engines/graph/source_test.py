@@ -9,9 +9,9 @@ import tensorflow as tf
 
 import keras_cem as cem
 from keras_cem import envs, heads, prng, spaces
-from keras_cem.rollouts import graph_loop
-from keras_cem.rollouts.graph import GraphSource
-from keras_cem.rollouts.graph_trajectories import FAULTS
+from keras_cem.engines.graph import loop as graph_loop
+from keras_cem.engines.graph.source import GraphSource
+from keras_cem.engines.graph.trajectories import FAULTS
 
 SIZE, STEPS = 6, 9
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from keras_cem import spaces
-from keras_cem.rollouts.graph_trajectories import storage_dtype
+from keras_cem.engines.graph.trajectories import storage_dtype
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 
 from keras_cem import heads, prng, spaces
-from keras_cem.rollouts.acting import Actor
+from keras_cem.engines.host.actor import Actor
 
 OBSERVATIONS = spaces.Box(-1.0, 1.0, (2,), "float32")
 LOGITS = np.array([[1.0, -1.0, 0.5], [0.0, 2.0, -1.0]], np.float32)

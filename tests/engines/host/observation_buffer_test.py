@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from keras_cem import spaces
-from keras_cem.rollouts.observations import (
+from keras_cem.engines.host.observation_buffer import (
     ObservationBuffer,
     ObservationError,
 )

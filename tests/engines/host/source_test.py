@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from gymnasium.vector import AutoresetMode, SyncVectorEnv, VectorWrapper
 
-from keras_cem.rollouts import sources
+from keras_cem.engines import sources
 from tests import toy_envs
 
 SEEDS = [21, 32, 33, 24, 35]

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from keras_cem import spaces
-from keras_cem.rollouts import episodes
+from keras_cem.engines.recorded import episodes
 
 OBSERVATIONS = spaces.Box(-1.0, 1.0, (2,))
 ACTIONS = spaces.Discrete(3, start=1)

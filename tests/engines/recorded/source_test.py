@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from keras_cem import spaces
-from keras_cem.rollouts.recorded import (
+from keras_cem.engines.recorded.source import (
     RecordedSource,
     RecordedTrajectories,
     is_minari_dataset,

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from keras_cem.plots.bootstrap import interval
+from keras_cem.pictures.plots.bootstrap import interval
 
 
 def test_two_runs_give_their_own_values():

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from keras_cem.plots import history as histories
+from keras_cem.pictures.plots import history as histories
 
 HEADER = "epoch,elite_threshold,env_steps,episode_return,episode_return_max,"
 HEADER += "epsilon,val_episode_return"

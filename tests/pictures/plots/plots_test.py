@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 import keras_cem as cem
-from keras_cem import plots, spaces
-from tests.plots.history_test import write
+from keras_cem import spaces
+from keras_cem.pictures import plots
+from tests.pictures.plots.history_test import write
 
 
 @pytest.fixture
@@ -18,7 +19,7 @@ def drawn(monkeypatch):
     figures = []
     for name in ("comparison", "learning_curve", "policy_map", "returns"):
         # The package has functions of these names.
-        module = sys.modules[f"keras_cem.plots.{name}"]
+        module = sys.modules[f"keras_cem.pictures.plots.{name}"]
         save = module.save
 
         def keep(figure, filepath, save=save):
