@@ -19,7 +19,8 @@ import tensorflow as tf
 from absl import app, flags
 
 from benchmarks.agents import ENV, make_agent
-from keras_cem.adapters.in_graph import open_source, stored_bytes
+from keras_cem.adapters.in_graph import open_source
+from keras_cem.engines.graph.memory_estimate import stored_bytes
 from keras_cem.engines.sources import Options
 from keras_cem.utils import devices
 

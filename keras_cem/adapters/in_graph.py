@@ -1,24 +1,16 @@
 """In-graph environments: instances, and ids that have an in-graph version."""
 
 import importlib
-import math
 from typing import Any
 
-import numpy as np
 import tensorflow as tf
 
 from keras_cem import envs
-from keras_cem.algorithm import elite_pairs
 from keras_cem.engines import sources
+from keras_cem.engines.graph.memory_estimate import check_size
 from keras_cem.engines.graph.source import GraphSource
-from keras_cem.engines.graph.trajectories import storage_dtype
 from keras_cem.engines.sources import HOST_OPTIONS, Options
 from keras_cem.envs.base import Environment
-from keras_cem.utils import devices
-
-# Peak memory of an iteration, as a multiple of what its trajectories take:
-# `benchmarks/memory.py` finds 1.56 at K = 65,536.
-PEAK = 1.6
 
 
 def accepts(env: Any, options: Options) -> bool:
@@ -82,48 +74,3 @@ def _known(env: str) -> str:
         f"version. Received: engine='graph', env={env!r}. "
         f"In-graph are {', '.join(sorted(envs.registry))}."
     )
-
-
-def stored_bytes(source: GraphSource, state_bytes: int) -> int:
-    """Returns how much memory the trajectories of one iteration take.
-
-    Args:
-        source: What is to be played.
-        state_bytes: What the state of one row takes.
-    """
-    size = state_bytes + sum(
-        math.prod(leaf.shape) * storage_dtype(leaf).itemsize
-        for leaf in source.action_space.leaves
-    )
-    return size * source.batch_size * source.max_episode_steps
-
-
-def check_size(source: GraphSource, state_bytes: int) -> None:
-    """Refuses more trajectories than memory holds, or than can be numbered.
-
-    Memory is the GPU's, if there is one that tells.
-
-    Args:
-        source: What is to be played.
-        state_bytes: What the state of one row takes.
-    """
-    needed = PEAK * stored_bytes(source, state_bytes)
-    present, where = devices.gpu_memory(), "the GPU's memory"
-    if present is None:
-        present, where = devices.host_memory(), "memory"
-    if needed > present:
-        raise ValueError(
-            f"`batch_size` x `max_episode_steps` must fit in {where}. "
-            f"Received: batch_size={source.batch_size}, "
-            f"max_episode_steps={source.max_episode_steps}, which take about "
-            f"{needed / 2**30:.1f} GiB, of {present / 2**30:.1f} GiB."
-        )
-    # `elite_pairs` numbers steps in int32, block by block.
-    steps = source.batch_size * source.max_episode_steps
-    most = np.iinfo(np.int32).max - elite_pairs.MAX_BLOCK_SIZE_ON_GPU
-    if steps > most:
-        raise ValueError(
-            "`batch_size` x `max_episode_steps` must be at most "
-            f"{most:,}. Received: batch_size={source.batch_size}, "
-            f"max_episode_steps={source.max_episode_steps}."
-        )

@@ -1,18 +1,78 @@
-"""Lists of recorded episodes."""
+"""Recorded episodes: lists, Minari datasets and their ids."""
 
 from typing import Any
 
-from keras_cem.engines.recorded.source import RecordedSource, is_recorded
+from keras_cem import spaces
+from keras_cem.engines.recorded.source import (
+    MINARI_PREFIX,
+    RecordedSource,
+    is_minari_dataset,
+    is_recorded,
+)
 from keras_cem.engines.sources import Options
 
 
 def accepts(env: Any, options: Options) -> bool:
     """Whether this module takes `env`."""
     del options
-    return isinstance(env, (list, tuple)) and is_recorded(env)
+    return _is_list(env) or _is_dataset(env)
 
 
 def open_source(env: Any, options: Options) -> RecordedSource:
-    """Returns the episodes of a list, which says nothing of their spaces."""
+    """Returns the episodes of a list or a dataset."""
     del options
+    return _open_dataset(env) if _is_dataset(env) else _open_list(env)
+
+
+def _is_list(env: Any) -> bool:
+    """Whether this module takes `env`."""
+    return isinstance(env, (list, tuple)) and is_recorded(env)
+
+
+def _open_list(env: Any) -> RecordedSource:
+    """Returns the episodes of a list, which says nothing of their spaces."""
     return RecordedSource(f"a {type(env).__name__} of episodes", env, len(env))
+
+
+def _is_dataset(env: Any) -> bool:
+    """Whether this module takes `env`."""
+    if isinstance(env, str):
+        return env.startswith(MINARI_PREFIX)
+    return is_minari_dataset(env)
+
+
+def _open_dataset(env: Any) -> RecordedSource:
+    """Returns the episodes of a dataset."""
+    dataset = load(env) if isinstance(env, str) else env
+    return RecordedSource(
+        f"{MINARI_PREFIX}{dataset.spec.dataset_id}",
+        dataset,
+        int(dataset.total_episodes),
+        spaces.get(dataset.observation_space, "observation_space"),
+        spaces.get(dataset.action_space, "action_space"),
+    )
+
+
+def load(env: str) -> Any:
+    """Returns the dataset of `minari:ID`; downloads nothing.
+
+    Raises:
+        ImportError: If Minari is not installed.
+        ValueError: If there is no such dataset on this machine.
+    """
+    try:
+        import minari
+    except ImportError as error:
+        raise ImportError(
+            f"`fit` on {env!r} needs minari. Install it with "
+            "`pip install 'keras-cem[minari]'`."
+        ) from error
+    dataset_id = env.removeprefix(MINARI_PREFIX)
+    try:
+        return minari.load_dataset(dataset_id)
+    except (FileNotFoundError, ValueError) as error:
+        raise ValueError(
+            "`x` must be `minari:` and the id of a Minari dataset on this "
+            f"machine. Received: x={env!r}. {error} "
+            f"`minari download {dataset_id}` gets it."
+        ) from error

@@ -16,6 +16,7 @@ from keras_cem.agent.trainer import EnvironmentFit
 from keras_cem.algorithm import gradient_steps as improvement
 from keras_cem.algorithm import iteration
 from keras_cem.algorithm.elite_memory import EliteMemory
+from keras_cem.engines import groups
 from keras_cem.engines.groups import Groups
 from keras_cem.engines.sources import Source
 from keras_cem.export import export_policy
@@ -24,7 +25,7 @@ from keras_cem.networks.default import describe
 from keras_cem.networks.encoding import has_bytes
 from keras_cem.networks.normalization import NormalizedPolicy
 from keras_cem.saving import config_versions, size_limits
-from keras_cem.utils import checks, files
+from keras_cem.utils import checks, files, nonfinite
 
 
 @keras.saving.register_keras_serializable("keras_cem")
@@ -195,7 +196,7 @@ class CEMAgent(EnvironmentFit):
             episodes_per_policy=episodes_per_policy,
             normalize_observations=normalize_observations,
         )
-        checks.one_of(improvement.ON_NONFINITE, on_nonfinite=on_nonfinite)
+        checks.one_of(nonfinite.ON_NONFINITE, on_nonfinite=on_nonfinite)
         head = heads.for_space(
             action_space,
             action_scale=action_scale,
@@ -388,7 +389,7 @@ class CEMAgent(EnvironmentFit):
         Args:
             batch_size: K.
         """
-        options.check_batch_size(
+        groups.check_batch_size(
             batch_size, self.episodes_per_start, self.episodes_per_policy
         )
 

@@ -6,13 +6,14 @@ from typing import Any
 import tensorflow as tf
 
 from keras_cem import prng
-from keras_cem.algorithm import gradient_steps
-from keras_cem.engines import discounts
+from keras_cem.engines import trajectories
 from keras_cem.engines.graph.source import GraphSource
-from keras_cem.engines.graph.trajectories import FAULTS, GraphTrajectories
+from keras_cem.engines.graph.trajectories import GraphTrajectories
+from keras_cem.utils import nonfinite
+from keras_cem.utils.nonfinite import FAULTS
 
 # What there is to go wrong in playing and in learning, counted from 1.
-_ORIGINS = (*FAULTS, *gradient_steps.ORIGINS)
+_ORIGINS = (*FAULTS, *nonfinite.ORIGINS)
 
 CURE = (
     "A smaller learning rate or `clipnorm` of the optimizer is the usual cure."
@@ -157,7 +158,7 @@ class GraphSteps:
             numbers=(agent.seed, prng.TRAINING_RESETS, iteration),
             epsilon=epsilon,
             groups=agent.groups,
-            discount=discounts.constant(agent.discount),
+            discount=trajectories.constant_discount(agent.discount),
         )
 
     def play_for_testing(

@@ -14,13 +14,13 @@ from keras_cem.agent.environment_compile import EnvironmentCompile
 from keras_cem.agent.environment_play import DEFAULT_BATCH_SIZE
 from keras_cem.agent.graph_execution import GraphSteps
 from keras_cem.agent.metrics import TestMetrics, TrainMetrics
-from keras_cem.algorithm import gradient_steps
 from keras_cem.engines.graph.source import GraphSource
 from keras_cem.engines.groups import Groups
 from keras_cem.engines.host.source import EpisodeError, HostSource
 from keras_cem.engines.recorded.source import RecordedSource
 from keras_cem.engines.sources import Playable, Source
 from keras_cem.engines.trajectories import Trajectories
+from keras_cem.utils import nonfinite
 from keras_cem.utils.keras_internals import set_untracked
 
 
@@ -375,7 +375,7 @@ class EnvironmentFunctions(EnvironmentCompile):
         """Refuses weights from which nothing can be learned."""
         learned = [*self.trainable_variables, *self.optimizer.variables]
         for variable in learned:
-            if not bool(gradient_steps.all_finite([variable.value])):
+            if not bool(nonfinite.all_finite([variable.value])):
                 raise ValueError(
                     "`fit` must start from finite weights. Received: a NaN or "
                     f"an infinity in {variable.path}. Load or set other "

@@ -14,6 +14,7 @@ from keras_cem.agent.run import EnvironmentFunctions, Session
 from keras_cem.algorithm import weight_averages
 from keras_cem.engines import sources
 from keras_cem.engines.recorded.source import is_recorded
+from keras_cem.saving import resuming
 from keras_cem.utils import checks, keras_internals
 
 
@@ -289,7 +290,7 @@ class EnvironmentFit(EnvironmentFunctions):
             )
         directory = pathlib.Path(resume_from).resolve()
         session.resume_from = directory
-        state = fit_callbacks.resume(self, directory, session.callbacks)
+        state = resuming.resume(self, directory, session.callbacks)
         if state is None:
             return {}
         epochs = arguments["epochs"]
@@ -306,7 +307,7 @@ class EnvironmentFit(EnvironmentFunctions):
                 f"epoch. Received: steps_per_epoch={steps}, "
                 f"steps_per_execution={self.steps_per_execution}"
             )
-        restored = fit_callbacks.Restored(state, session.callbacks)
+        restored = resuming.Restored(state, session.callbacks)
         return {
             "callbacks": [*session.callbacks, restored],
             "initial_epoch": epochs if state.stopped else state.epochs,

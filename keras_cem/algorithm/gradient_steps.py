@@ -1,18 +1,14 @@
 """One policy improvement: from trajectories to a gradient step."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
 import tensorflow as tf
 
-NORMALIZATIONS = ("trajectory", "pair", "length")
-ON_NONFINITE = ("raise", "skip")
+from keras_cem.utils.nonfinite import GRADIENT, LOSS, WEIGHTS, all_finite
 
-# What a step may find not finite, and withhold itself for; numbered from 1, 0
-# being that all is well.
-ORIGINS = ("loss", "gradient", "weights or the optimizer's variables")
-LOSS, GRADIENT, WEIGHTS = 1, 2, 3
+NORMALIZATIONS = ("trajectory", "pair", "length")
 
 
 def penalties(model: Any) -> tf.Tensor:
@@ -20,16 +16,6 @@ def penalties(model: Any) -> tf.Tensor:
     return tf.add_n(
         [0.0, *(tf.cast(loss, tf.float32) for loss in model.losses)]
     )
-
-
-def all_finite(tensors: Iterable[Any]) -> tf.Tensor:
-    """Returns whether no float tensor holds a NaN or an infinity."""
-    fine = [
-        tf.reduce_all(tf.math.is_finite(tensor))
-        for tensor in map(tf.convert_to_tensor, tensors)
-        if tensor.dtype.is_floating
-    ]
-    return tf.reduce_all(tf.stack([True, *fine]))
 
 
 def descend(

@@ -15,7 +15,7 @@ from keras_cem.algorithm.elite_pairs import (
     block_size,
 )
 from keras_cem.algorithm.transposed_kernels import Kernels
-from keras_cem.engines import discounts
+from keras_cem.engines import trajectories
 from keras_cem.engines.graph.trajectories import GraphTrajectories
 from keras_cem.engines.recorded.source import RecordedTrajectories
 
@@ -34,7 +34,7 @@ def learn(agent: Any, played: Any) -> None:
     sound = tf.math.is_finite(returns)
     in_graph = isinstance(played, GraphTrajectories)
     now, memory, groups = agent.iteration.value, agent.memory, agent.groups
-    discount = discounts.constant(agent.discount)
+    discount = trajectories.constant_discount(agent.discount)
     if discount is None:
         ranked = returns
     elif in_graph:

@@ -4,12 +4,12 @@ import os
 import signal
 from typing import Any
 
-from keras_cem.agent.fit_callbacks import RunsLast
 from keras_cem.saving import training_state
 from keras_cem.saving.callback_states import get_states
 from keras_cem.saving.checkpoint_store import CheckpointStore
 from keras_cem.saving.epoch_progress import EpochProgress
 from keras_cem.saving.interrupts import HeldSignals, TrainingInterrupted
+from keras_cem.saving.resuming import RunsLast
 from keras_cem.saving.training_state import TrainingState
 from keras_cem.utils import checks
 

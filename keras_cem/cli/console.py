@@ -1,8 +1,12 @@
-"""Printing for readers who may leave before it is over."""
+"""What a command prints, and what it says to a wrong call."""
 
 import os
 import sys
 from typing import Any
+
+
+class CommandError(Exception):
+    """A command cannot do what it was asked; the message says why."""
 
 
 def say(text: str, stream: Any = None) -> None:

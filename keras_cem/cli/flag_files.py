@@ -4,7 +4,7 @@ import os
 import stat
 from collections.abc import Sequence
 
-from keras_cem.cli.errors import CommandError
+from keras_cem.cli.console import CommandError
 
 # Bytes; all flags of a command have about 2,000.
 _MAX_SIZE = 2**20

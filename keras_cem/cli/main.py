@@ -18,8 +18,7 @@ from keras_cem.cli.commands import (
     train,
     tune,
 )
-from keras_cem.cli.console import say
-from keras_cem.cli.errors import CommandError
+from keras_cem.cli.console import CommandError, say
 from keras_cem.cli.flags import old_settings
 from keras_cem.cli.flags.flag_groups import help_text
 

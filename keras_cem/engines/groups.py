@@ -7,6 +7,32 @@ import tensorflow as tf
 from keras_cem import prng
 
 
+def check_batch_size(
+    batch_size: int,
+    episodes_per_start: int | None,
+    episodes_per_policy: int | None,
+) -> None:
+    """Refuses a K that the groups of an iteration do not fill.
+
+    Raises:
+        ValueError: Naming both values.
+    """
+    for name, size, least in (
+        ("episodes_per_start", episodes_per_start, 1),
+        ("episodes_per_policy", episodes_per_policy, 2),
+    ):
+        if size is None:
+            continue
+        if batch_size % size or batch_size < least * size:
+            above = max(least, round(batch_size / size)) * size
+            raise ValueError(
+                f"`batch_size` must be a multiple of {name}"
+                f"{', and more than one of them' if least > 1 else ''}. "
+                f"Received: batch_size={batch_size}, {name}={size}. "
+                f"Give batch_size={above}, say."
+            )
+
+
 class Groups(NamedTuple):
     """Which trajectories share a start, or what their exploration draws.
 

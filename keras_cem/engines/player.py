@@ -7,7 +7,6 @@ import tensorflow as tf
 
 from keras_cem import prng
 from keras_cem.engines.graph.source import GraphSource
-from keras_cem.engines.graph.trajectories import FAULTS
 from keras_cem.engines.groups import NO_GROUPS, Groups
 from keras_cem.engines.host.actor import Actor
 from keras_cem.engines.host.observation_buffer import ObservationBuffer
@@ -15,6 +14,7 @@ from keras_cem.engines.host.source import EpisodeError
 from keras_cem.engines.sources import Playable
 from keras_cem.engines.trajectories import Trajectories
 from keras_cem.saving import interrupts
+from keras_cem.utils.nonfinite import FAULTS
 from keras_cem.utils.recent import Recent
 
 

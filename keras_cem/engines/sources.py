@@ -16,7 +16,6 @@ from keras_cem.utils import checks
 # accepts is taken.
 _ADAPTERS = [
     "keras_cem.adapters.recorded",
-    "keras_cem.adapters.minari",
     "keras_cem.adapters.in_graph",
     "keras_cem.adapters.tf_agents.sources",
     "keras_cem.adapters.gymnasium",

@@ -6,8 +6,17 @@ import numpy as np
 import tensorflow as tf
 
 from keras_cem import spaces
-from keras_cem.engines import discounts
 from keras_cem.networks.moments import Moments, of_batch
+
+
+def constant_discount(discount: float) -> tf.Tensor | None:
+    """Returns the discount as a float64 scalar, or None if it is 1."""
+    return None if discount == 1.0 else tf.constant(discount, tf.float64)
+
+
+def discount_weights(discount: Any, steps: Any) -> tf.Tensor:
+    """Returns discount^t as float32, of int32 steps t."""
+    return tf.cast(discount ** tf.cast(steps, tf.float64), tf.float32)
 
 
 class Trajectories(NamedTuple):
@@ -60,7 +69,7 @@ class Trajectories(NamedTuple):
         Args:
             discount: Number, or float64 scalar.
         """
-        weights = discounts.weights(
+        weights = discount_weights(
             discount, tf.range(tf.shape(self.rewards)[1])
         )
         return self._sums(

@@ -9,9 +9,8 @@ import tensorflow as tf
 
 from keras_cem import prng, spaces
 from keras_cem.heads.base import Head
-from keras_cem.heads.categorical import cross_entropy
+from keras_cem.heads.categorical import cross_entropy, softmax
 from keras_cem.heads.holding import Holding
-from keras_cem.heads.probabilities import softmax
 from keras_cem.utils import checks
 
 

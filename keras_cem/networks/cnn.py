@@ -6,8 +6,8 @@ from typing import Any
 
 import keras
 
-from keras_cem.networks.arguments import as_integers, as_trainable
-from keras_cem.networks.layer_factory import LayerFactory
+from keras_cem.networks.layer_factory import LayerFactory, as_trainable
+from keras_cem.utils.checks import as_integers
 
 # Convolutions halve an image until it is this high and wide at most.
 _SIZE = 8

@@ -7,7 +7,6 @@ import keras
 import numpy as np
 
 from keras_cem import spaces
-from keras_cem.networks.arguments import as_integers
 from keras_cem.networks.cnn import convolution_stack
 from keras_cem.networks.layer_factory import LayerFactory
 from keras_cem.networks.layers import (
@@ -16,6 +15,7 @@ from keras_cem.networks.layers import (
     MultiOneHot,
     OneHot,
 )
+from keras_cem.utils.checks import as_integers
 
 # An image has as many channels at most where they stand first.
 _MAX_CHANNELS = 4

@@ -8,7 +8,24 @@ from typing import Any
 import keras
 import numpy as np
 
-from keras_cem.networks.arguments import as_initializer, as_number, as_seed
+from keras_cem import activations
+from keras_cem.utils.checks import as_initializer, as_number, as_seed
+
+
+def as_trainable(argument: str, activation: Any) -> Any:
+    """Returns an activation that gradients pass."""
+    function = activations.get(activation, argument=argument)
+    step = activations.binary_step
+    if function is step or getattr(function, "activation", None) is step:
+        raise ValueError(
+            f"`{argument}` must let gradients pass. "
+            f"Received: {argument}={activation!r}. "
+            "The derivative of the binary step is 0, so that no weight before "
+            "it would ever be trained. Use 'binary_step_surrogate', which "
+            "has the derivative of the logistic function."
+        )
+    return function
+
 
 # Keras' default of 0.99 is made for ten thousands of updates. A policy sees
 # tens of them, after which such an average is still mostly its start value.

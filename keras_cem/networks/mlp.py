@@ -6,15 +6,18 @@ from typing import Any
 
 import keras
 
-from keras_cem.networks.arguments import (
+from keras_cem.networks.dropout import Dropout
+from keras_cem.networks.layer_factory import (
+    LayerFactory,
+    as_trainable,
+    derive_seed,
+)
+from keras_cem.utils.checks import (
     as_hidden_units,
     as_number,
     as_numeric_dtype,
     as_sizes,
-    as_trainable,
 )
-from keras_cem.networks.dropout import Dropout
-from keras_cem.networks.layer_factory import LayerFactory, derive_seed
 
 
 def mlp(

@@ -6,6 +6,7 @@ import pytest
 
 from keras_cem import envs
 from keras_cem.adapters import in_graph
+from keras_cem.engines.graph import memory_estimate
 from keras_cem.engines.sources import Options
 from keras_cem.utils import devices
 from tests import processes
@@ -25,7 +26,7 @@ def test_memory_is_estimated_from_states_actions_and_the_peak(monkeypatch):
     # Four float32 and an int8.
     stored = 17 * size * steps
     source = open_with(monkeypatch, 2 * stored, size, steps)
-    assert in_graph.stored_bytes(source, 16) == stored
+    assert memory_estimate.stored_bytes(source, 16) == stored
     with pytest.raises(
         ValueError,
         match=r"batch_size=1000, max_episode_steps=50, which take about 0\.0 "

@@ -11,7 +11,7 @@ import tensorflow as tf
 import keras_cem as cem
 from keras_cem import prng
 from keras_cem.algorithm import elites, iteration
-from keras_cem.cli.errors import CommandError
+from keras_cem.cli.console import CommandError
 from keras_cem.cli.run import agent_file
 from keras_cem.engines.graph.source import GraphSource
 from tests.helpers import DISCRETE, make_agent, make_trajectories

@@ -1,7 +1,8 @@
 import keras
 import pytest
 
-from keras_cem.agent.fit_callbacks import RunsLast, arrange
+from keras_cem.agent.fit_callbacks import arrange
+from keras_cem.saving.resuming import RunsLast
 
 
 def test_history_and_those_that_run_last_are_behind_all_others():

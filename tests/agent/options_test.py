@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import keras_cem as cem
-from keras_cem.agent import options
+from keras_cem.engines import groups
 from tests import toy_envs  # noqa: F401 - registers them
 from tests.helpers import BOX, DISCRETE, make_policy
 
@@ -89,9 +89,9 @@ def test_age_of_a_memory_is_at_least_one_iteration():
 )
 def test_batch_size_that_groups_do_not_fill(size, start, policy, suggested):
     with pytest.raises(ValueError, match=f"Received: batch_size={size}") as e:
-        options.check_batch_size(size, start, policy)
+        groups.check_batch_size(size, start, policy)
     assert f"Give batch_size={suggested}" in str(e.value)
-    assert options.check_batch_size(suggested, start, policy) is None
+    assert groups.check_batch_size(suggested, start, policy) is None
 
 
 def test_batch_size_is_refused_by_fit():

@@ -3,6 +3,7 @@ import pytest
 import tensorflow as tf
 
 from keras_cem import Trajectories
+from keras_cem.engines import trajectories
 
 # Three episodes of 2, 3 and 1 steps; what is padded must not count.
 MASK = np.array([[1, 1, 0], [1, 1, 1], [1, 0, 0]], bool)
@@ -65,3 +66,21 @@ def test_some_of_the_trajectories_are_taken_in_the_order_asked_for():
     np.testing.assert_array_equal(taken.lengths, [1, 2, 1])
     np.testing.assert_array_equal(taken.returns, [6, 3, 6])
     assert taken.observations.shape == (3, 3, 4)
+
+
+def test_nothing_is_discounted_by_one():
+    assert trajectories.constant_discount(1.0) is None
+
+
+def test_it_is_not_rounded_to_float32():
+    found = trajectories.constant_discount(0.7)
+    assert found.dtype == tf.float64
+    assert float(found) == 0.7
+
+
+def test_weights_are_its_powers():
+    found = trajectories.discount_weights(
+        trajectories.constant_discount(0.7), tf.range(50)
+    )
+    expected = (0.7 ** np.arange(50)).astype(np.float32)
+    np.testing.assert_allclose(found, expected, rtol=1e-6)

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from keras_cem.heads import categorical
 from keras_cem.heads.categorical import cross_entropy
 
 LOGITS = np.array([[1.0, -2.0, 0.5], [0.0, 0.0, 0.0]], np.float32)
@@ -44,3 +45,37 @@ def test_leading_axes_are_kept():
     logits = np.stack([LOGITS, LOGITS])
     losses = cross_entropy(logits, np.stack([CHOICES, CHOICES]), 0.1)
     np.testing.assert_allclose(losses, [closed_form(0.1)] * 2, rtol=1e-5)
+
+
+@pytest.fixture(params=[False, True], ids=["cpu", "gpu"])
+def gpu(request, monkeypatch):
+    monkeypatch.setattr(categorical, "has_gpu", lambda: request.param)
+    return request.param
+
+
+@pytest.mark.parametrize("count", [1, 2, 5, 16, 17])
+@pytest.mark.parametrize("jit_compile", [False, True], ids=["traced", "xla"])
+def test_softmax_is_softmax(gpu, count, jit_compile):
+    logits = np.random.default_rng(0).normal(0, 3, (4, 2, count))
+    # Far from 0, and none of them there at all.
+    logits[0] += 500.0
+    logits[1, :, 1:] = -np.inf
+    compiled = tf.function(categorical.softmax, jit_compile=jit_compile)
+    powers = np.exp(logits - logits.max(axis=-1, keepdims=True))
+    np.testing.assert_allclose(
+        compiled(tf.constant(logits, tf.float32)),
+        powers / powers.sum(axis=-1, keepdims=True),
+        rtol=1e-4,
+        atol=1e-7,
+    )
+
+
+def test_a_few_are_written_out_on_a_gpu(gpu):
+    def names(count):
+        function = tf.function(categorical.softmax).get_concrete_function(
+            tf.TensorSpec((3, count))
+        )
+        return {operation.type for operation in function.graph.get_operations()}
+
+    assert ("Softmax" in names(2)) == (not gpu)
+    assert "Softmax" in names(17)

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import keras_cem as cem
-from keras_cem.cli.errors import CommandError
+from keras_cem.cli.console import CommandError
 from keras_cem.cli.run.folder import RunFolder
 from tests import helpers, strategies
 

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from keras_cem.cli.commands import evaluate, export, train, tune
-from keras_cem.cli.errors import CommandError
+from keras_cem.cli.console import CommandError
 from keras_cem.cli.main import main
 from keras_cem.cli.run.folder import RunFolder
 from tests import strategies

@@ -25,6 +25,7 @@ from keras_cem.adapters.tf_agents.tf_environments import (
     Traced,
 )
 from keras_cem.engines import sources
+from keras_cem.engines.graph import memory_estimate
 from keras_cem.engines.graph.source import GraphSource
 from keras_cem.engines.host.slots import Slots, SubEnvSlots, VectorSlots
 from keras_cem.engines.host.source import HostSource
@@ -95,7 +96,7 @@ def open_tf(env: Any, options: Options) -> GraphSource | HostSource:
     traced = Traced(env)
     limit = sources.limit(options, _own_limit(env), repr(env))
     source = TFEnvironmentSource(traced, options.batch_size, limit)
-    in_graph.check_size(source, traced.state_bytes)
+    memory_estimate.check_size(source, traced.state_bytes)
     return source
 
 

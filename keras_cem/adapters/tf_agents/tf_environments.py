@@ -17,9 +17,9 @@ from tf_agents.trajectories.time_step import StepType
 
 from keras_cem import heads, spaces
 from keras_cem.adapters.tf_agents.specs import Side
+from keras_cem.engines import xla
 from keras_cem.engines.graph.source import GraphSource
 from keras_cem.engines.graph.trajectories import GraphTrajectories
-from keras_cem.engines.host import actor
 from keras_cem.envs.base import Environment, Seeds
 
 
@@ -132,7 +132,7 @@ class Traced(Environment[Latest]):
             )
             return self.transition(state, actions, (zeros, zeros))
 
-        return actor.runs_compiled(
+        return xla.runs_compiled(
             play, f"the environment {self.id}, which is played"
         )
 

@@ -3,8 +3,8 @@
 from absl import flags
 
 from keras_cem.cli.flags import path_flags
-from keras_cem.cli.run.evaluation import evaluation_of, summary
 from keras_cem.cli.run.folder import RunFolder
+from keras_cem.cli.run.results import evaluation_of, summary
 
 
 def define_flags(values: flags.FlagValues) -> None:

@@ -4,7 +4,7 @@ import os
 
 from absl import flags
 
-from keras_cem.cli.errors import CommandError
+from keras_cem.cli.console import CommandError
 from keras_cem.cli.flags import path_flags
 from keras_cem.cli.run.folder import RunFolder
 

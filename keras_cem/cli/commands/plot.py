@@ -12,7 +12,7 @@ from typing import Any
 
 from absl import flags
 
-from keras_cem.cli.errors import CommandError
+from keras_cem.cli.console import CommandError
 from keras_cem.cli.flags import path_flags, resuming
 from keras_cem.cli.run import output_folder
 from keras_cem.cli.run.folder import RunFolder

@@ -29,8 +29,8 @@ from keras_cem.cli.commands import report
 from keras_cem.cli.flags import from_flags, preset, resuming
 from keras_cem.cli.flags.train_flags import define_flags as define_flags
 from keras_cem.cli.run import provenance
-from keras_cem.cli.run.evaluation import describe, summary
 from keras_cem.cli.run.folder import RunFolder, versions, write_json
+from keras_cem.cli.run.results import describe, summary
 from keras_cem.cli.training.progress import ProgressLine, has_bar
 from keras_cem.pictures import film_episodes, policy_slice
 from keras_cem.pictures.tensorboard_images import write_images

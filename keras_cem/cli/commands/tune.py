@@ -22,7 +22,7 @@ from typing import Any
 
 from absl import flags
 
-from keras_cem.cli.errors import CommandError
+from keras_cem.cli.console import CommandError
 from keras_cem.cli.flags import (
     from_flags,
     json_flags,

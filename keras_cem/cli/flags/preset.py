@@ -6,7 +6,7 @@ from absl import flags
 
 from keras_cem.adapters.gymnasium_ids import complete
 from keras_cem.cli import presets
-from keras_cem.cli.errors import CommandError
+from keras_cem.cli.console import CommandError
 from keras_cem.cli.flags import json_flags, old_settings
 
 # What a run is of and where it goes, which is not for a preset to say.

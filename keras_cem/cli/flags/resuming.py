@@ -4,7 +4,7 @@ from typing import Any
 
 from absl import flags
 
-from keras_cem.cli.errors import CommandError
+from keras_cem.cli.console import CommandError
 from keras_cem.cli.flags import old_settings
 
 # What config.json does not keep: where the run is, what to do with it, and what

@@ -8,7 +8,7 @@ from typing import Any
 import keras
 
 from keras_cem import CEMAgent
-from keras_cem.cli.errors import CommandError
+from keras_cem.cli.console import CommandError
 
 _MEMBERS = frozenset({"config.json", "metadata.json", "model.weights.h5"})
 # Bytes of the two that are JSON.

@@ -14,7 +14,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_cem import CEMAgent
-from keras_cem.cli.errors import CommandError
+from keras_cem.cli.console import CommandError
 from keras_cem.cli.run import agent_file
 from keras_cem.cli.run import config as run_config
 from keras_cem.saving.checkpoint_store import CheckpointStore

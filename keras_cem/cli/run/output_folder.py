@@ -4,7 +4,7 @@ import os
 import pathlib
 from collections.abc import Iterable
 
-from keras_cem.cli.errors import CommandError
+from keras_cem.cli.console import CommandError
 
 
 def prepare(path: str | os.PathLike[str], names: Iterable[str]) -> pathlib.Path:

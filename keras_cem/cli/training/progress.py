@@ -6,7 +6,7 @@ from typing import Any
 
 import keras
 
-from keras_cem.agent.step_rate import StepRate
+from keras_cem.agent.progress_bar import StepRate
 from keras_cem.cli.console import say
 
 # What --progress may be.

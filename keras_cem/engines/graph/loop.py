@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_cem import heads, prng
-from keras_cem.engines import discounts
+from keras_cem.engines import trajectories
 from keras_cem.engines.graph.fused_dense import fused
 from keras_cem.engines.graph.trajectories import (
     GraphTrajectories,
@@ -279,7 +279,9 @@ class GraphLoop:
     ) -> Any:
         if self._discount is None:
             return ()
-        weight = tf.cast(discounts.weights(self._discount, step), tf.float64)
+        weight = tf.cast(
+            trajectories.discount_weights(self._discount, step), tf.float64
+        )
         terms = tf.cast(rewards, tf.float64) * weight
         return discounted + tf.where(live, terms, 0.0)
 

@@ -15,7 +15,7 @@ from keras_cem import heads, spaces
 from keras_cem.engines.graph.loop import GraphLoop
 from keras_cem.engines.graph.trajectories import GraphTrajectories
 from keras_cem.engines.groups import NO_GROUPS, Groups
-from keras_cem.engines.host.actor import compilable
+from keras_cem.engines.xla import compilable
 from keras_cem.envs.base import Environment
 from keras_cem.envs.content import key_of
 from keras_cem.utils import devices

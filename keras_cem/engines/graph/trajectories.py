@@ -11,10 +11,6 @@ from keras_cem.engines.trajectories import Trajectories
 from keras_cem.envs.base import Environment
 from keras_cem.networks.moments import Moments, of_batch
 
-# What may fail to be finite, in the order in which a step makes it. An episode
-# ends where something is not.
-FAULTS = ("observation", "policy's output", "reward")
-
 
 class GraphTrajectories(NamedTuple):
     """K episodes as the compiled loop leaves them.

@@ -1,6 +1,5 @@
 """The policy as one compiled function from observations to actions."""
 
-import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -10,65 +9,10 @@ import tensorflow as tf
 from keras_cem import heads, prng, spaces
 from keras_cem.engines.groups import NO_GROUPS, Groups
 from keras_cem.engines.host.zero_copy import lend
+from keras_cem.engines.xla import NOT_COMPILABLE, POLICY_ACTS, warn_not_compiled
 from keras_cem.networks import state_features
 from keras_cem.utils import devices
 from keras_cem.utils.nonfinite import finite_rows
-
-# What XLA raises at the first call of what it cannot compile.
-_NOT_COMPILABLE = (
-    tf.errors.InvalidArgumentError,
-    tf.errors.UnimplementedError,
-    tf.errors.NotFoundError,
-)
-_POLICY_ACTS = "the policy, which acts"
-
-
-def compilable(
-    policy: Any, observation_space: spaces.Space, batch_size: int
-) -> bool:
-    """Whether XLA can compile a policy; warns, with the reason, if not.
-
-    Args:
-        policy: Callable layer from observations to outputs.
-        observation_space: Space of one observation.
-        batch_size: Number of observations to try with.
-    """
-    zeros = [
-        tf.zeros((batch_size, *leaf.shape), leaf.dtype)
-        for leaf in observation_space.leaves
-    ]
-
-    return runs_compiled(
-        lambda: policy(observation_space.pack(zeros), training=False),
-        _POLICY_ACTS,
-    )
-
-
-def runs_compiled(function: Callable[[], Any], what: str) -> bool:
-    """Whether XLA can compile a function; runs it, warns if it cannot.
-
-    Args:
-        function: Returns tensors.
-        what: What it is, and what it does where it cannot be compiled.
-    """
-    try:
-        # Not by a call, for each of which TensorFlow counts a tracing, and
-        # warns of many.
-        tf.function(
-            function, jit_compile=True, autograph=False
-        ).get_concrete_function()()
-    except _NOT_COMPILABLE as error:
-        _warn(error, what)
-        return False
-    return True
-
-
-def _warn(error: Exception, what: str) -> None:
-    warnings.warn(
-        f"XLA cannot compile {what} without it, more slowly: "
-        f"{str(error).splitlines()[0]}",
-        stacklevel=3,
-    )
 
 
 class Actor:
@@ -165,8 +109,8 @@ class Actor:
         try:
             function = self._concrete(jit_compile=True)
             function(*self._zeros())
-        except _NOT_COMPILABLE as error:
-            _warn(error, _POLICY_ACTS)
+        except NOT_COMPILABLE as error:
+            warn_not_compiled(error, POLICY_ACTS)
             function = self._concrete(jit_compile=False)
         return function
 

@@ -10,7 +10,7 @@ import pytest
 from absl import flags
 
 import keras_cem as cem
-from keras_cem.cli.errors import CommandError
+from keras_cem.cli.console import CommandError
 from keras_cem.cli.flags import old_settings, preset, resuming, train_flags
 from keras_cem.cli.flags.json_flags import KEYS
 from keras_cem.cli.flags.old_settings import FOLDED, TAKEN_OUT

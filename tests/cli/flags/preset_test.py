@@ -8,7 +8,7 @@ import pytest
 from absl import flags
 
 from keras_cem.cli import presets
-from keras_cem.cli.errors import CommandError
+from keras_cem.cli.console import CommandError
 from keras_cem.cli.flags import preset, train_flags
 from keras_cem.cli.main import main
 

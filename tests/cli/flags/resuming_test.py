@@ -9,7 +9,7 @@ import keras
 import pytest
 from absl import flags
 
-from keras_cem.cli.errors import CommandError
+from keras_cem.cli.console import CommandError
 from keras_cem.cli.flags import resuming, train_flags
 from keras_cem.cli.main import main
 from tests import processes

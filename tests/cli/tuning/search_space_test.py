@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from keras_cem.cli.errors import CommandError
+from keras_cem.cli.console import CommandError
 from keras_cem.cli.flags import json_flags
 from keras_cem.cli.tuning import search_space
 from keras_cem.cli.tuning.search_space import SPACE, Choices, Numbers

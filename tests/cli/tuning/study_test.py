@@ -2,7 +2,7 @@
 
 import pytest
 
-from keras_cem.cli.errors import CommandError
+from keras_cem.cli.console import CommandError
 from keras_cem.cli.tuning.search_space import Choices, Numbers
 from keras_cem.cli.tuning.study import Study
 from keras_cem.cli.tuning.trial import STAGES, Outcome

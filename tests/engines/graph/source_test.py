@@ -11,7 +11,7 @@ import keras_cem as cem
 from keras_cem import envs, heads, prng, spaces
 from keras_cem.engines.graph import loop as graph_loop
 from keras_cem.engines.graph.source import GraphSource
-from keras_cem.engines.graph.trajectories import FAULTS
+from keras_cem.utils.nonfinite import FAULTS
 
 SIZE, STEPS = 6, 9
 

@@ -1,0 +1,61 @@
+"""Whether memory holds the trajectories of an iteration."""
+
+import math
+
+import numpy as np
+
+from keras_cem.engines.graph.source import GraphSource
+from keras_cem.engines.graph.trajectories import storage_dtype
+from keras_cem.utils import devices
+
+# Peak memory of an iteration, as a multiple of what its trajectories take:
+# `benchmarks/memory.py` finds 1.56 at K = 65,536.
+PEAK = 1.6
+# Steps are numbered in int32, and taken in blocks; a block may run beyond the
+# last step. None is larger than this.
+SPARE_NUMBERS = 2**16
+
+
+def stored_bytes(source: GraphSource, state_bytes: int) -> int:
+    """Returns how much memory the trajectories of one iteration take.
+
+    Args:
+        source: What is to be played.
+        state_bytes: What the state of one row takes.
+    """
+    size = state_bytes + sum(
+        math.prod(leaf.shape) * storage_dtype(leaf).itemsize
+        for leaf in source.action_space.leaves
+    )
+    return size * source.batch_size * source.max_episode_steps
+
+
+def check_size(source: GraphSource, state_bytes: int) -> None:
+    """Refuses more trajectories than memory holds, or than can be numbered.
+
+    Memory is the GPU's, if there is one that tells.
+
+    Args:
+        source: What is to be played.
+        state_bytes: What the state of one row takes.
+    """
+    needed = PEAK * stored_bytes(source, state_bytes)
+    present, where = devices.gpu_memory(), "the GPU's memory"
+    if present is None:
+        present, where = devices.host_memory(), "memory"
+    if needed > present:
+        raise ValueError(
+            f"`batch_size` x `max_episode_steps` must fit in {where}. "
+            f"Received: batch_size={source.batch_size}, "
+            f"max_episode_steps={source.max_episode_steps}, which take about "
+            f"{needed / 2**30:.1f} GiB, of {present / 2**30:.1f} GiB."
+        )
+    # `elite_pairs` numbers steps in int32, block by block.
+    steps = source.batch_size * source.max_episode_steps
+    most = np.iinfo(np.int32).max - SPARE_NUMBERS
+    if steps > most:
+        raise ValueError(
+            "`batch_size` x `max_episode_steps` must be at most "
+            f"{most:,}. Received: batch_size={source.batch_size}, "
+            f"max_episode_steps={source.max_episode_steps}."
+        )
