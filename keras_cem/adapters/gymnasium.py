@@ -22,11 +22,11 @@ from keras_cem.engines.host.slots import (
     Slots,
     SubEnvSlots,
     VectorSlots,
-    close_env,
 )
 from keras_cem.engines.host.source import HostSource
 from keras_cem.engines.sources import FORMS, Options
 from keras_cem.utils import gymnasium_internals
+from keras_cem.utils.closing import close_env
 
 # How often an environment that fails is made anew, if the caller does not say.
 MAX_ENV_RESTARTS = 3

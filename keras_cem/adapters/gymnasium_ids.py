@@ -15,9 +15,9 @@ import gymnasium
 from gymnasium.envs import registration as gymnasium_registration
 
 from keras_cem import envs
-from keras_cem.engines.host.slots import close_env
 from keras_cem.engines.recorded.source import MINARI_PREFIX
 from keras_cem.envs import registration
+from keras_cem.utils.closing import close_env
 
 # Extras of this package that have the same name in gymnasium.
 _EXTRAS = {"box2d": "Box2D", "mujoco": "MuJoCo"}

@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 
 from keras_cem import prng, spaces
-from keras_cem.engines.host.slots import close_env
 from keras_cem.pictures import films
 from keras_cem.saving import interrupts
 from keras_cem.utils import checks
+from keras_cem.utils.closing import close_env
 
 # A minute of most environments.
 MAX_FRAMES = 3000

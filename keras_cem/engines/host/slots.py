@@ -2,7 +2,6 @@
 
 import abc
 import contextlib
-import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -18,6 +17,7 @@ from keras_cem.engines.host.gymnasium_results import (
 )
 from keras_cem.engines.host.observation_buffer import ObservationBuffer
 from keras_cem.saving import interrupts
+from keras_cem.utils.closing import close_env
 
 StepResult = tuple[np.ndarray, np.ndarray, np.ndarray]
 
@@ -330,23 +330,6 @@ class VectorSlots(Slots):
     def close(self) -> None:
         if self._owned:
             close_env(self._env)
-
-
-def close_env(env: Any) -> None:
-    """Closes an environment. If that raises, what was played stands.
-
-    Args:
-        env: An environment.
-    """
-    try:
-        env.close()
-    except Exception as error:
-        warnings.warn(
-            f"`close` of the environment {env} raised {type(error).__name__}: "
-            f"{error}. What was played with it stands.",
-            RuntimeWarning,
-            stacklevel=2,
-        )
 
 
 def _culprit(error: Exception) -> int | None:

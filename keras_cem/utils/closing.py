@@ -1,0 +1,21 @@
+"""Closing what a user gave."""
+
+import warnings
+from typing import Any
+
+
+def close_env(env: Any) -> None:
+    """Closes an environment. If that raises, what was played stands.
+
+    Args:
+        env: An environment.
+    """
+    try:
+        env.close()
+    except Exception as error:
+        warnings.warn(
+            f"`close` of the environment {env} raised {type(error).__name__}: "
+            f"{error}. What was played with it stands.",
+            RuntimeWarning,
+            stacklevel=2,
+        )
