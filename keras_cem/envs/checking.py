@@ -124,7 +124,8 @@ def _check_transition(
 
 
 def _check_truncated(environment: Environment, state: Any) -> None:
-    truncated = _trace(environment, "truncated", state)
+    traced = _trace(environment, "truncated", state)
+    truncated = traced.structured_outputs
     # One for all rows is what the default gives.
     if truncated.shape == () and truncated.dtype == tf.bool:
         return
