@@ -9,6 +9,19 @@ import tensorflow as tf
 
 # Rows that a loss is tried on; not likely to be a number of dimensions.
 _NUM_ROWS = 7
+# Those of Keras that are least where outputs equal the actions of a box.
+_OF_REGRESSION = (
+    keras.losses.MeanSquaredError,
+    keras.losses.MeanAbsoluteError,
+    keras.losses.MeanAbsolutePercentageError,
+    keras.losses.Huber,
+    keras.losses.LogCosh,
+    keras.losses.mean_squared_error,
+    keras.losses.mean_absolute_error,
+    keras.losses.mean_absolute_percentage_error,
+    keras.losses.huber,
+    keras.losses.log_cosh,
+)
 
 
 def only(**argument: Any) -> Any:
@@ -64,38 +77,32 @@ def by_row(loss: Any) -> Callable[[tf.Tensor, tf.Tensor], tf.Tensor]:
     return function
 
 
-def check(loss: Any, low: np.ndarray, high: np.ndarray) -> None:
-    """Refuses a loss that does not draw outputs to the actions.
+def check(loss: Any, dimensions: int) -> None:
+    """Refuses a loss of Keras that is no regression, and a wrong shape.
 
-    The cross-entropy of classes, for one: it takes actions for probabilities.
+    The cross-entropy of classes, for one, takes actions for probabilities. A
+    function or class of the user's own is taken as it is.
 
     Args:
         loss: As in `compile`.
-        low: float array `(D,)`, the least actions, as the loss is given them.
-        high: Likewise, the largest; infinite where there is no bound.
+        dimensions: Number of components of an action.
 
     Raises:
-        ValueError: If the loss is not least where outputs equal the actions,
-            or does not give one value per row.
+        ValueError: If the loss is one of Keras' for another purpose, or does
+            not return one value per row.
     """
-    function = by_row(loss)
-    low, high = np.maximum(low, -1.0), np.minimum(high, low + 2.0)
-    high = np.maximum(high, low)
-    share = np.linspace(0.05, 0.95, _NUM_ROWS)[:, None]
-    actions = (low + share * (high - low)).astype(np.float32)
-    least = np.asarray(function(actions, actions))
-    if least.shape != (_NUM_ROWS,):
+    found = keras.losses.get(loss)
+    known = type(found) if isinstance(found, keras.losses.Loss) else found
+    if known in vars(keras.losses).values() and known not in _OF_REGRESSION:
+        raise ValueError(
+            "`loss` of `compile` must be one of regression for a Box: the "
+            f"policy imitates its actions. Received: loss={loss!r}. Give 'mse', "
+            "'mae', 'mape', 'huber', 'log_cosh', or a function of your own."
+        )
+    rows = np.zeros((_NUM_ROWS, dimensions), np.float32)
+    shape = np.shape(by_row(loss)(tf.constant(rows), tf.constant(rows)))
+    if shape != (_NUM_ROWS,):
         raise ValueError(
             "`loss` of `compile` must return one value per row. Received: "
-            f"loss={loss!r}, which returns shape {least.shape} for "
-            f"{_NUM_ROWS} rows."
+            f"loss={loss!r}, which returns shape {shape} for {_NUM_ROWS} rows."
         )
-    for step in (-1.0, 1.0):
-        further = np.asarray(function(actions, actions + np.float32(step)))
-        if not np.all(further > least):
-            raise ValueError(
-                "`loss` of `compile` must be least where the outputs equal the "
-                "actions, anywhere in the box, and grow away from there: the "
-                f"policy imitates actions of a Box. Received: loss={loss!r}. "
-                "Give a loss of regression, such as 'mse', 'mae' or 'huber'."
-            )

@@ -35,7 +35,7 @@ def test_loss_by_row_and_by_element_are_the_same(loss):
 
 
 @pytest.mark.parametrize(
-    "loss", ["mae", "huber", "log_cosh", keras.losses.Huber(0.1)]
+    "loss", ["mae", "mape", "huber", "log_cosh", keras.losses.Huber(0.1)]
 )
 def test_losses_of_regression_are_taken(loss):
     assert loss_of(loss).shape == (2,)
@@ -50,13 +50,20 @@ def test_losses_of_regression_are_taken(loss):
         "hinge",
         "cosine_similarity",
         "msle",
-        lambda y, p: -((y - p) ** 2),
-        lambda y, p: 0 * y,
+        "poisson",
+        keras.losses.CategoricalCrossentropy(),
+        keras.losses.binary_crossentropy,
     ],
 )
-def test_losses_that_do_not_draw_to_the_action_are_refused(loss):
-    with pytest.raises(ValueError, match=r"least where the outputs equal"):
+def test_losses_of_keras_that_are_no_regression_are_refused(loss):
+    with pytest.raises(ValueError, match=r"one of regression.*Received: loss="):
         loss_of(loss)
+
+
+def test_function_of_the_users_own_is_taken():
+    found = loss_of(lambda y, p: -keras.ops.mean(p, axis=-1))
+    # The sum over the actions, in the units of the policy's outputs.
+    np.testing.assert_allclose(found, -np.sum(OUTPUTS / [1.0, 3.0], axis=-1))
 
 
 def test_loss_that_averages_over_rows_is_refused():
