@@ -96,8 +96,8 @@ def check(loss: Any, dimensions: int) -> None:
     if known in vars(keras.losses).values() and known not in _OF_REGRESSION:
         raise ValueError(
             "`loss` of `compile` must be one of regression for a Box: the "
-            f"policy imitates its actions. Received: loss={loss!r}. Give 'mse', "
-            "'mae', 'mape', 'huber', 'log_cosh', or a function of your own."
+            f"policy imitates its actions. Received: loss={loss!r}. Give "
+            "'mse', 'mae', 'mape', 'huber', 'log_cosh' or your own function."
         )
     rows = np.zeros((_NUM_ROWS, dimensions), np.float32)
     shape = np.shape(by_row(loss)(tf.constant(rows), tf.constant(rows)))

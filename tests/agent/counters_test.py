@@ -15,7 +15,9 @@ PLAYING = {
 
 
 def make_agent():
-    agent = cem.CEMAgent.from_env("CartPole-v1", hidden_units=(), seed=0)
+    agent = cem.CEMAgent.from_env(
+        "CartPole-v1", hidden_units=(), ties="inclusive", seed=0
+    )
     agent.compile(keras.optimizers.SGD(0.1))
     return agent
 

@@ -255,13 +255,15 @@ class Charged(cem.CEMAgent):
     """Adds a constant to its loss."""
 
     def call(self, inputs, training=None):
-        self.add_loss(2.0)
+        self.add_loss(keras.ops.convert_to_tensor(2.0))
         return super().call(inputs, training=training)
 
 
 def test_add_loss():
-    plain = fit(make_agent())["loss"][0]
-    assert fit(make_agent(Charged))["loss"][0] == pytest.approx(2.0 + plain)
+    learns = {"ties": "inclusive"}
+    plain = fit(make_agent(network=learns))["loss"][0]
+    charged = make_agent(Charged, network=learns)
+    assert fit(charged)["loss"][0] == pytest.approx(2.0 + plain)
 
 
 @both
@@ -330,7 +332,8 @@ def test_save_unzipped(tmp_path):
 
 
 def test_state_tree():
-    agent, other = make_agent(), make_agent()
+    # The tree has the names of the models.
+    agent, other = (make_agent(network={"name": "cem"}) for _ in range(2))
     fit(agent)
     other.set_state_tree(agent.get_state_tree())
     assert int(other.env_steps) == int(agent.env_steps) > 0
