@@ -7,8 +7,10 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-# Rows that a loss is tried on; not likely to be a number of dimensions.
-_NUM_ROWS = 7
+# Rows that a loss is tried on. Even, so that none is 0 in a symmetric box.
+_NUM_ROWS = 8
+# Share of the largest difference that counts as none: it is rounding.
+_ROUNDING = 1e-5
 
 
 def only(**argument: Any) -> Any:
@@ -90,12 +92,18 @@ def check(loss: Any, low: np.ndarray, high: np.ndarray) -> None:
             f"loss={loss!r}, which returns shape {least.shape} for "
             f"{_NUM_ROWS} rows."
         )
-    for step in (-1.0, 1.0):
-        further = np.asarray(function(actions, actions + np.float32(step)))
-        if not np.all(further > least):
-            raise ValueError(
-                "`loss` of `compile` must be least where the outputs equal the "
-                "actions, anywhere in the box, and grow away from there: the "
-                f"policy imitates actions of a Box. Received: loss={loss!r}. "
-                "Give a loss of regression, such as 'mse', 'mae' or 'huber'."
-            )
+    # Away from the actions by their scale in one dimension, either way; and to
+    # twice the actions, in the same direction from 0.
+    steps = np.eye(actions.shape[1], dtype=np.float32)
+    outputs = [actions + step for step in (*steps, *-steps)] + [2 * actions]
+    further = function(
+        np.tile(actions, (len(outputs), 1)), np.concatenate(outputs)
+    )
+    differences = np.asarray(further) - np.tile(least, len(outputs))
+    if not np.all(differences > _ROUNDING * max(np.max(differences), 0.0)):
+        raise ValueError(
+            "`loss` of `compile` must be least where the outputs equal the "
+            "actions, anywhere in the box, and grow away from there: the "
+            f"policy imitates actions of a Box. Received: loss={loss!r}. "
+            "Give a loss of regression, such as 'mse', 'mae' or 'huber'."
+        )

@@ -34,6 +34,25 @@ def test_loss_by_row_and_by_element_are_the_same(loss):
     )
 
 
+@pytest.mark.parametrize("space", [BOX, spaces.Box(-1.0, 1.0, (40,))])
+@pytest.mark.parametrize(
+    "loss",
+    ["mse", "mae", "huber", "log_cosh", "mape", keras.losses.Huber(1e-3)],
+)
+def test_losses_of_regression_fit_any_box(space, loss):
+    heads.for_space(space).with_loss(loss).check_loss()
+
+
+@pytest.mark.parametrize("low", [-np.inf, -7.0, 3.0])
+@pytest.mark.parametrize("high", [np.inf, 5.0])
+def test_bounds_of_a_box_may_be_anywhere(low, high):
+    space = spaces.Box(low, high, (2,))
+    head = heads.for_space(space, action_scale=0.5)
+    head.with_loss("mae").check_loss()
+    with pytest.raises(ValueError, match="least where the outputs equal"):
+        head.with_loss("categorical_crossentropy").check_loss()
+
+
 @pytest.mark.parametrize(
     "loss", ["mae", "huber", "log_cosh", keras.losses.Huber(0.1)]
 )
