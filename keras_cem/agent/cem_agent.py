@@ -7,6 +7,7 @@ import random
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from keras_cem import heads, networks, prng, spaces
@@ -364,7 +365,8 @@ class CEMAgent(EnvironmentFit):
             weights = [
                 variable.numpy()
                 if any(variable is counter for counter in counters)
-                else value
+                # A number, where a callback's state was read from a file.
+                else np.asarray(value)
                 for variable, value in zip(current, weights, strict=True)
             ]
         super().set_weights(weights)

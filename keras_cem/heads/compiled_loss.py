@@ -1,5 +1,6 @@
 """What `compile` is told about the loss, checked."""
 
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -67,9 +68,11 @@ def by_row(loss: Any) -> Callable[[tf.Tensor, tf.Tensor], tf.Tensor]:
 
 
 def check(loss: Any, low: np.ndarray, high: np.ndarray) -> None:
-    """Refuses a loss that does not draw outputs to the actions.
+    """Refuses a loss that cannot teach the actions of a Box.
 
-    The cross-entropy of classes, for one: it takes actions for probabilities.
+    A loss must give one value per row. One of Keras' must also be least where
+    the outputs equal the actions: a cross-entropy of classes would take actions
+    for probabilities. What a function of the caller's own is for, is theirs.
 
     Args:
         loss: As in `compile`.
@@ -77,33 +80,51 @@ def check(loss: Any, low: np.ndarray, high: np.ndarray) -> None:
         high: Likewise, the largest; infinite where there is no bound.
 
     Raises:
-        ValueError: If the loss is not least where outputs equal the actions,
-            or does not give one value per row.
+        ValueError: If the loss is refused.
     """
-    function = by_row(loss)
     low, high = np.maximum(low, -1.0), np.minimum(high, low + 2.0)
     high = np.maximum(high, low)
     share = np.linspace(0.05, 0.95, _NUM_ROWS)[:, None]
     actions = (low + share * (high - low)).astype(np.float32)
-    least = np.asarray(function(actions, actions))
-    if least.shape != (_NUM_ROWS,):
-        raise ValueError(
-            "`loss` of `compile` must return one value per row. Received: "
-            f"loss={loss!r}, which returns shape {least.shape} for "
-            f"{_NUM_ROWS} rows."
-        )
-    # Away from the actions by their scale in one dimension, either way; and to
-    # twice the actions, in the same direction from 0.
-    steps = np.eye(actions.shape[1], dtype=np.float32)
-    outputs = [actions + step for step in (*steps, *-steps)] + [2 * actions]
-    further = function(
-        np.tile(actions, (len(outputs), 1)), np.concatenate(outputs)
-    )
-    differences = np.asarray(further) - np.tile(least, len(outputs))
-    if not np.all(differences > _ROUNDING * max(np.max(differences), 0.0)):
+    with warnings.catch_warnings():
+        # Keras guesses at what is meant; the errors here say it.
+        warnings.simplefilter("ignore")
+        least = np.asarray(by_row(loss)(actions, actions))
+        if least.shape != (_NUM_ROWS,):
+            raise ValueError(
+                "`loss` of `compile` must return one value per row. Received: "
+                f"loss={loss!r}, which returns shape {least.shape} for "
+                f"{_NUM_ROWS} rows."
+            )
+        draws = not _is_of_keras(loss) or _draws(by_row(loss), actions, least)
+    if not draws:
         raise ValueError(
             "`loss` of `compile` must be least where the outputs equal the "
             "actions, anywhere in the box, and grow away from there: the "
             f"policy imitates actions of a Box. Received: loss={loss!r}. "
             "Give a loss of regression, such as 'mse', 'mae' or 'huber'."
         )
+
+
+def _is_of_keras(loss: Any) -> bool:
+    found = keras.losses.get(loss)
+    kind = type(found) if isinstance(found, keras.losses.Loss) else found
+    return getattr(kind, "__module__", "").startswith("keras.")
+
+
+def _draws(
+    function: Callable[[tf.Tensor, tf.Tensor], tf.Tensor],
+    actions: np.ndarray,
+    least: np.ndarray,
+) -> bool:
+    """Whether a loss is larger than `least` away from the actions."""
+    # By the scale in one dimension, either way; and to twice the actions, in
+    # the same direction from 0.
+    steps = np.eye(actions.shape[1], dtype=np.float32)
+    outputs = [actions + step for step in (*steps, *-steps)] + [2 * actions]
+    further = function(
+        np.tile(actions, (len(outputs), 1)), np.concatenate(outputs)
+    )
+    differences = np.asarray(further) - np.tile(least, len(outputs))
+    threshold = _ROUNDING * max(np.max(differences), 0.0)
+    return bool(np.all(differences > threshold))

@@ -3,19 +3,18 @@
 from collections.abc import Callable, Hashable
 from typing import Any
 
-# Compiled functions that are kept. Each keeps its environment alive, so that
-# calls with ever new environments must not add to them for ever.
-MOST_FUNCTIONS = 16
-
 
 class Recent:
     """Holds values by key; drops the one that was not used for longest.
 
+    For compiled functions: each keeps its environment alive, so that calls with
+    ever new environments must not add to them for ever.
+
     Args:
-        size: How many are held at most. Defaults to `MOST_FUNCTIONS`.
+        size: How many are held at most. Defaults to `16`.
     """
 
-    def __init__(self, size: int = MOST_FUNCTIONS):
+    def __init__(self, size: int = 16):
         self._size = size
         self._held: dict[Hashable, Any] = {}
 

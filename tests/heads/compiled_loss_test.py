@@ -69,8 +69,8 @@ def test_losses_of_regression_are_taken(loss):
         "hinge",
         "cosine_similarity",
         "msle",
-        lambda y, p: -((y - p) ** 2),
-        lambda y, p: 0 * y,
+        keras.losses.CategoricalCrossentropy(from_logits=True),
+        keras.losses.CosineSimilarity(),
     ],
 )
 def test_losses_that_do_not_draw_to_the_action_are_refused(loss):
@@ -81,3 +81,9 @@ def test_losses_that_do_not_draw_to_the_action_are_refused(loss):
 def test_loss_that_averages_over_rows_is_refused():
     with pytest.raises(ValueError, match=r"one value per row.*shape \(\)"):
         loss_of(lambda y, p: keras.ops.mean((y - p) ** 2))
+
+
+def test_loss_of_the_callers_own_may_draw_anywhere():
+    np.testing.assert_allclose(
+        loss_of(lambda y, p: -p), -np.sum(OUTPUTS / [1.0, 3.0], axis=-1)
+    )
