@@ -728,9 +728,12 @@ _COMMANDS: _Rows = [
                 "learning_rate=inf",
                 "hidden_units=64,x",
                 "hidden_units=0",
-                "hidden_units=100000,100000",
                 "optimizer=wobbly",
             )
+        ),
+        (
+            f"{_TRAIN} --hidden_units=100000,100000",
+            ["hidden_units=(100000, 100000)"],
         ),
         (
             f'{_TRAIN} --agent_kwargs={{"action_scale":2.0}}',

@@ -365,7 +365,6 @@ class CEMAgent(EnvironmentFit):
             weights = [
                 variable.numpy()
                 if any(variable is counter for counter in counters)
-                # A number, where a callback's state was read from a file.
                 else np.asarray(value)
                 for variable, value in zip(current, weights, strict=True)
             ]

@@ -141,11 +141,7 @@ class BoxHead(Head):
 
     def check_loss(self) -> None:
         if self._loss is not None:
-            compiled_loss.check(
-                self._loss,
-                (self.space.low / self.scale).ravel(),
-                (self.space.high / self.scale).ravel(),
-            )
+            compiled_loss.check(self._loss, self.space.low.size)
 
     def get_config(self) -> dict[str, Any]:
         loss = self._loss

@@ -1,6 +1,5 @@
 """What `compile` is told about the loss, checked."""
 
-import warnings
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -8,10 +7,21 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-# Rows that a loss is tried on. Even, so that none is 0 in a symmetric box.
-_NUM_ROWS = 8
-# Share of the largest difference that counts as none: it is rounding.
-_ROUNDING = 1e-5
+# Rows that a loss is tried on; not likely to be a number of dimensions.
+_NUM_ROWS = 7
+# Those of Keras that are least where outputs equal the actions of a box.
+_OF_REGRESSION = (
+    keras.losses.MeanSquaredError,
+    keras.losses.MeanAbsoluteError,
+    keras.losses.MeanAbsolutePercentageError,
+    keras.losses.Huber,
+    keras.losses.LogCosh,
+    keras.losses.mean_squared_error,
+    keras.losses.mean_absolute_error,
+    keras.losses.mean_absolute_percentage_error,
+    keras.losses.huber,
+    keras.losses.log_cosh,
+)
 
 
 def only(**argument: Any) -> Any:
@@ -67,64 +77,32 @@ def by_row(loss: Any) -> Callable[[tf.Tensor, tf.Tensor], tf.Tensor]:
     return function
 
 
-def check(loss: Any, low: np.ndarray, high: np.ndarray) -> None:
-    """Refuses a loss that cannot teach the actions of a Box.
+def check(loss: Any, dimensions: int) -> None:
+    """Refuses a loss of Keras that is no regression, and a wrong shape.
 
-    A loss must give one value per row. One of Keras' must also be least where
-    the outputs equal the actions: a cross-entropy of classes would take actions
-    for probabilities. What a function of the caller's own is for, is theirs.
+    The cross-entropy of classes, for one, takes actions for probabilities. A
+    function or class of the user's own is taken as it is.
 
     Args:
         loss: As in `compile`.
-        low: float array `(D,)`, the least actions, as the loss is given them.
-        high: Likewise, the largest; infinite where there is no bound.
+        dimensions: Number of components of an action.
 
     Raises:
-        ValueError: If the loss is refused.
+        ValueError: If the loss is one of Keras' for another purpose, or does
+            not return one value per row.
     """
-    low, high = np.maximum(low, -1.0), np.minimum(high, low + 2.0)
-    high = np.maximum(high, low)
-    share = np.linspace(0.05, 0.95, _NUM_ROWS)[:, None]
-    actions = (low + share * (high - low)).astype(np.float32)
-    with warnings.catch_warnings():
-        # Keras guesses at what is meant; the errors here say it.
-        warnings.simplefilter("ignore")
-        least = np.asarray(by_row(loss)(actions, actions))
-        if least.shape != (_NUM_ROWS,):
-            raise ValueError(
-                "`loss` of `compile` must return one value per row. Received: "
-                f"loss={loss!r}, which returns shape {least.shape} for "
-                f"{_NUM_ROWS} rows."
-            )
-        draws = not _is_of_keras(loss) or _draws(by_row(loss), actions, least)
-    if not draws:
-        raise ValueError(
-            "`loss` of `compile` must be least where the outputs equal the "
-            "actions, anywhere in the box, and grow away from there: the "
-            f"policy imitates actions of a Box. Received: loss={loss!r}. "
-            "Give a loss of regression, such as 'mse', 'mae' or 'huber'."
-        )
-
-
-def _is_of_keras(loss: Any) -> bool:
     found = keras.losses.get(loss)
-    kind = type(found) if isinstance(found, keras.losses.Loss) else found
-    return getattr(kind, "__module__", "").startswith("keras.")
-
-
-def _draws(
-    function: Callable[[tf.Tensor, tf.Tensor], tf.Tensor],
-    actions: np.ndarray,
-    least: np.ndarray,
-) -> bool:
-    """Whether a loss is larger than `least` away from the actions."""
-    # By the scale in one dimension, either way; and to twice the actions, in
-    # the same direction from 0.
-    steps = np.eye(actions.shape[1], dtype=np.float32)
-    outputs = [actions + step for step in (*steps, *-steps)] + [2 * actions]
-    further = function(
-        np.tile(actions, (len(outputs), 1)), np.concatenate(outputs)
-    )
-    differences = np.asarray(further) - np.tile(least, len(outputs))
-    threshold = _ROUNDING * max(np.max(differences), 0.0)
-    return bool(np.all(differences > threshold))
+    known = type(found) if isinstance(found, keras.losses.Loss) else found
+    if known in vars(keras.losses).values() and known not in _OF_REGRESSION:
+        raise ValueError(
+            "`loss` of `compile` must be one of regression for a Box: the "
+            f"policy imitates its actions. Received: loss={loss!r}. Give "
+            "'mse', 'mae', 'mape', 'huber', 'log_cosh' or your own function."
+        )
+    rows = np.zeros((_NUM_ROWS, dimensions), np.float32)
+    shape = np.shape(by_row(loss)(tf.constant(rows), tf.constant(rows)))
+    if shape != (_NUM_ROWS,):
+        raise ValueError(
+            "`loss` of `compile` must return one value per row. Received: "
+            f"loss={loss!r}, which returns shape {shape} for {_NUM_ROWS} rows."
+        )

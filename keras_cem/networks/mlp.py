@@ -1,5 +1,6 @@
 """The multilayer perceptron of the lecture, as a functional Keras model."""
 
+import itertools
 import math
 from collections.abc import Sequence
 from typing import Any
@@ -12,6 +13,7 @@ from keras_cem.networks.layer_factory import (
     as_trainable,
     derive_seed,
 )
+from keras_cem.saving import size_limits
 from keras_cem.utils.checks import (
     as_hidden_units,
     as_number,
@@ -169,6 +171,7 @@ def hidden_stack(
         TypeError: As `mlp`.
     """
     hidden_units = as_hidden_units(hidden_units)
+    _check_sizes(hidden_units)
     function = as_trainable("activation", activation)
     dropout = as_number("dropout", dropout, 1.0)
     layers = LayerFactory(kernel_initializer, bias_initializer, l1, l2, seed)
@@ -231,3 +234,13 @@ def output_layer(
     if len(output_shape) != 1:
         x = keras.layers.Reshape(output_shape, name=f"{name}_reshape")(x)
     return x
+
+
+def _check_sizes(hidden_units: tuple[int, ...]) -> None:
+    for before, after in itertools.pairwise((1, *hidden_units)):
+        if before * after > size_limits.MAX_SIZE:
+            raise ValueError(
+                "`hidden_units` must make layers of at most "
+                f"{size_limits.MAX_SIZE:,} weights. "
+                f"Received: hidden_units={hidden_units!r}."
+            )

@@ -1,7 +1,6 @@
 """Refusing bad arguments, in one form of words."""
 
 import contextlib
-import itertools
 import math
 import numbers
 import operator
@@ -11,8 +10,6 @@ from typing import Any
 
 import keras
 import numpy as np
-
-from keras_cem.saving import size_limits
 
 
 def as_sizes(argument: str, shape: Any) -> tuple[int, ...]:
@@ -24,20 +21,12 @@ def as_sizes(argument: str, shape: Any) -> tuple[int, ...]:
 def as_hidden_units(hidden_units: Any) -> tuple[int, ...]:
     """Returns the units of hidden layers as ints of at least 1."""
     values = hidden_units if isinstance(hidden_units, Sequence) else (None,)
-    units = as_integers(
+    return as_integers(
         "hidden_units",
         hidden_units,
         values,
         "a tuple of ints, as (128,) for one layer",
     )
-    for before, after in itertools.pairwise((1, *units)):
-        if before * after > size_limits.MAX_SIZE:
-            raise ValueError(
-                "`hidden_units` must make layers of at most "
-                f"{size_limits.MAX_SIZE:,} weights. "
-                f"Received: hidden_units={hidden_units!r}."
-            )
-    return units
 
 
 def as_seed(seed: Any) -> int | None:

@@ -7,11 +7,9 @@ from typing import Any
 class Recent:
     """Holds values by key; drops the one that was not used for longest.
 
-    For compiled functions: each keeps its environment alive, so that calls with
-    ever new environments must not add to them for ever.
-
     Args:
-        size: How many are held at most. Defaults to `16`.
+        size: Number of values held at most: compiled functions, of which each
+            keeps its environment alive. Defaults to `16`.
     """
 
     def __init__(self, size: int = 16):

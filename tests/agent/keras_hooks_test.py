@@ -255,29 +255,23 @@ class Charged(cem.CEMAgent):
     """Adds a constant to its loss."""
 
     def call(self, inputs, training=None):
-        self.add_loss(tf.constant(2.0))
+        self.add_loss(keras.ops.convert_to_tensor(2.0))
         return super().call(inputs, training=training)
 
 
 def test_add_loss():
-    plain, charged = (
-        fit(make_agent(cls, "Pendulum-v1"), env="Pendulum-v1")["loss"][0]
-        for cls in (cem.CEMAgent, Charged)
-    )
-    assert charged == pytest.approx(2.0 + plain)
+    learns = {"ties": "inclusive"}
+    plain = fit(make_agent(network=learns))["loss"][0]
+    charged = make_agent(Charged, network=learns)
+    assert fit(charged)["loss"][0] == pytest.approx(2.0 + plain)
 
 
 @both
 def test_run_eagerly(engine):
     eager, traced = (
-        fit(
-            make_agent(env="Pendulum-v1", run_eagerly=eagerly),
-            engine,
-            "Pendulum-v1",
-        )
+        fit(make_agent(run_eagerly=eagerly), engine)
         for eagerly in (True, False)
     )
-    assert eager["loss"][0] > 0
     assert eager["loss"] == pytest.approx(traced["loss"], rel=1e-5)
 
 
@@ -286,12 +280,12 @@ def test_auto_scale_loss(scales):
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy("mixed_float16")
     try:
-        agent = make_agent(env="Pendulum-v1", auto_scale_loss=scales)
+        agent = make_agent(auto_scale_loss=scales)
     finally:
         keras.config.set_dtype_policy(before)
     kind = keras.optimizers.LossScaleOptimizer
     assert isinstance(agent.optimizer, kind) == scales
-    assert fit(agent, env="Pendulum-v1")["loss"][0] > 0
+    assert np.isfinite(fit(agent)["loss"]).all()
 
 
 @pytest.mark.parametrize(
@@ -338,13 +332,11 @@ def test_save_unzipped(tmp_path):
 
 
 def test_state_tree():
-    agent = make_agent()
+    # The tree has the names of the models.
+    agent, other = (make_agent(network={"name": "cem"}) for _ in range(2))
     fit(agent)
-    before, tree = int(agent.env_steps), agent.get_state_tree("numpy_array")
-    fit(agent)
-    assert int(agent.env_steps) > before
-    agent.set_state_tree(tree)
-    assert int(agent.env_steps) == before > 0
+    other.set_state_tree(agent.get_state_tree())
+    assert int(other.env_steps) == int(agent.env_steps) > 0
 
 
 @pytest.mark.filterwarnings("ignore:Layer InputLayer does not have")

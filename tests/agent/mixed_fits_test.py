@@ -9,6 +9,9 @@ import tensorflow as tf
 
 import keras_cem as cem
 
+# Keras says so of every data set, whose default it is.
+pytestmark = pytest.mark.filterwarnings("ignore:.shuffle=True. was passed")
+
 X = np.random.default_rng(0).uniform(-1, 1, (12, 4)).astype(np.float32)
 Y = (X.sum(axis=1) > 0).astype(np.int64)
 
@@ -41,7 +44,7 @@ PLAYING = {"batch_size": 2, "max_episode_steps": 4}
 # What `fit` is given; whether that is arrays; environment steps it plays.
 KINDS = {
     "arrays": ({"x": X, "y": Y, "batch_size": 4}, True, 0),
-    "dataset": ({"x": batches, "shuffle": False}, True, 0),
+    "dataset": ({"x": batches}, True, 0),
     "pydataset": ({"x": Data}, True, 0),
     "recorded": ({"x": recorded, "batch_size": 2}, False, 0),
     "host": ({"x": "CartPole-v1", "engine": "host", **PLAYING}, False, 8),

@@ -129,7 +129,7 @@ def test_numbers_that_overflow_in_a_history_name_the_line(
 @pytest.mark.parametrize(
     ("cut", "said"),
     [
-        (lambda text: text[: len(text) // 2], "line"),
+        (lambda text: text[:-30], "in line 3"),
         (lambda text: text.rstrip(b"\r\n"), "a row without end in line 3"),
         (lambda text: text + b"1,2\r\n", "2 columns in line 4"),
         (lambda text: b"\xff\xfe" + text, "byte 0xff in line 1"),

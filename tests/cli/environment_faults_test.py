@@ -163,7 +163,7 @@ def test_film_that_fails_later_costs_no_results(tmp_path, capsys, monkeypatch):
     train = ["train", *flags, "--env=BadRender-v0", "--video"]
     assert main([*train, f"--output={run}"]) == 1
     printed = capsys.readouterr()
-    assert "The run is complete, but for the film" in printed.err
+    assert "are complete, but `keras-cem record` failed with" in printed.err
     assert "Greedy return over 3 episodes" in printed.out
     assert json.loads((run / "results.json").read_text())["epochs"] == 1
     for name in ("report.html", "agent.keras", "last.keras", "policy"):

@@ -91,6 +91,7 @@ def test_functions_that_were_not_used_for_longest_are_dropped():
     # "b" was dropped for "c", "c" for "b"; "a" was used in between.
     assert made == ["a", "b", "c", "b"]
     assert len(recent) == 2
+    assert Recent()._size == 16
 
 
 def cartpole():

@@ -119,10 +119,10 @@ def test_outcome_is_the_mean_of_trainings_with_seeds_of_their_own():
     assert 2 * 4 <= outcome.env_steps <= 2 * 4 * 10
     seeds = []
     for seed in (0, 1):
-        agent = trial.settings.agent(parsed(*SMALL, f"--seed={seed}"))
+        agent = trial.from_flags.agent(parsed(*SMALL, f"--seed={seed}"))
         history = agent.fit(
             callbacks=[
-                *trial.settings.callbacks(values, None),
+                *trial.from_flags.callbacks(values, None),
                 keras.callbacks.EarlyStopping(
                     "val_episode_return",
                     mode="max",
@@ -131,11 +131,11 @@ def test_outcome_is_the_mean_of_trainings_with_seeds_of_their_own():
                 ),
             ],
             verbose=0,
-            **trial.settings.fitting(values),
+            **trial.from_flags.fitting(values),
         )
         seeds.append(max(history.history["val_episode_return"]))
         returns = agent.collect(
-            "CartPole-v1", 3, seed=2, **trial.settings.on_host(values)
+            "CartPole-v1", 3, seed=2, **trial.from_flags.on_host(values)
         ).returns
         seeds.append(float(returns.mean()))
     assert outcome.episode_return == pytest.approx((seeds[1] + seeds[3]) / 2)

@@ -9,6 +9,7 @@ import keras_cem as cem
 from keras_cem.algorithm import elite_pairs
 from keras_cem.engines.host import step_storage
 from keras_cem.engines.host.step_storage import padded_steps
+from keras_cem.utils import devices
 
 
 class Countdown(gymnasium.Env):
@@ -120,7 +121,7 @@ def test_episodes_that_no_machine_holds_are_refused_while_they_are_played(
     monkeypatch,
 ):
     # Rows of 4 + 1 + 4 + 1 bytes: two trajectories of 512 steps.
-    monkeypatch.setattr(cem.devices, "host_memory", lambda: 10 * 2 * 512)
+    monkeypatch.setattr(devices, "host_memory", lambda: 10 * 2 * 512)
     check(collect([300, 512], 10**12), [300, 512])
     with pytest.raises(
         ValueError,
