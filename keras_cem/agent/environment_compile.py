@@ -56,7 +56,8 @@ class EnvironmentCompile(EnvironmentPlay):
             TypeError: If a weight is no number.
         """
         checks.one_of(("auto", True, False, None), jit_compile=jit_compile)
-        checks.number(steps_per_execution=steps_per_execution)
+        if steps_per_execution is None:
+            checks.number(steps_per_execution=steps_per_execution)
         checks.at_least(1, steps_per_execution=steps_per_execution)
         loss = compiled_loss.only(loss=loss)
         weight = compiled_loss.only(loss_weights=loss_weights)

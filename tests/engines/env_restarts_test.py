@@ -96,12 +96,13 @@ def test_validation_has_restarts_of_its_own(tmp_path):
 
 
 def test_too_many_failures_leave_the_weights():
+    # Of this seed, the episode of trajectory 0 has no second step.
     agent = cem.CEMAgent.from_env("ToySeeded-v0", hidden_units=(2,), seed=0)
     agent.compile("sgd")
     before = agent.get_weights()
     with pytest.raises(
         RuntimeError,
-        match=r"trajectory 0, step 1\. It was made anew 2 times before, of at "
+        match=r"trajectory 1, step 1\. It was made anew 2 times before, of at "
         r"most max_env_restarts=2\.",
     ) as error:
         agent.fit(
