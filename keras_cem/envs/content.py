@@ -40,11 +40,13 @@ def key_of(env: Environment) -> Hashable:
     """Returns a key of what an environment is, for caches of compiled steps.
 
     A compiled step has the Python values and the arrays of its environment
-    built in. The key holds the class and all attributes: numbers, text, arrays
-    (as a hash of all their bytes), nests and dataclasses of these, spaces and
-    environments, by content; anything else, such as variables, functions and
-    objects of unknown classes, by identity. So two environments made in the
-    same way share a key, and an attribute that is assigned anew makes another.
+    built in. The key holds the class, by identity, and all attributes of the
+    instance: numbers, text, arrays (as a hash of all their bytes), nests and
+    dataclasses of these, spaces and environments, by content; anything else,
+    such as variables, functions and objects of unknown classes, by identity. So
+    two environments made in the same way share a key, and an attribute that is
+    assigned anew makes another. What is assigned to the class, such as a count
+    of calls, does not; after that, call `compile` of the agent.
 
     Args:
         env: The environment.
@@ -117,20 +119,13 @@ def _is_plain(value: Any) -> bool:
 
 
 def _attributes(value: Any) -> dict[str, Any]:
-    """Returns all attributes by name, those of the classes included.
+    """Returns the attributes of an instance by name.
 
     What is computed from the others is left out, whether or not it was asked
     for before.
     """
     kind = type(value)
     found = {
-        name: part
-        for cls in reversed(kind.__mro__)
-        for name, part in vars(cls).items()
-        if not name.startswith(("__", "_abc_"))
-        and not isinstance(part, (cached_property, property))
-    }
-    found |= {
         name: part
         for name, part in getattr(value, "__dict__", {}).items()
         if not isinstance(getattr(kind, name, None), cached_property)

@@ -126,3 +126,16 @@ def test_epsilon_can_be_computed_with():
         agent.epsilon = np.array([0.1, 0.2])
     with pytest.raises(ValueError, match=r"\[0, 1\]"):
         agent.epsilon *= 100.0
+
+
+def test_set_weights_takes_numbers_for_scalars():
+    # As `EarlyStopping` has them once its state was read from a file.
+    agent = cem.CEMAgent.from_env(
+        "Pendulum-v1", hidden_units=(), normalize_observations=True, seed=0
+    )
+    values = agent.get_weights()
+    agent.set_weights(
+        [value if value.shape else value.item() for value in values]
+    )
+    for first, second in zip(agent.get_weights(), values, strict=True):
+        np.testing.assert_array_equal(first, second)

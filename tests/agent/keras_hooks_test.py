@@ -269,9 +269,15 @@ def test_add_loss():
 @both
 def test_run_eagerly(engine):
     eager, traced = (
-        fit(make_agent(run_eagerly=eagerly), engine)
+        fit(
+            make_agent(env="Pendulum-v1", run_eagerly=eagerly),
+            engine,
+            "Pendulum-v1",
+        )
         for eagerly in (True, False)
     )
+    # CartPole would not learn within five steps.
+    assert eager["loss"][0] > 0
     assert eager["loss"] == pytest.approx(traced["loss"], rel=1e-5)
 
 
@@ -280,12 +286,12 @@ def test_auto_scale_loss(scales):
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy("mixed_float16")
     try:
-        agent = make_agent(auto_scale_loss=scales)
+        agent = make_agent(env="Pendulum-v1", auto_scale_loss=scales)
     finally:
         keras.config.set_dtype_policy(before)
     kind = keras.optimizers.LossScaleOptimizer
     assert isinstance(agent.optimizer, kind) == scales
-    assert np.isfinite(fit(agent)["loss"]).all()
+    assert fit(agent, env="Pendulum-v1")["loss"][0] > 0
 
 
 @pytest.mark.parametrize(
