@@ -89,8 +89,8 @@ def gradient_step(
     Args:
         model: Compiled Keras model that provides the optimizer.
         function: Returns the loss, a scalar, and its gradients with respect to
-            `trainable`. Both have the optimizer's loss scale. It is called
-            once.
+            `trainable`. The gradients have the optimizer's loss scale. It is
+            called once.
         trainable: Variables to update.
         stateful: Variables that `function` may change, such as the moving
             statistics of batch normalization.

@@ -20,7 +20,7 @@ class Kernels:
     A dense layer with kernel W, `(n, m)`, has the gradient `x^T g` with respect
     to W. Here x, `(B, n)`, is a block of its inputs, and g, `(B, m)`, holds the
     gradients of its outputs. XLA (of TensorFlow 2.21, on a CPU) is slow at
-    reading the wider of x and g across its rows. With 128 units and 2 actions,
+    reading the wider of x and g transposed. With 128 units and 2 actions,
     `g^T x` takes a quarter of the time, and so does the gradient with respect
     to x. If `g^T x` were transposed right away, XLA would turn it into `x^T g`
     again. So the model is called with W^T, the gradients of W^T are summed over
@@ -56,8 +56,8 @@ class Kernels:
                 a scalar.
 
         Returns:
-            The loss, followed by the gradients in the shapes of `held`, with
-            the optimizer's loss scale.
+            The loss, followed by the gradients in the shapes of `held`. The
+            gradients have the optimizer's loss scale.
         """
         with tf.GradientTape() as tape:
             # The tape cannot trace tensors from outside the loop.
