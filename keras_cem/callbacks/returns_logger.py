@@ -62,7 +62,7 @@ class ReturnsLogger(keras.callbacks.Callback):
         self._begin()
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        """Stores the returns of the last iteration if a stage is due."""
+        """Records the returns of the last iteration of the epoch."""
         returns = np.asarray(self.model.graph_steps.latest_returns)
         returns = np.sort(returns[np.isfinite(returns)])
         if not len(returns):
