@@ -47,7 +47,7 @@ moved.install()
 
 
 def __getattr__(name: str) -> Any:
-    # It imports gymnasium.
+    # Imported on demand, because it imports gymnasium.
     if name == "adapters":
         return importlib.import_module(f"keras_cem.{name}")
     if name in moved.MODULES:

@@ -12,10 +12,10 @@
 | `elu` | exp(x) - 1 for x < 0, x for x >= 0 | exp(x) for x < 0, else 1 |
 | `softplus` | ln(1 + exp(x)) | 1 / (1 + exp(-x)) |
 
-Keras has all of them but `arctan` and `binary_step`, which are here, with
-`binary_step_surrogate`, the step that can be trained through. At the kink of
-`relu` and `prelu`, x = 0, the lecture writes 1 and TensorFlow computes 0: both
-are subgradients.
+Keras has all of them except `arctan` and `binary_step`. This module adds these
+two and `binary_step_surrogate`, a step function with a nonzero gradient for
+training. At x = 0, the derivative of `relu` and `prelu` is 1 in the lecture and
+0 in TensorFlow. Both are subgradients.
 """
 
 from collections.abc import Callable
@@ -23,7 +23,7 @@ from typing import Any
 
 import keras
 
-# He et al., 2015, section 2.1. Keras would start at 0, which is ReLU.
+# He et al., 2015, section 2.1. Keras starts at 0, which equals ReLU.
 _PRELU_INITIAL_ALPHA = 0.25
 
 
@@ -50,9 +50,9 @@ def binary_step(x: Any) -> Any:
     """Heaviside step: the activation of the first perceptron.
 
     `f(x) = 0` for `x < 0` and `1` for `x >= 0`. The derivative is 0 for
-    `x != 0`; the lecture leaves it open at 0, where it is 0 here too. No
-    gradient passes this function, so nothing before it can be trained by
-    gradient descent: use `binary_step_surrogate` for that.
+    `x != 0`. At 0 the lecture leaves it undefined, and this function uses 0.
+    The gradient is 0 everywhere, so gradient descent cannot train the layers
+    before it. Use `binary_step_surrogate` to train them.
 
     Args:
         x: Tensor of any shape. NaN stays NaN.
@@ -67,14 +67,14 @@ def binary_step(x: Any) -> Any:
 def binary_step_surrogate(x: Any) -> Any:
     """Heaviside step with the derivative of the logistic function.
 
-    Forward it is `binary_step`; backward it is the logistic function `s`, of
-    which the step is the hard limit:
+    The forward pass is `binary_step`. The backward pass uses the derivative of
+    the logistic function `s`, a smooth version of the step:
 
     `f(x) = 0` for `x < 0` and `1` for `x >= 0`; `f'(x) := s(x) (1 - s(x))`.
 
-    The derivative is a surrogate, not the truth (which is 0): finite
-    differences of a network with this activation do not agree with its
-    gradient. The networks it trains do have steps for hidden units.
+    The true derivative is 0; this one is a surrogate. So finite differences of
+    a network with this activation do not agree with its gradient. The hidden
+    units of the trained network are true steps.
 
     Args:
         x: Tensor of any shape. NaN stays NaN.
@@ -91,25 +91,26 @@ def binary_step_surrogate(x: Any) -> Any:
 
 
 def get(activation: Any, *, argument: str = "activation") -> Callable[..., Any]:
-    """Finds an activation by the lecture's name or by Keras' own.
+    """Finds an activation by the lecture's name or by Keras' name.
 
     Args:
         activation: One of the lecture's names (`"identity"`,
             `"binary_step"`, `"logistic"`, `"tanh"`, `"arctan"`, `"relu"`,
             `"prelu"`, `"elu"`, `"softplus"`), `"binary_step_surrogate"`, any
             Keras activation name, a callable (function or `keras.Layer`),
-            which is returned as it is, or `None` for the identity.
+            which is returned unchanged, or `None` for the identity.
         argument: Name of the caller's argument, for error messages. Defaults
             to `"activation"`.
 
     Returns:
-        A callable. For `"prelu"` it is a new `keras.layers.PReLU`, a layer
-        with one trained slope per unit that starts at 0.25, so every call
-        returns another one.
+        A callable. For `"prelu"`, each call returns a new
+        `keras.layers.PReLU`, a layer with one trainable slope per unit that
+        starts at 0.25.
 
     Raises:
         ValueError: If no activation has that name.
-        TypeError: If it is neither a name nor a callable, or is a class.
+        TypeError: If `activation` is neither a name nor a callable, or is a
+            class.
 
     Example:
     >>> get("logistic") is keras.activations.sigmoid
@@ -157,7 +158,7 @@ def _get_by_name(name: str, argument: str) -> Callable[..., Any]:
 
 
 def _names() -> list[str]:
-    """Every name `get` knows: the lecture's first, then Keras' own."""
+    """All names that `get` accepts: the lecture's first, then Keras'."""
     keras_names = sorted(
         set(dir(keras.activations)) - {"deserialize", "get", "serialize"}
     )
@@ -170,12 +171,12 @@ def _names() -> list[str]:
 
 
 def _step(x: Any, derivative: Callable[[Any], Any]) -> Any:
-    """`binary_step` with a derivative of the caller's choice."""
+    """`binary_step` with the given derivative."""
 
     @keras.ops.custom_gradient
     def step(x: Any) -> Any:
         ones = keras.ops.cast(keras.ops.greater_equal(x, 0), x.dtype)
-        # A NaN compares false with everything; it must not become a 0.
+        # Comparisons with NaN are false, but NaN must not become 0.
         outputs = keras.ops.where(keras.ops.isnan(x), x, ones)
 
         def grad(upstream: Any) -> Any:

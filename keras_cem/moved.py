@@ -1,4 +1,4 @@
-"""Public modules that moved, under the names they had."""
+"""Public modules that moved, importable by their old names."""
 
 import importlib
 import importlib.abc
@@ -7,7 +7,7 @@ import sys
 import types
 from collections.abc import Sequence
 
-# Nothing of them is imported before it is asked for.
+# New name of each old name. A module is imported on first use only.
 MODULES = {
     "elites": "keras_cem.algorithm.elites",
     "limits": "keras_cem.saving.size_limits",
@@ -21,7 +21,7 @@ _PACKAGE = "keras_cem."
 
 
 def current_name(name: str) -> str | None:
-    """Returns what a module is called today, None if it did not move."""
+    """Returns the current name of a module, or None if it did not move."""
     if not name.startswith(_PACKAGE):
         return None
     first, dot, rest = name.removeprefix(_PACKAGE).partition(".")
@@ -29,7 +29,7 @@ def current_name(name: str) -> str | None:
 
 
 class Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
-    """Imports a module that moved, so that both names are one module."""
+    """Imports a moved module, so that both names give the same module."""
 
     def find_spec(
         self,
@@ -37,14 +37,14 @@ class Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         path: Sequence[str] | None = None,
         target: types.ModuleType | None = None,
     ) -> importlib.machinery.ModuleSpec | None:
-        """Takes the names that modules had before."""
+        """Returns a spec for the old name of a moved module, else None."""
         del path, target
         if current_name(fullname) is None:
             return None
         return importlib.machinery.ModuleSpec(fullname, self)
 
     def exec_module(self, module: types.ModuleType) -> None:
-        """Puts the module itself in the place of an empty one."""
+        """Replaces the empty module of the old name by the moved module."""
         name = current_name(module.__name__)
         if name is None:
             raise ImportError(f"{module.__name__} did not move.")
@@ -52,7 +52,7 @@ class Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
 
 
 def install() -> None:
-    """Lets `import` find them; once is enough."""
+    """Registers the finder for old names, if it is not registered yet."""
     if not any(isinstance(finder, Finder) for finder in sys.meta_path):
-        # Before the finder of files, which would load them a second time.
+        # Before the file finder, which would load the modules a second time.
         sys.meta_path.insert(0, Finder())

@@ -1,10 +1,10 @@
-"""Random numbers that depend on what they are for, not on when they are drawn.
+"""Random numbers that depend on their purpose, not on when they are drawn.
 
-TensorFlow's stateless generators take one seed a call. Exploration needs one a
-row: trajectory k at step t gets the same numbers wherever and whenever it is
-played, on any number of sub-environments, on the host or in the graph. So each
-number is a hash, Threefry-2x32 with 20 rounds, of (seed, stream, iteration)
-as the key and (trajectory, step) as the counter.
+TensorFlow's stateless generators take one seed per call, but exploration needs
+one seed per row. Trajectory k at step t always gets the same numbers: on any
+number of sub-environments, on the host and in the graph. So each number is a
+hash, Threefry-2x32 with 20 rounds. The key is (seed, stream, iteration), and
+the counter is (trajectory, step).
 
 References:
     Salmon et al. (2011), Parallel random numbers: as easy as 1, 2, 3.
@@ -17,7 +17,8 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-# What numbers are for. A stream has numbers of its own for the same seed.
+# Random streams, one per purpose. With the same seed, each stream has different
+# numbers.
 EXPLORATION = 1
 TRAINING_RESETS = 2
 VALIDATION_RESETS = 3
@@ -40,11 +41,12 @@ def threefry2x32(key: Words, counter: Words, *, rolled: bool = False) -> Words:
 
     Args:
         key: Two uint32 tensors.
-        counter: Two uint32 tensors; all four broadcast.
-        rolled: Whether the rounds are a loop in the graph. The numbers are the
-            same. XLA copies what is not a loop into everything that uses it,
-            which takes seconds to compile where hashes are hashed again; so
-            this is for what is hashed once an iteration. Defaults to `False`.
+        counter: Two uint32 tensors. All four tensors broadcast.
+        rolled: Whether the rounds are a loop in the graph, with the same
+            numbers. XLA copies code outside loops into each of its uses. This
+            takes seconds to compile where hashes are hashed again. So use it
+            for hashes that are computed once per iteration. Defaults to
+            `False`.
 
     Returns:
         Two uint32 tensors.
@@ -78,9 +80,9 @@ def make_key(
 
     Args:
         seed: Integer tensor or int in [0, 2**32).
-        stream: What the numbers are for, a constant of this module.
+        stream: Purpose of the numbers, a constant of this module.
         iteration: int64 tensor or int, at least 0.
-        rolled: As for `threefry2x32`. Defaults to `False`.
+        rolled: As in `threefry2x32`. Defaults to `False`.
 
     Returns:
         Two uint32 scalars.
@@ -103,7 +105,7 @@ def uniform(key: Words, counter: Words, size: int) -> tf.Tensor:
     Args:
         key: As `make_key` returns it.
         counter: Two uint32 tensors of shape `(N,)`: trajectory and step.
-        size: How many numbers each row gets.
+        size: Number of numbers per row.
 
     Returns:
         float32 tensor of shape `(N, size)`.
@@ -115,12 +117,12 @@ def uniform(key: Words, counter: Words, size: int) -> tf.Tensor:
 
 
 def normal(key: Words, counter: Words, size: int) -> tf.Tensor:
-    """Standard normal numbers, by the transform of Box and Muller.
+    """Standard normal numbers, by the Box-Muller transform.
 
     Args:
         key: As `make_key` returns it.
         counter: Two uint32 tensors of shape `(N,)`: trajectory and step.
-        size: How many numbers each row gets.
+        size: Number of numbers per row.
 
     Returns:
         float32 tensor of shape `(N, size)`.
@@ -137,25 +139,25 @@ def normal(key: Words, counter: Words, size: int) -> tf.Tensor:
 def reset_seeds(
     seed: int, stream: int, iteration: int, size: int, first: int = 0
 ) -> list[int]:
-    """Seeds for the resets of `size` trajectories, on the host.
+    """Reset seeds of `size` trajectories, for the host engine.
 
-    They are all different: the seed of trajectory k is a permutation of the
-    numbers below 2**31, applied to k. They have 31 bits, as gymnasium takes any
-    int but some simulators take a signed one of 32 bits only.
+    All seeds are different: the seed of trajectory k is a permutation of the
+    numbers below 2**31, applied to k. Seeds have 31 bits. gymnasium takes any
+    int, but some simulators take only signed 32-bit ints.
 
     The permutation is a Feistel network of six rounds, with halves of 16 and 15
     bits. The round function is the finalizer of MurmurHash3.
 
     Args:
         seed: The agent's seed.
-        stream: What the trajectories are for, a constant of this module.
+        stream: Purpose of the trajectories, a constant of this module.
         iteration: The iteration that plays them.
         size: Number of trajectories.
         first: Number of the first trajectory. Defaults to `0`.
 
     Returns:
-        `size` distinct ints in [0, 2**31). That of a trajectory depends on its
-        number, not on `size` or `first`.
+        `size` distinct ints in [0, 2**31). The seed of a trajectory depends on
+        its number, not on `size` or `first`.
 
     Raises:
         ValueError: If there are more than 2**31 trajectories.
@@ -172,7 +174,7 @@ def reset_seeds(
     sequence = np.random.SeedSequence((seed, stream, iteration))
     keys = sequence.generate_state(6, np.uint32)
     numbers = np.arange(first, first + size, dtype=np.uint32)
-    # Block by block, so that what is computed stays in a processor's cache.
+    # In blocks, so that intermediate values stay in the processor's cache.
     for begin in range(0, size, 2**15):
         block = numbers[begin : begin + 2**15]
         wide, narrow = block >> 15, block & 0x7FFF
@@ -221,14 +223,15 @@ def _to_unit(word: tf.Tensor) -> tf.Tensor:
 def row_uniform(
     seeds: Words, size: int, low: float = 0.0, high: float = 1.0
 ) -> tuple[tf.Tensor, ...]:
-    """Uniform numbers in [low, high) from one seed a row.
+    """Uniform numbers in [low, high) from one seed per row.
 
-    Each row's numbers depend on its own seed alone, so that environments made
-    of vectors take them apart: `x, y = prng.row_uniform(seeds, 2)`.
+    The numbers of a row depend only on its own seed. Each number is a separate
+    vector, which suits vectorized environments:
+    `x, y = prng.row_uniform(seeds, 2)`.
 
     Args:
-        seeds: Two uint32 tensors of shape `(N,)`, 64 bits a row.
-        size: How many numbers each row gets.
+        seeds: Two uint32 tensors of shape `(N,)`, 64 bits per row.
+        size: Number of numbers per row.
         low: Smallest value. Defaults to `0.0`.
         high: Upper end. Defaults to `1.0`.
 

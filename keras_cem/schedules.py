@@ -1,7 +1,7 @@
 """Schedules of epsilon over iterations.
 
-Every `keras.optimizers.schedules.LearningRateSchedule` is one: a function of
-the number of iterations done so far.
+A schedule is a function of the number of iterations done so far. Every
+`keras.optimizers.schedules.LearningRateSchedule` is one.
 """
 
 from typing import Any

@@ -1,4 +1,4 @@
-"""The agent: a Keras model that `fit` plays and trains."""
+"""The agent: a Keras model that `fit` trains on environments."""
 
 from keras_cem.agent.cem_agent import CEMAgent
 

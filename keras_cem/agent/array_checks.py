@@ -1,4 +1,7 @@
-"""Checks of the arrays that `fit(x, y)` is given, before they broadcast."""
+"""Shape checks of the arrays given to `fit(x, y)`.
+
+Arrays of a wrong shape could broadcast without an error.
+"""
 
 from typing import Any
 
@@ -8,12 +11,12 @@ from keras_cem import spaces
 
 
 def actions(y: Any, space: spaces.Space) -> Any:
-    """Returns actions with one row per observation, as the space says.
+    """Returns actions in the shape of the action space, one row each.
 
-    A last axis of size 1 is dropped where an action is a single number.
+    If an action is a single number, a last axis of size 1 is dropped.
 
     Args:
-        y: Batch of actions, a nest of them for a nested space.
+        y: Batch of actions, or a nest of batches for a nested space.
         space: The action space.
 
     Raises:
@@ -31,7 +34,7 @@ def _action(value: Any, leaf: spaces.Leaf, path: Any) -> tf.Tensor:
     value = tf.convert_to_tensor(value)
     shape = value.shape
     if shape.rank is None:
-        # Keras' step was traced for several shapes.
+        # Keras traced its step for several shapes.
         return tf.reshape(value, (-1, *leaf.shape))
     if shape[1:] == leaf.shape:
         return value
@@ -51,20 +54,21 @@ def weights(sample_weight: Any, losses: tf.Tensor) -> tf.Tensor:
 
     Args:
         sample_weight: Numbers of shape `(N,)` or `(N, 1)`.
-        losses: float tensor `(N,)`, what they are for.
+        losses: float tensor `(N,)` that the weights multiply.
 
     Raises:
         ValueError: If they have another shape.
     """
     given = tf.cast(sample_weight, losses.dtype)
     if given.shape.rank is None:
-        # Keras' step was traced for both shapes. Sizes are compared as it runs.
+        # Keras traced its step for both shapes. The reshape fails at run time
+        # if the sizes differ.
         return tf.reshape(given, tf.shape(losses))
     weight = given
     if given.shape.rank == 2 and given.shape[1] == 1:
         weight = tf.squeeze(given, axis=-1)
     if weight.shape.rank == 1 and weight.shape.is_compatible_with(losses.shape):
-        # Not known in a graph: refused there when it runs.
+        # A graph may not know the size. It is then checked at run time.
         return tf.ensure_shape(weight, losses.shape)
     raise ValueError(
         "`sample_weight` must be one number per row, of shape (N,) or (N, 1). "

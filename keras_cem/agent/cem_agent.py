@@ -33,112 +33,121 @@ from keras_cem.utils import checks, files, nonfinite
 class CEMAgent(EnvironmentFit):
     """Deep cross-entropy method: a policy imitates its own best episodes.
 
-    In iteration n = 1, 2, ... the agent plays K whole episodes with its
-    explored policy, and takes a gradient step towards the actions of the elite
-    ones, those with
+    In iteration n = 1, 2, ... the agent plays K whole episodes with the
+    explored policy. It selects the elite trajectories and takes a gradient
+    step towards their actions:
 
         G(tau_k) > gamma_q,  gamma_q the q-quantile of G(tau_1), ..., G(tau_K)
 
         Loss = 1/|elites| sum of loss(s, a) over the pairs of the elites
 
-    where loss(s, a) is `-ln softmax(F(s))_a` for discrete actions and
-    `||(F(s) - a) / h||^2` for a box of half-width h; for actions of several
-    parts, the sum of theirs. How the policy is explored, see
-    `keras_cem.heads`.
+    Here loss(s, a) is `-ln softmax(F(s))_a` for discrete actions and
+    `||(F(s) - a) / h||^2` for a box of half-width h. For nested actions it is
+    the sum of the losses of the parts. `keras_cem.heads` describes the
+    exploration.
 
     An environment is the dataset of `fit` and `evaluate`. One sample is one
-    trajectory, one batch the K trajectories of an iteration, one epoch
-    `steps_per_epoch` iterations. With arrays instead, `fit(x, y)` is ordinary
-    training of the policy, y being actions.
+    trajectory. One batch is the K trajectories of an iteration. One epoch is
+    `steps_per_epoch` iterations. With arrays, `fit(x, y)` is ordinary
+    supervised training of the policy, and y holds the actions.
 
-    This is not the `CEMAgent` of keras-rl, which searches over weights with a
-    Gaussian and computes no gradient.
+    This is not the `CEMAgent` of keras-rl. That one searches over weights with
+    a Gaussian and computes no gradient.
 
     Args:
-        policy: `keras.Layer` from a batch of observations to logits, or to
-            action means for a Box; `head.output_shape` says of what shape. For
-            nested actions it returns a nest of them.
+        policy: `keras.Layer` that maps a batch of observations to logits, or
+            to action means for a Box. `head.output_shape` gives the shape of
+            the outputs. For nested actions it returns a nest of outputs.
         action_space: gymnasium space of the actions: `Discrete`, `Box`,
             `MultiDiscrete`, `MultiBinary`, or `Dict` and `Tuple` of these.
         observation_space: gymnasium space of the observations. Defaults to
             `None`: taken from the first environment.
         elite_quantile: q in (0, 1). Defaults to `0.8`.
-        ties: What is elite where returns tie with the threshold: `"strict"`,
-            the lecture's `>`; `"inclusive"`, `>=`; `"auto"`, strict unless
-            that leaves none though returns differ. Defaults to `"auto"`.
+        ties: Whether returns equal to the threshold are elite. `"strict"` is
+            the lecture's `>`. `"inclusive"` is `>=`. `"auto"` is strict, and
+            switches to `>=` if strict selects no trajectory although the
+            returns differ. Defaults to `"auto"`.
         loss_normalization: `"trajectory"` divides the sum of losses by the
-            number of elite trajectories, as the lecture does; `"pair"` by the
-            number of pairs; `"length"` that of each trajectory by its length
-            too, so that a long one counts no more than a short one. Defaults to
-            `"trajectory"`.
-        gradient_steps: Optimizer steps on the elites of an iteration. Defaults
-            to `1`, the lecture's. More learn faster from the same episodes, as
-            long as the policy does not end up imitating their noise.
-        minibatch_size: Pairs drawn at random for each of these steps. Defaults
-            to `None`: all pairs of the elites.
-        discount: Trajectories are ranked by the sum of discount^t r_t, in
-            (0, 1]. Below 1, of two episodes that reach a goal the shorter one
-            is better; and where steps cost, the one that pays later.
-            `episode_return` stays the plain sum, `elite_threshold` is of what
-            they are ranked by. Defaults to `1.0`.
-        elite_memory: How many elite trajectories of earlier iterations are
-            ranked again with the fresh ones, see
-            `keras_cem.algorithm.elite_memory.EliteMemory`. Helps where good
-            episodes are rare; where luck decides, it keeps luck.
-            `elite_threshold` and `num_elites` count them in. Defaults to
-            `None`: none.
-        elite_memory_age: For how many iterations after its own a trajectory is
-            remembered at most. With an `elite_memory` that is large enough,
-            that is the elites of so many last iterations; without it, the
-            best of all time. Defaults to `None`: no limit.
-        episodes_per_start: m, trajectories in groups of m that share a start
-            state, each with a quantile of its own: helps where luck of the
-            start decides the return, as in Taxi. On the host they share a
-            reset seed, and with it the environment's own chance: members of a
-            group differ by their exploration only. In the graph the rest of
-            chance differs. `batch_size` must be a multiple; `elite_threshold`
-            is the mean of the groups'. Defaults to `None`: no groups.
-        episodes_per_policy: M, trajectories in groups of M that play the same
-            sample of the explored policy and are ranked by their mean: helps
-            where chance of the environment decides the return. A sample does
-            the same whenever it observes the same. (Where observations hardly
-            recur, as with floats, it is as good as exploring anew in each
-            step.) `batch_size` must be a multiple; trajectories of an elite
-            group are all elite. Defaults to `None`: no groups.
-        normalize_observations: Whether float observations are brought to mean
-            0 and variance 1, by what all K trajectories of the iterations
-            before observed: an iteration acts and learns with the same
-            statistics, and adds its own at its end. They are weights of the
-            policy: saved, exported, and the same in `evaluate`. Helps where
-            observations are not of size 1. Defaults to `False`.
+            number of elite trajectories, as in the lecture. `"pair"` divides
+            it by the number of pairs. `"length"` also divides the loss of each
+            trajectory by its length, so that long and short trajectories count
+            the same. Defaults to `"trajectory"`.
+        gradient_steps: Optimizer steps per iteration on its elites. Defaults
+            to `1`, as in the lecture. More steps learn faster from the same
+            episodes, unless the policy starts to imitate their noise.
+        minibatch_size: Number of pairs drawn at random for each gradient step.
+            Defaults to `None`: all pairs of the elites.
+        discount: Discount factor in (0, 1]. Trajectories are ranked by the sum
+            of discount^t r_t. A discount below 1 prefers the shorter of two
+            episodes that reach a goal. Where steps cost, it prefers the episode
+            that pays later. `episode_return` stays the undiscounted sum;
+            `elite_threshold` is a discounted return. Defaults to `1.0`.
+        elite_memory: Number of elite trajectories of earlier iterations that
+            are ranked again with the new ones, see
+            `keras_cem.algorithm.elite_memory.EliteMemory`. It helps where good
+            episodes are rare. In stochastic environments it also keeps lucky
+            episodes. `elite_threshold` and `num_elites` include them. Defaults
+            to `None`: none.
+        elite_memory_age: Maximum number of iterations for which a trajectory
+            is remembered. With a large `elite_memory`, the memory then holds
+            all elites of that many last iterations. With no limit, it holds
+            the best trajectories of the whole training. Defaults to `None`: no
+            limit.
+        episodes_per_start: m, the number of trajectories per group. The
+            trajectories of a group share a start state, and each group has its
+            own quantile. This helps where the start state decides the return,
+            as in Taxi. On the host a group shares a reset seed, and therefore
+            the environment's randomness: its members differ only in their
+            exploration. In the graph only the start state is shared.
+            `batch_size` must be a multiple of m. `elite_threshold` is the mean
+            over the groups. Defaults to `None`: no groups.
+        episodes_per_policy: M, the number of trajectories per group. The
+            trajectories of a group play the same sample of the explored policy
+            and are ranked by their mean return. This helps where the
+            environment's randomness decides the return. A sample chooses the
+            same action whenever it gets the same observation. (If observations
+            rarely recur, as with floats, this equals new exploration in each
+            step.) `batch_size` must be a multiple of M. All trajectories of an
+            elite group are elite. Defaults to `None`: no groups.
+        normalize_observations: Whether to normalize float observations to mean
+            0 and variance 1. The statistics come from all K trajectories of
+            each earlier iteration. One iteration acts and learns with the same
+            statistics and adds its own observations at its end. The statistics
+            are weights of the policy: they are saved, exported and used by
+            `evaluate`. This helps where observations are much larger or
+            smaller than 1. Defaults to `False`.
         epsilon: Exploration while no `callbacks.EpsilonDecay` runs, at least
-            0: the share of uniformly random actions, or the size of the noise
-            in half-widths of the box. Defaults to `0.1`.
-        noise: For a Box, `"gaussian"`, `"uniform"`, `"correlated"`, which
-            is alike from step to step, or `"state"`, a linear function of the
-            observation, another one in each trajectory. Of observations as
-            `normalize_observations` leaves them, if that is given. Defaults to
+            0. For discrete actions it is the share of uniformly random
+            actions. For a Box it is the size of the noise in half-widths of
+            the box. Defaults to `0.1`.
+        noise: For a Box, the kind of noise: `"gaussian"`, `"uniform"`,
+            `"correlated"` or `"state"`. Correlated noise is similar from step
+            to step. State noise is a linear function of the observation, with
+            new coefficients for each trajectory. It takes normalized
+            observations if `normalize_observations` is set. Defaults to
             `"gaussian"`.
-        correlation: Of correlated noise, in [0, 1). Defaults to `None`: 0.9.
-        imitate: For a Box, `"played"` imitates actions as they were played,
-            `"drawn"` as they were before they were clipped to the box. The
-            latter learns faster where many are clipped: where noise is large,
-            or the best actions lie at the bounds. Defaults to `"played"`.
-        persistence: For discrete actions, the largest number of steps that a
-            random action is held for. Above 1, epsilon is the share of random
-            ones among the decisions, see `heads.SoftmaxHead`. Defaults to `1`.
-        entropy_coefficient: For discrete actions, how much of the policy's
-            entropy is taken off the loss. Defaults to `0.0`.
-        action_scale: For a Box, the scale h, where the bounds are infinite or
-            their half-width is not meant. Defaults to `None`.
-        on_nonfinite: What follows where an observation, a reward, the policy's
-            outputs, a loss, a gradient or what would become of the weights is
-            NaN or infinite. It never reaches the weights. `"raise"` raises a
-            RuntimeError that names it. `"skip"` ends the trajectory and leaves
-            it out of ranking, elites and means, or leaves out the update, and
-            counts that as `num_nonfinite`; it raises if no trajectory is left.
-            Defaults to `"raise"`.
-        seed: int in [0, 2**32): everything random follows from it. Defaults to
+        correlation: Correlation of correlated noise from one step to the next,
+            in [0, 1). Defaults to `None`: 0.9.
+        imitate: For a Box, `"played"` imitates the clipped actions that the
+            environment got. `"drawn"` imitates the actions before they were
+            clipped to the box. It learns faster where many actions are clipped:
+            with large noise, or with best actions at the bounds. Defaults to
+            `"played"`.
+        persistence: For discrete actions, the maximum number of steps for
+            which a random action is held. Above 1, epsilon is the share of
+            random decisions, see `heads.SoftmaxHead`. Defaults to `1`.
+        entropy_coefficient: For discrete actions, the factor of the policy's
+            entropy that is subtracted from the loss. Defaults to `0.0`.
+        action_scale: For a Box, the scale h. Give it if the bounds are infinite
+            or their half-width is the wrong scale. Defaults to `None`.
+        on_nonfinite: What to do about a NaN or an infinity in an observation,
+            a reward, the policy's outputs, a loss, a gradient or the updated
+            weights. It never reaches the weights. `"raise"` raises a
+            RuntimeError that names the value. `"skip"` ends the trajectory and
+            excludes it from ranking, elites and means, or skips the update.
+            It counts each case in `num_nonfinite`, and raises if no trajectory
+            is left. Defaults to `"raise"`.
+        seed: int in [0, 2**32) that determines all random numbers. Defaults to
             `None`, which draws one from Python's `random`, as Keras does.
 
     Example:
@@ -264,8 +273,8 @@ class CEMAgent(EnvironmentFit):
         self._prepare_fit()
         if observation_space is not None:
             self.build_for(spaces.get(observation_space, "observation_space"))
-            # A subclass adds layers and metrics after this. Keras has locked
-            # them, as in any built layer (keras 3.15, tracking.py).
+            # A subclass adds layers and metrics after this. Keras locks a
+            # built layer against that (keras 3.15, tracking.py).
             self._tracker.unlock()
 
     @classmethod
@@ -283,12 +292,12 @@ class CEMAgent(EnvironmentFit):
         Args:
             env: An environment, in any form that `fit` takes.
             hidden_units: Units of each hidden layer. Defaults to `(128,)`.
-            activation: Of the hidden layers. Defaults to `"relu"`.
+            activation: Activation of the hidden layers. Defaults to `"relu"`.
             network: Further arguments of `networks.default_policy`, such as
-                `{"dropout": 0.1}` or `{"embedding": 16}`. Bytes with 2 or 3
-                axes are images or codes, as their shape and the first
-                observation of `env` tell; `{"image": False}` or `{"image":
-                True}` overrules that. Defaults to `None`.
+                `{"dropout": 0.1}` or `{"embedding": 16}`. uint8 observations
+                with 2 or 3 axes are images or codes. Their shape and the first
+                observation of `env` decide which. `{"image": False}` or
+                `{"image": True}` overrides that. Defaults to `None`.
             **agent_kwargs: Further arguments of `CEMAgent`.
         """
         observation_space, action_space, observations = cls._look_at(
@@ -321,23 +330,26 @@ class CEMAgent(EnvironmentFit):
         )
 
     def overrides(self, name: str) -> bool:
-        """Whether a subclass, or this instance, has its own version.
+        """Whether a subclass, or this instance, overrides a method.
 
         Args:
-            name: Of a method.
+            name: Name of the method.
         """
         own = getattr(getattr(self, name), "__func__", None)
         return own is not getattr(CEMAgent, name)
 
     # Methods, not properties: Keras reads all attributes when it saves, and
-    # would save what they hold once more (keras 3.15, saving_lib.py).
+    # would save their values a second time (keras 3.15, saving_lib.py).
 
     def acting_network(self) -> Any:
-        """What acts and is exported: the policy, or an overridden `call`."""
+        """The network that acts and is exported.
+
+        It is the policy, or the agent itself if `call` is overridden.
+        """
         return self if self.overrides("call") else self.policy
 
     def network_variables(self) -> list[Any]:
-        """All variables that learning may change, but for the counters."""
+        """All variables that learning may change, without the counters."""
         counters = self._counters()
         return [
             variable
@@ -349,12 +361,13 @@ class CEMAgent(EnvironmentFit):
         return self.epsilon, self.iteration, self.env_steps
 
     def set_weights(self, weights: Any) -> None:
-        """Sets the weights, as Keras does, but for the counters.
+        """Sets the weights, as Keras does, except for the counters.
 
-        `epsilon`, `iteration` and `env_steps` say how far the training has
-        come. They are among `weights`, and stay as they are: callbacks that put
-        back the best weights do not undo what was played. `load_weights`,
-        `keras.saving.load_model` and `resume_from` restore them.
+        The counters `epsilon`, `iteration` and `env_steps` measure the progress
+        of training. They are part of `weights` but keep their values: a
+        callback that restores the best weights does not reset the progress.
+        `load_weights`, `keras.saving.load_model` and `resume_from` restore
+        them.
 
         Args:
             weights: Arrays, as `get_weights` returns them.
@@ -371,9 +384,9 @@ class CEMAgent(EnvironmentFit):
         super().set_weights(weights)
 
     def describe_network(self) -> dict[str, str]:
-        """Returns how the network encodes observations, by its inputs.
+        """Returns how the network encodes each input.
 
-        Empty for a network that `networks.default_policy` did not make.
+        It is empty if `networks.default_policy` did not make the network.
         """
         if self.observation_space is None:
             return {}
@@ -381,29 +394,29 @@ class CEMAgent(EnvironmentFit):
 
     @property
     def training_head(self) -> heads.Head:
-        """The head with the `loss` that was given to `compile`, if any."""
+        """The head, with the `loss` given to `compile`, if any."""
         return self.head.with_loss(self.loss)
 
     def check_batch_size(self, batch_size: int) -> None:
-        """Refuses a K that is no multiple of the size of a group.
+        """Refuses a batch size that is not a multiple of the group size.
 
         Args:
-            batch_size: K.
+            batch_size: K, the number of trajectories per iteration.
         """
         groups.check_batch_size(
             batch_size, self.episodes_per_start, self.episodes_per_policy
         )
 
     def prepare_for(self, source: Source, batch_size: int) -> None:
-        """Makes ready to learn from an environment, or refuses it.
+        """Prepares the agent to learn from an environment, or refuses it.
 
         Args:
-            source: What will be played.
-            batch_size: K.
+            source: The environment, or the recorded episodes.
+            batch_size: K, the number of trajectories per iteration.
 
         Raises:
-            ValueError: If K is no multiple of the size of a group, or groups
-                cannot be played there.
+            ValueError: If K is not a multiple of the group size, or the
+                environment cannot play groups.
         """
         self.check_batch_size(batch_size)
         options.check_source(
@@ -417,11 +430,11 @@ class CEMAgent(EnvironmentFit):
                 space, self.action_space, source.max_episode_steps
             )
         ):
-            # What is compiled has its variables built in.
+            # The compiled function refers to the old variables of the memory.
             self.train_function = None
 
     def build_for(self, observation_space: spaces.Space) -> None:
-        """Makes the policy's weights; checks that its outputs fit.
+        """Creates the policy's weights and checks the shape of its outputs.
 
         Args:
             observation_space: Space of one observation.
@@ -445,8 +458,8 @@ class CEMAgent(EnvironmentFit):
             tf.zeros((2, *leaf.shape), leaf.dtype)
             for leaf in observation_space.leaves
         ]
-        # A call, not `build`, which would leave a subclassed policy without
-        # weights, with a warning only (keras 3.15, layer.py).
+        # A call, because `build` creates no weights for a subclassed policy
+        # and only warns about it (keras 3.15, layer.py).
         outputs = self(observation_space.pack(batch))
         heads.check_outputs(self.head, outputs, self.policy.name)
         heads.check_last_layer(
@@ -467,9 +480,11 @@ class CEMAgent(EnvironmentFit):
         sample_weight: Any = None,
         training: bool = True,
     ) -> Any:
-        """Keras' loss of arrays; the head's where `compile` got no `loss`.
+        """Returns the loss on arrays.
 
-        The head's also where actions are nested: `loss` is for its boxes.
+        It is the `loss` given to `compile`. Without one it is the head's loss.
+        For nested actions it is also the head's, which applies `loss` to its
+        boxes.
         """
         of_one_array = isinstance(self.action_space, spaces.Leaf)
         if y is None or (self.loss is not None and of_one_array):
@@ -483,7 +498,7 @@ class CEMAgent(EnvironmentFit):
         )
 
     def train_step(self, data: Any) -> dict[str, Any]:
-        """One policy improvement on trajectories; Keras' step on arrays."""
+        """Improves the policy on trajectories; on arrays, Keras' step."""
         played = self._played_for_training(data)
         if played is None:
             return super().train_step(data)
@@ -491,7 +506,7 @@ class CEMAgent(EnvironmentFit):
         return self.get_metrics_result()
 
     def test_step(self, data: Any) -> dict[str, Any]:
-        """Averages trajectories; Keras' step on arrays."""
+        """Updates the metrics from trajectories; on arrays, Keras' step."""
         played = self._played_for_testing(data)
         if played is None:
             return super().test_step(data)
@@ -510,27 +525,28 @@ class CEMAgent(EnvironmentFit):
         format: str = "tf_saved_model",
         verbose: bool | None = None,
     ) -> None:
-        """Writes the policy for use without keras_cem, nor Keras.
+        """Exports the policy for use without keras_cem and without Keras.
 
-        Every format takes batches of any size, under the names and dtypes of
-        the observation space, and returns `actions`, greedy, and `logits`, the
-        policy's raw outputs. A SavedModel also has the endpoints `act`,
-        `logits` and `act_sample`, see `keras_cem.export`.
+        An exported policy takes batches of any size. Its inputs have the names
+        and dtypes of the observation space. Its outputs are `actions`, the
+        greedy actions, and `logits`, the raw outputs of the policy. A
+        SavedModel also has the endpoints `act`, `logits` and `act_sample`, see
+        `keras_cem.export`.
 
         Args:
-            filepath: A folder for `"tf_saved_model"` and `"openvino"`, a file
-                that ends in `.onnx` or `.tflite` for the others. An earlier
-                export there is replaced once the new one is complete.
-            format: `"tf_saved_model"`, `"onnx"`, `"litert"` or `"openvino"`;
-                all but the first need the extra of keras-cem of that name.
+            filepath: A folder for `"tf_saved_model"` and `"openvino"`, or a
+                file that ends in `.onnx` or `.tflite` for the other formats.
+                A complete new export replaces an earlier one.
+            format: `"tf_saved_model"`, `"onnx"`, `"litert"` or `"openvino"`.
+                All but the first need the extra of keras-cem with that name.
                 Defaults to `"tf_saved_model"`.
-            verbose: Whether to print what was written. Defaults to `None`: no.
+            verbose: Whether to print the path. Defaults to `None`: no.
 
         Raises:
-            ImportError: If a package is missing, naming the extra.
-            ValueError: If the agent knows no observation space, the format is
-                unknown, `filepath` is not for it, or the policy does something
-                that the format cannot express.
+            ImportError: If a package is missing. The message names the extra.
+            ValueError: If the agent has no observation space, the format is
+                unknown, `filepath` does not fit the format, or the format
+                cannot express an operation of the policy.
         """
         export_policy(self, filepath, format)
         if verbose:
@@ -543,16 +559,16 @@ class CEMAgent(EnvironmentFit):
         zipped: bool | None = None,
         **kwargs: Any,
     ) -> None:
-        """Saves the agent, with its optimizer, as Keras does.
+        """Saves the agent and its optimizer, as Keras does.
 
-        A `.keras` file that is there stays as it is until the new one is whole
-        and on the disk.
+        An existing `.keras` file is replaced only when the new file is complete
+        and on disk.
 
         Args:
-            filepath: Path, with the ending `.keras`.
+            filepath: Path that ends in `.keras`.
             overwrite: Whether to replace a file without asking. Defaults to
                 `True`.
-            zipped: As in Keras: `False` writes a folder, whose name must not
+            zipped: As in Keras. `False` writes a folder, whose name must not
                 end in `.keras`. Defaults to `None`: a file.
             **kwargs: Further arguments of `keras.Model.save`.
         """
@@ -598,18 +614,18 @@ class CEMAgent(EnvironmentFit):
     def from_config(cls, config: dict[str, Any]) -> "CEMAgent":
         config = config_versions.migrate(config)
         size_limits.check_policy(config["policy"], config["observation_space"])
-        # Keras uses up what it makes layers of.
+        # A copy, because Keras modifies the config that it deserializes.
         policy = keras.saving.deserialize_keras_object(
             copy.deepcopy(config.pop("policy"))
         )
         return cls(policy, config.pop("action_space"), **config)
 
     def __setattr__(self, name: str, value: Any) -> None:
-        """Lets `epsilon` be assigned; refuses what is fixed, or out of range.
+        """Assigns `epsilon`, and refuses changes of fixed options.
 
         Raises:
-            AttributeError: If `name` is of an option of the method.
-            ValueError: If it is `epsilon`, and out of range.
+            AttributeError: If `name` is a fixed option of the method.
+            ValueError: If `name` is `epsilon` and the value is out of range.
         """
         if name in vars(self):
             if name == "epsilon":
@@ -647,13 +663,13 @@ def _check_policy(policy: Any) -> None:
 
 
 def _integer(value: int | None) -> int | None:
-    """Returns a number of Python's, for what is saved as JSON."""
+    """Returns a Python int, which JSON can store."""
     return None if value is None else int(value)
 
 
 def _seed(seed: int | None) -> int:
     if seed is None:
-        # As Keras does, so that `keras.utils.set_random_seed` rules it.
+        # As in Keras, so that `keras.utils.set_random_seed` determines it.
         return random.randint(0, prng.MAX_SEED)
     checks.at_least(0, seed=seed)
     checks.number(0, prng.MAX_SEED, seed=seed)

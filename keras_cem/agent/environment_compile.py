@@ -1,4 +1,4 @@
-"""`compile` of an agent, and the verbs of Keras that take arrays alone."""
+"""`compile` of an agent, and the methods of Keras that take only arrays."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ class EnvironmentCompile(EnvironmentPlay):
     """Compiles a `keras.Model` that plays environments.
 
     Attributes:
-        loss_weight: What the loss is multiplied by.
+        loss_weight: Factor of the loss.
     """
 
     loss_weight: float
@@ -32,28 +32,30 @@ class EnvironmentCompile(EnvironmentPlay):
         jit_compile: Any = "auto",
         auto_scale_loss: bool = True,
     ) -> None:
-        """As `keras.Model.compile`; drops all compiled functions.
+        """Compiles the agent as `keras.Model.compile` does.
+
+        All functions compiled before are dropped.
 
         Args:
             optimizer: As in Keras.
-            loss: For a Box of actions, a Keras loss to take instead of the
-                mean square, or a list of one. Defaults to `None`.
-            loss_weights: A number, or a list of one, that the loss is
-                multiplied by; regularization is not. Defaults to `None`: 1.
-            metrics: As in Keras, of arrays; on environments History has what
-                `fit` lists. Defaults to `None`.
-            weighted_metrics: Likewise. Defaults to `None`.
+            loss: For a Box of actions, a Keras loss that replaces the squared
+                error, or a list of one. Defaults to `None`.
+            loss_weights: A factor of the loss, or a list of one. It does not
+                apply to regularization. Defaults to `None`: 1.
+            metrics: As in Keras, for training on arrays. On environments
+                History has the metrics that `fit` lists. Defaults to `None`.
+            weighted_metrics: As `metrics`. Defaults to `None`.
             run_eagerly: As in Keras. Defaults to `False`.
             steps_per_execution: As in Keras. Defaults to `1`.
-            jit_compile: As in Keras; `"auto"` compiles steps on in-graph
-                environments with XLA wherever the policy can be. Defaults to
+            jit_compile: As in Keras. `"auto"` compiles steps on in-graph
+                environments with XLA if XLA can compile the policy. Defaults to
                 `"auto"`.
             auto_scale_loss: As in Keras. Defaults to `True`.
 
         Raises:
             ValueError: If an argument is out of range, or there are several
                 losses or weights.
-            TypeError: If a weight is no number.
+            TypeError: If a weight is not a number.
         """
         checks.one_of(("auto", True, False, None), jit_compile=jit_compile)
         if steps_per_execution is None:
@@ -65,8 +67,8 @@ class EnvironmentCompile(EnvironmentPlay):
             checks.number(loss_weights=weight)
             weight = float(weight)
         set_untracked(self, _jit_is_auto=jit_compile == "auto")
-        # Keras would keep the loss of an earlier call if this one has none,
-        # and save that there is none (keras 3.15, trainer.py).
+        # Without a new loss, Keras would keep the loss of an earlier call but
+        # save that there is none (keras 3.15, trainer.py).
         self.loss = self._compile_loss = None
         super().compile(
             optimizer,
@@ -83,15 +85,18 @@ class EnvironmentCompile(EnvironmentPlay):
         self._player.forget()
 
     def quantize(self, *args: Any, **kwargs: Any) -> None:
-        """As `keras.Model.quantize`; drops all compiled functions."""
+        """As `keras.Model.quantize`; all compiled functions are dropped."""
         super().quantize(*args, **kwargs)
         self._player.forget()
 
     def get_compile_config(self) -> dict[str, Any]:
-        """As in Keras, but for `"auto"`, which is another's on each machine."""
+        """As in Keras, but keeps `jit_compile="auto"`.
+
+        Keras would save the choice made on this machine.
+        """
         if self.compiled and self.built:
-            # `compile_from_config` does, and would miss the saved variables
-            # of an optimizer that has taken no step.
+            # `compile_from_config` builds the optimizer too. It expects saved
+            # variables even if the optimizer has taken no step.
             self.optimizer.build(self.trainable_variables)
         config = super().get_compile_config()
         if config and self._jit_is_auto:
@@ -99,7 +104,7 @@ class EnvironmentCompile(EnvironmentPlay):
         return config
 
     def compile_from_config(self, config: dict[str, Any]) -> None:
-        """Compiles as `get_compile_config` said."""
+        """Compiles with the arguments that `get_compile_config` returned."""
         self.compile(**keras.saving.deserialize_keras_object(config))
         if self.built:
             self.optimizer.build(self.trainable_variables)

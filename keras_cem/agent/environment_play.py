@@ -1,4 +1,4 @@
-"""Playing environments with an agent: nothing is learned here."""
+"""Playing environments with an agent, without learning."""
 
 from collections.abc import Callable
 from typing import Any, cast
@@ -21,9 +21,9 @@ DEFAULT_BATCH_SIZE = 64
 
 
 class EnvironmentPlay(keras.Model):
-    """Lets a `keras.Model` act, and play whole episodes.
+    """Lets a `keras.Model` act and play whole episodes.
 
-    `CEMAgent` is one. What is used here of it are its spaces and its seed, and
+    `CEMAgent` is a subclass. This class uses its spaces, its seed and
     `build_for`.
     """
 
@@ -37,23 +37,24 @@ class EnvironmentPlay(keras.Model):
         return self.head.space
 
     def _prepare_play(self) -> None:
-        # Past Keras' tracking, for none of this is saved.
+        # Keras does not track these attributes, because none of them is saved.
         set_untracked(self, _player=Player(self), _made_under=_strategy())
 
     def acting_network(self) -> Any:
-        """What maps observations to outputs where the agent acts."""
+        """The network that maps observations to outputs when acting."""
         raise NotImplementedError
 
     @property
     def num_forgotten(self) -> int:
-        """How often what acts was dropped, to be compiled anew."""
+        """Number of times that the compiled acting functions were dropped."""
         return self._player.num_forgotten
 
     def check_no_strategy(self) -> None:
         """Refuses environments under a `tf.distribute` strategy.
 
         Raises:
-            ValueError: If the agent was made under one, or one is entered.
+            ValueError: If the agent was created under a strategy, or a strategy
+                is active.
         """
         strategy = _strategy() or self._made_under
         if strategy is not None:
@@ -77,16 +78,16 @@ class EnvironmentPlay(keras.Model):
         max_env_restarts: int | None = None,
         engine: str = "auto",
     ) -> Trajectories:
-        """Plays whole episodes and returns them, learning nothing.
+        """Plays whole episodes without learning, and returns them.
 
-        Two calls of an agent that did not learn in between play the same
-        episodes, unless `seed` is another.
+        Without training in between, two calls with the same `seed` play the
+        same episodes.
 
         Args:
             env: An environment as in `fit`.
-            batch_size: How many episodes. Defaults to `64`.
-            epsilon: How much to explore. Defaults to `None`: act greedily.
-            seed: Of resets and exploration. Defaults to the agent's.
+            batch_size: Number of episodes. Defaults to `64`.
+            epsilon: Amount of exploration. Defaults to `None`: act greedily.
+            seed: Seed of resets and exploration. Defaults to the agent's.
             num_envs: As in `fit`.
             vectorization_mode: As in `fit`.
             max_episode_steps: As in `fit`.
@@ -126,21 +127,22 @@ class EnvironmentPlay(keras.Model):
             source.close()
 
     def act(self, observation: Any, epsilon: float = 0.0) -> Any:
-        """Returns the action for one observation, as `env.step` takes it.
+        """Returns the action for one observation, in the form of `env.step`.
 
         Args:
             observation: One observation, without a batch axis.
-            epsilon: Above 0, the action is drawn from the explored policy,
-                whose exploration goes on from call to call. Defaults to `0.0`:
-                the greedy action.
+            epsilon: Amount of exploration. Above 0, the action is drawn from
+                the explored policy. Exploration continues from call to call.
+                Defaults to `0.0`: the greedy action.
 
         Returns:
-            NumPy scalar or array of the action space's dtype and shape; a nest
-            of them for a `Dict` or `Tuple`.
+            NumPy scalar or array of the action space's dtype and shape, or a
+            nest of them for a `Dict` or `Tuple`.
 
         Raises:
-            ValueError: If the observation does not fit, is outside of a space
-                of integers, or is not finite.
+            ValueError: If the agent has no observation space, or the
+                observation does not fit the space, is outside of an integer
+                space, or is not finite.
         """
         if self.observation_space is None:
             raise ValueError(
@@ -175,16 +177,17 @@ class EnvironmentPlay(keras.Model):
     def _look_at(
         cls, env: Any, observing: Callable[[spaces.Space], bool] | None = None
     ) -> tuple[spaces.Space, spaces.Space, Any]:
-        """Returns the spaces of an environment, and first observations.
+        """Returns the spaces of an environment and its first observations.
 
         Args:
-            env: As `spaces_of` takes it.
-            observing: Whether observations of a space are wanted. `env` is
-                reset for them. Defaults to `None`: they are not.
+            env: As in `spaces_of`.
+            observing: Function of the observation space that tells whether to
+                reset `env` and return observations. Defaults to `None`: no
+                observations.
 
         Returns:
-            Spaces of observations and actions, and a batch of observations,
-            one array a leaf, or None where there are none.
+            The observation space, the action space, and a batch of observations
+            with one array per leaf, or None without observations.
         """
         source = sources.open_source(
             env, sources.Options(batch_size=1, max_episode_steps=1)
@@ -239,7 +242,7 @@ class EnvironmentPlay(keras.Model):
     def _open_recorded(
         self, recorded: Any, batch_size: int | None
     ) -> RecordedSource:
-        """Reads recorded episodes; the source knows K."""
+        """Reads recorded episodes into a source that has its batch size K."""
         source = cast(
             RecordedSource, sources.open_source(recorded, sources.Options(1))
         )
@@ -264,10 +267,11 @@ class EnvironmentPlay(keras.Model):
 
 
 def plain_number(value: Any) -> Any:
-    """Returns the number in a variable, tensor or array of one; else `value`.
+    """Converts a scalar variable, tensor or array to a float.
 
     Args:
-        value: Such as `agent.epsilon`, or `agent.epsilon * 0.5`.
+        value: For example `agent.epsilon` or `agent.epsilon * 0.5`. Anything
+            else is returned unchanged.
     """
     kinds = (keras.Variable, tf.Tensor, tf.Variable, np.ndarray)
     if isinstance(value, kinds) and value.shape == ():
@@ -276,7 +280,7 @@ def plain_number(value: Any) -> Any:
 
 
 def _strategy() -> str | None:
-    """The class of the `tf.distribute` strategy that is entered, if any."""
+    """Returns the class name of the active `tf.distribute` strategy, if any."""
     if not tf.distribute.has_strategy():
         return None
     return type(tf.distribute.get_strategy()).__name__

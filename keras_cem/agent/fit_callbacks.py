@@ -1,4 +1,4 @@
-"""The callbacks of a `fit`, in an order that checkpoints can rely on."""
+"""The callbacks of `fit`, in the order that checkpoints need."""
 
 from typing import Any
 
@@ -9,15 +9,15 @@ from keras_cem.saving.resuming import RunsLast
 
 
 def arrange(callbacks: Any, verbose: Any = 0) -> list[Any]:
-    """Returns callbacks in the order they are called in, History included.
+    """Returns the callbacks in call order, with `History` added.
 
     Args:
         callbacks: As given to `fit`.
-        verbose: As given to `fit`: whether there is to be a progress bar.
-            Defaults to `0`: no.
+        verbose: As given to `fit`. Above 0, a progress bar is added. Defaults
+            to `0`: no.
 
     Raises:
-        TypeError: If something among them is no callback.
+        TypeError: If an element is not a callback.
     """
     if isinstance(callbacks, keras.callbacks.CallbackList):
         callbacks = callbacks.callbacks
@@ -33,12 +33,12 @@ def arrange(callbacks: Any, verbose: Any = 0) -> list[Any]:
                 f"{cure}"
             )
     if not any(isinstance(c, keras.callbacks.History) for c in arranged):
-        # Keras would append it, behind those that run last.
+        # Keras would append it after the callbacks that must run last.
         arranged.append(keras.callbacks.History())
     if verbose and not any(
         isinstance(c, keras.callbacks.ProgbarLogger) for c in arranged
     ):
-        # Keras would append its own.
+        # Keras would append its own progress bar.
         arranged.append(ProgressBar())
     return sorted(arranged, key=lambda c: isinstance(c, RunsLast))
 

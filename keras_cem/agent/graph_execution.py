@@ -1,4 +1,4 @@
-"""What an iteration inside of a compiled step needs of the world outside."""
+"""State that compiled in-graph steps share with Python."""
 
 from collections.abc import Callable
 from typing import Any
@@ -12,7 +12,7 @@ from keras_cem.engines.graph.trajectories import GraphTrajectories
 from keras_cem.utils import nonfinite
 from keras_cem.utils.nonfinite import FAULTS
 
-# What there is to go wrong in playing and in learning, counted from 1.
+# Names of the nonfinite values in playing and learning, numbered from 1.
 _ORIGINS = (*FAULTS, *nonfinite.ORIGINS)
 
 CURE = (
@@ -21,12 +21,12 @@ CURE = (
 
 
 class GraphSteps:
-    """Lets compiled steps follow schedules, and stop learning when they must.
+    """Lets compiled steps follow schedules and stop at nonfinite values.
 
-    Nothing returns to Python between the iterations of one execution. So the
-    epsilon of each of them is laid out before. What is not finite is noted;
-    nothing is learned any more; after the execution everything is put back to
-    what it was before, and it is raised.
+    The iterations of one execution never return to Python. So the epsilon of
+    each iteration is computed before the execution. A step records the first
+    nonfinite value, and later steps learn nothing. After the execution, all
+    variables are restored and an error is raised.
 
     Args:
         agent: A `CEMAgent`.
@@ -35,7 +35,7 @@ class GraphSteps:
     def __init__(self, agent: Any):
         self._agent = agent
         self._stream = tf.Variable(0, trainable=False, dtype=tf.int64)
-        # What the first fault is, 0 for none; iteration, trajectory and step.
+        # The first fault: its number (0 for none), iteration, trajectory, step.
         self._fault = tf.Variable([0, 0, 0, 0], trainable=False, dtype=tf.int64)
         self._plans: dict[int, tf.Variable] = {}
         self._returns = tf.Variable(
@@ -45,25 +45,27 @@ class GraphSteps:
 
     @property
     def latest_returns(self) -> tf.Tensor:
-        """Returns of the last iteration of this `fit`, float32 `(K,)`."""
+        """Episode returns of the last iteration of `fit`, float32 `(K,)`."""
         return self._returns.value()
 
     @property
     def within_epoch(self) -> list[tf.Variable]:
-        """What callbacks read at the end of an epoch."""
+        """Variables that callbacks read at the end of an epoch."""
         return [self._returns]
 
     def begin_fit(self, batch_size: int) -> None:
-        """Called before the first step of a `fit`.
+        """Prepares for the first step of a `fit`.
 
         Args:
-            batch_size: K.
+            batch_size: K, the number of trajectories per iteration.
         """
-        # XLA does not let a step change the shape of a variable.
+        # Under XLA, a step cannot change the shape of a variable.
         self._returns.assign(tf.zeros(batch_size))
 
     def note_returns(self, returns: tf.Tensor) -> None:
-        """Keeps the returns of an iteration for callbacks; inside of the step.
+        """Stores the returns of an iteration for callbacks.
+
+        It is called inside the step.
 
         Args:
             returns: float32 tensor `(K,)`.
@@ -73,18 +75,19 @@ class GraphSteps:
     def begin_training(
         self, schedule: Callable[[Any], Any] | None, num_steps: int
     ) -> None:
-        """Lays out what an execution of training needs; called before each.
+        """Prepares an execution of training; called before each one.
 
         Args:
-            schedule: Of epsilon over iterations; None leaves it as it is.
-            num_steps: Iterations an execution.
+            schedule: Schedule of epsilon over iterations, or None to keep
+                epsilon.
+            num_steps: Number of iterations per execution.
         """
         agent = self._agent
         self._fault.assign(tf.zeros_like(self._fault))
         changed = [*agent.variables, *agent.optimizer.variables]
         if agent.memory is not None:
             changed += agent.memory.buffers
-        # Reading copies nothing: who writes later does, to another buffer.
+        # Reading copies nothing. A later write goes to another buffer.
         self._before = [
             (variable, tf.convert_to_tensor(variable)) for variable in changed
         ]
@@ -103,23 +106,23 @@ class GraphSteps:
         self._plans[num_steps].assign(planned)
 
     def begin_testing(self, stream: int) -> None:
-        """Lays out what an execution of an evaluation needs.
+        """Prepares an execution of an evaluation.
 
         Args:
-            stream: What its episodes are for, a constant of `prng`.
+            stream: Random stream of its episodes, a constant of `prng`.
         """
         self._fault.assign(tf.zeros_like(self._fault))
         self._before = []
         self._stream.assign(stream)
 
     def end(self, name: str) -> None:
-        """Undoes the execution and raises, if something was not finite.
+        """Undoes the execution and raises if a value was not finite.
 
         Args:
-            name: What to call the environment.
+            name: Name of the environment in the message.
 
         Raises:
-            RuntimeError: If something was not finite.
+            RuntimeError: If a value was not finite.
         """
         before, self._before = self._before, []
         fault, iteration, trajectory, step = self._fault.numpy().tolist()
@@ -145,11 +148,11 @@ class GraphSteps:
         )
 
     def play_for_training(self, source: GraphSource) -> GraphTrajectories:
-        """Plays one iteration; called inside of the step."""
+        """Plays one iteration; called inside the step."""
         agent = self._agent
         plan = self._plans[agent.steps_per_execution]
         iteration = agent.iteration.value
-        # Not a slice: XLA compiles one anew for each place it begins at.
+        # Not a slice, which XLA compiles again for each start index.
         epsilon = tf.gather(plan, iteration % agent.steps_per_execution)
         agent.epsilon.assign(epsilon)
         return source.play(
@@ -164,7 +167,7 @@ class GraphSteps:
     def play_for_testing(
         self, source: GraphSource, tick: tf.Tensor
     ) -> GraphTrajectories:
-        """Plays one batch greedily; called inside of the step."""
+        """Plays one batch greedily; called inside the step."""
         agent, first = self._agent, tick * source.batch_size
         stream = self._stream.value()
         played = source.play(
@@ -179,28 +182,31 @@ class GraphSteps:
         return played
 
     def may_learn(self, played: Any) -> Any:
-        """Whether what was played is fit to learn from; inside of the step."""
+        """Whether the trajectories may be learned from; called in the step."""
         if not isinstance(played, GraphTrajectories):
-            # The host engine has checked it, and raised.
+            # The host engine has already checked them and would have raised.
             return tf.constant(True)
         self._note_faults(played)
         return tf.equal(self._fault[0], 0)
 
     def learned(self, withheld: tf.Tensor) -> None:
-        """Takes note of an update that was withheld; inside of the step.
+        """Records an update that was withheld; called inside the step.
 
         Args:
-            withheld: As `gradient_steps.descend` says what was not finite.
+            withheld: Code of the nonfinite value, as `gradient_steps.descend`
+                returns it.
         """
         if self._agent.on_nonfinite == "raise":
             bad = tf.where(tf.equal(withheld, 0), 0, len(FAULTS) + withheld)
             self._note(bad, 0, 0)
 
     def check_update(self) -> None:
-        """Raises if an update on the host was withheld; called after each.
+        """Raises if an update on the host was withheld.
+
+        It is called after each update.
 
         Raises:
-            RuntimeError: Naming what was not finite.
+            RuntimeError: If so. The message names the nonfinite value.
         """
         fault, iteration, *_ = self._fault.numpy().tolist()
         if fault:
@@ -215,7 +221,7 @@ class GraphSteps:
         row = tf.argmax(tf.cast(broken, tf.int32))
         fault = tf.gather(played.faults, row)
         if self._agent.on_nonfinite == "skip":
-            # The others go on without them, if there are others.
+            # The finite trajectories continue, if there are any.
             fault = tf.where(tf.reduce_all(broken), fault, 0)
         self._note(
             fault,

@@ -1,12 +1,12 @@
-"""Methods of `keras.Model` that a subclass may override, and may not.
+"""Checks of `keras.Model` methods that a subclass overrides.
 
-`docs/keras_hooks.md` lists what each of them does on environments.
+`docs/keras_hooks.md` lists what each method does on environments.
 """
 
 from typing import Any
 
-# What a subclass may override for arrays, but nothing calls on an environment:
-# the cure, by name and by the verbs that it would matter for.
+# Methods that work on arrays only; environments never call them. Each name maps
+# to the verbs that would ignore the method and to the cure.
 _ARRAYS_ONLY = {
     "compute_loss": (
         ("fit",),
@@ -27,10 +27,10 @@ def check(agent: Any, verb: str) -> None:
 
     Args:
         agent: A `CEMAgent`.
-        verb: What the caller is about to do.
+        verb: Name of the called method, such as `"fit"`.
 
     Raises:
-        TypeError: Naming the method and its class.
+        TypeError: If there is one. The message names the method and its class.
     """
     for name, (verbs, cure) in _ARRAYS_ONLY.items():
         if verb in verbs and agent.overrides(name):

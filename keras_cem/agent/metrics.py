@@ -1,4 +1,4 @@
-"""Metrics of what an iteration reports."""
+"""Metrics that `fit` and `evaluate` report on environments."""
 
 import functools
 from collections.abc import Callable
@@ -13,7 +13,7 @@ class Latest(keras.metrics.Metric):
 
     def __init__(self, name: str):
         super().__init__(name=name, dtype="float64")
-        # A variable does not take the dtype of its metric (keras 3.15).
+        # A variable does not inherit the metric's dtype (keras 3.15).
         self.value = self.add_variable(
             (), "zeros", dtype="float64", name="value"
         )
@@ -26,9 +26,9 @@ class Latest(keras.metrics.Metric):
 
 
 class Mean(keras.metrics.Metric):
-    """The mean, added up in float64.
+    """The mean, summed in float64.
 
-    Keras' own adds in float32, where the sum of 10^6 returns of 500 is off.
+    Keras sums in float32, which is inexact for 10^6 returns of 500.
     """
 
     def __init__(self, name: str):
@@ -64,18 +64,18 @@ class Maximum(keras.metrics.Metric):
         return keras.ops.convert_to_tensor(self.value)
 
     def reset_state(self) -> None:
-        # Keras would reset it to 0, which returns may never reach.
+        # Keras would reset it to 0, but all returns may be negative.
         self.value.assign(-float("inf"))
 
 
 class _Together:
-    """Metrics that are reset and read in one call for all of them.
+    """Metrics that are reset together and read together, in one call.
 
-    One after the other, from Python, takes milliseconds.
+    Separate calls from Python take milliseconds.
     """
 
     def all(self) -> list[keras.metrics.Metric]:
-        """All of them, in the order in which they were set."""
+        """Returns all metrics, in the order in which they were set."""
         return [
             value
             for value in vars(self).values()
@@ -83,11 +83,11 @@ class _Together:
         ]
 
     def reset(self) -> None:
-        """Resets them; not for inside of a compiled step."""
+        """Resets all metrics; must not be called inside a compiled step."""
         self._reset()
 
     def results(self) -> dict[str, Any]:
-        """Returns their results by name; not for inside of a compiled step."""
+        """Returns the results by name; not allowed inside a compiled step."""
         return self._results()
 
     @functools.cached_property
@@ -106,11 +106,11 @@ class _Together:
 
 
 class TrainMetrics(_Together):
-    """What one epoch of iterations reports, under the names of History.
+    """Training metrics of an epoch, under their names in History.
 
-    Over an epoch of several iterations these are means, but for the largest
-    return, for epsilon and the cumulative steps and restarts, which are the
-    last, and for what was not finite, which is counted.
+    Most are means over the iterations of the epoch. `episode_return_max` is the
+    maximum. `epsilon`, `env_steps` and `env_restarts` are the latest values.
+    `num_nonfinite` is a sum.
     """
 
     def __init__(self) -> None:
@@ -127,7 +127,7 @@ class TrainMetrics(_Together):
 
 
 class TestMetrics(_Together):
-    """What an evaluation reports."""
+    """Metrics of an evaluation."""
 
     def __init__(self) -> None:
         self.episode_return = Mean("episode_return")

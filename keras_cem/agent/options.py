@@ -1,4 +1,4 @@
-"""Options of the method: which values they take, and which go together."""
+"""Checks of the method's options: their values and their combinations."""
 
 import inspect
 from typing import Any
@@ -24,11 +24,12 @@ def check(
     episodes_per_policy: int | None,
     normalize_observations: bool,
 ) -> None:
-    """Refuses what `CEMAgent` must not be given.
+    """Refuses invalid options of `CEMAgent`.
 
     Raises:
-        ValueError: If a value is out of range, or two contradict each other.
-        TypeError: If one is of the wrong kind.
+        ValueError: If a value is out of range, or two options contradict each
+            other.
+        TypeError: If a value is of the wrong type.
     """
     _plain_number(elite_quantile=elite_quantile)
     if not 0 < elite_quantile < 1:
@@ -48,7 +49,7 @@ def check(
         elite_memory_age=elite_memory_age,
         episodes_per_policy=episodes_per_policy,
     )
-    # None has passed above, and means nothing here.
+    # The check above accepts None, which is no valid number of steps.
     checks.number(gradient_steps=gradient_steps)
     checks.at_least(
         2,
@@ -89,13 +90,13 @@ def check(
 
 
 def _plain_number(**arguments: Any) -> None:
-    """Refuses what is no finite number.
+    """Refuses values that are not finite numbers.
 
-    Versions up to 0.1 took schedules, and saved them as dictionaries.
+    Versions up to 0.1 took schedules and saved them as dictionaries.
 
     Raises:
-        TypeError: If it is a schedule, or anything else that is no number.
-        ValueError: If it is not finite.
+        TypeError: If a value is a schedule or otherwise not a number.
+        ValueError: If a number is not finite.
     """
     for name, value in arguments.items():
         if callable(value) or isinstance(value, dict):
@@ -107,7 +108,7 @@ def _plain_number(**arguments: Any) -> None:
     checks.number(**arguments)
 
 
-# What an agent is made with, and what is compiled into its steps.
+# Options that are fixed once the agent is made: its steps compile them in.
 FIXED = frozenset(inspect.signature(check).parameters) | {
     "on_nonfinite",
     "seed",
@@ -115,15 +116,15 @@ FIXED = frozenset(inspect.signature(check).parameters) | {
 
 
 def refuse_change(agent: Any, name: str, value: Any) -> None:
-    """Refuses another value of an option, which compiled steps would ignore.
+    """Refuses to change an option that compiled steps would ignore.
 
     Args:
-        agent: Whose option it is.
-        name: Of the attribute.
-        value: The value it was to have.
+        agent: The agent.
+        name: Name of the attribute.
+        value: The new value.
 
     Raises:
-        AttributeError: If it is one of `FIXED`.
+        AttributeError: If `name` is in `FIXED`.
     """
     if name in FIXED:
         raise AttributeError(
@@ -137,14 +138,14 @@ def refuse_change(agent: Any, name: str, value: Any) -> None:
 
 
 def exclusive(reason: str, **arguments: Any) -> None:
-    """Refuses two options of which at most one may be given.
+    """Refuses two options that exclude each other.
 
     Args:
-        reason: Why.
-        **arguments: Values by the caller's name for them; None is not given.
+        reason: Why they exclude each other.
+        **arguments: The two values by argument name. None means not given.
 
     Raises:
-        ValueError: Naming both, with their values.
+        ValueError: If both are given. The message names both and their values.
     """
     if any(value is None for value in arguments.values()):
         return
@@ -161,15 +162,15 @@ def check_source(
     episodes_per_start: int | None,
     episodes_per_policy: int | None,
 ) -> None:
-    """Refuses what cannot be played in the groups that are asked for.
+    """Refuses a source that cannot play the requested groups.
 
     Args:
-        source: What will be played, or read.
+        source: The environment, or the recorded episodes.
         episodes_per_start: As in `CEMAgent`.
         episodes_per_policy: As in `CEMAgent`.
 
     Raises:
-        ValueError: Naming the option and the environment.
+        ValueError: If so. The message names the option and the environment.
     """
     if isinstance(source, RecordedSource):
         checks.only_for(

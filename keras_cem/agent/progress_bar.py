@@ -1,4 +1,4 @@
-"""Keras' progress bar, with environment steps a second."""
+"""Keras' progress bar, with environment steps per second."""
 
 import time
 from typing import Any
@@ -7,10 +7,10 @@ import keras
 
 
 class StepRate:
-    """Counts the steps of an epoch, and takes its time.
+    """Measures the steps per second of an epoch.
 
     Args:
-        env_steps: Steps that were done before. Defaults to `0`.
+        env_steps: Number of steps done before. Defaults to `0`.
     """
 
     def __init__(self, env_steps: int = 0):
@@ -22,33 +22,33 @@ class StepRate:
         self._began = self._until = time.perf_counter()
 
     def stop(self) -> None:
-        """Takes the time: what comes until the next call is not counted."""
+        """Stops the clock; the time until the next call does not count."""
         self._until = time.perf_counter()
 
     def so_far(self, env_steps: int) -> float:
-        """Steps a second from the beginning of the epoch to the last stop.
+        """Returns steps per second from the epoch's start to the last stop.
 
         Args:
-            env_steps: All steps that are done.
+            env_steps: Number of all steps done so far.
         """
         return (env_steps - self._steps) / max(self._until - self._began, 1e-9)
 
     def end(self, env_steps: int) -> float:
-        """Returns the rate of the epoch; what comes is of the next one."""
+        """Returns the rate of the epoch; later steps count for the next."""
         rate = self.so_far(env_steps)
         self._steps = env_steps
         return rate
 
 
 class ProgressBar(keras.callbacks.ProgbarLogger):
-    """Keras' bar, which shows `env_steps_per_second` beside what it shows.
+    """Keras' progress bar, which also shows `env_steps_per_second`.
 
-    These are steps of playing and learning; validation takes no part in it.
-    History does not have them, which would be other ones each time.
+    The rate covers playing and learning, without validation. History does not
+    contain the rate, because it differs from run to run.
     """
 
     def on_train_begin(self, logs: Any = None) -> None:
-        """Takes note of the steps that the agent has done in its life."""
+        """Stores the number of steps that the agent has done before."""
         super().on_train_begin(logs)
         self._rate = StepRate(int(self.model.env_steps))
 
@@ -58,13 +58,13 @@ class ProgressBar(keras.callbacks.ProgbarLogger):
         self._rate.begin()
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-        """Shows what the iterations of the epoch came to so far."""
+        """Shows the logs and the rate of the epoch so far."""
         self._rate.stop()
         steps = int(logs["env_steps"])
         super().on_train_batch_end(batch, _with(logs, self._rate.so_far(steps)))
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        """Shows what the epoch came to."""
+        """Shows the logs and the rate of the epoch."""
         rate = self._rate.end(int(logs["env_steps"]))
         super().on_epoch_end(epoch, _with(logs, rate))
 

@@ -1,4 +1,4 @@
-"""Keras' train and test functions, made to play environments."""
+"""Keras' train and test functions that play environments."""
 
 import contextlib
 import dataclasses
@@ -26,15 +26,16 @@ from keras_cem.utils.keras_internals import set_untracked
 
 @dataclasses.dataclass
 class Session:
-    """What one call of `fit` or `evaluate` on an environment holds.
+    """State of one call of `fit` or `evaluate` on an environment.
 
     Attributes:
-        callbacks: Those of `fit`, in the order they are called in.
-        resume_from: Folder of checkpoints that `fit` goes on from.
-        validation_ticks: The data that Keras' `fit` is given to validate on.
-        during: What callbacks enter here is left when `fit` ends.
-        progress: How far the epoch has come, an `EpochProgress`; None where
-            nobody wants to know.
+        callbacks: Callbacks of `fit`, in call order.
+        resume_from: Folder of checkpoints from which `fit` resumes.
+        validation_ticks: Data that Keras' `fit` gets for validation.
+        during: Context managers that callbacks enter. They exit when `fit`
+            ends.
+        progress: The `EpochProgress` of the epoch, or None if no callback
+            needs it.
     """
 
     testing: bool
@@ -56,7 +57,7 @@ class Session:
 
     @property
     def num_env_restarts(self) -> int:
-        """How often sub-environments were made anew."""
+        """Number of times that a sub-environment was restarted."""
         return sum(
             source.num_env_restarts
             for source in (self.train, self.test)
@@ -67,10 +68,10 @@ class Session:
 class EnvironmentFunctions(EnvironmentCompile):
     """Gives a `keras.Model` train and test functions that play.
 
-    Which environments they play, and how, is in the session of the running
-    `fit` or `evaluate`. On the host, ticks without content are swapped for
-    trajectories when a step is due (`step_functions`); in the graph, the step
-    plays by itself (`graph_execution`).
+    The session of the running `fit` or `evaluate` holds the environments and
+    the options of playing. On the host, each step replaces an empty tick by
+    freshly played trajectories (`step_functions`). In the graph, the step
+    itself plays (`graph_execution`).
     """
 
     groups: Groups
@@ -80,8 +81,8 @@ class EnvironmentFunctions(EnvironmentCompile):
 
     def _prepare_fit(self) -> None:
         self._prepare_play()
-        # Past Keras' tracking: none of this is saved, and an environment must
-        # not be walked through by `save`.
+        # Keras does not track these attributes: none of them is saved, and
+        # `save` must not traverse an environment.
         set_untracked(
             self,
             train_metrics=TrainMetrics(),
@@ -95,15 +96,15 @@ class EnvironmentFunctions(EnvironmentCompile):
 
     @property
     def metrics(self) -> list[Any]:
-        """Metrics of the environment while on one, else Keras' own."""
+        """Metrics of playing while on an environment, else Keras' own."""
         own = self._own_metrics
         if own is None:
             return super().metrics
         return [*own.all(), *self._subclass_metrics()]
 
     def _subclass_metrics(self) -> list[Any]:
-        """Metrics that are attributes of a subclass, as Keras collects them."""
-        # By no public name (keras 3.15, layer.py).
+        """Metrics that a subclass sets as attributes, collected by Keras."""
+        # Keras has no public name for them (keras 3.15, layer.py).
         return self._metrics
 
     @property
@@ -114,7 +115,7 @@ class EnvironmentFunctions(EnvironmentCompile):
         return self.test_metrics if session.testing else self.train_metrics
 
     def reset_metrics(self) -> None:
-        """As in Keras; on an environment, all in one call."""
+        """As in Keras; on an environment, resets all in one call."""
         own = self._own_metrics
         if own is None:
             super().reset_metrics()
@@ -124,7 +125,10 @@ class EnvironmentFunctions(EnvironmentCompile):
                 metric.reset_state()
 
     def get_metrics_result(self) -> dict[str, Any]:
-        """As in Keras; on an environment, outside of a step, in one call."""
+        """As in Keras; on an environment, reads all in one call.
+
+        The single call is used outside a step only.
+        """
         own = self._own_metrics
         if own is None or not tf.executing_eagerly():
             return super().get_metrics_result()
@@ -136,14 +140,14 @@ class EnvironmentFunctions(EnvironmentCompile):
         return results
 
     def allow_xla(self, allowed: bool) -> None:
-        """Whether `jit_compile="auto"` may mean XLA, from the next step on.
+        """Sets whether `jit_compile="auto"` may use XLA from the next step on.
 
-        XLA takes seconds to compile a step on an in-graph environment, in
-        which many small ones are done without it. A running `fit` goes on with
-        steps that are made anew, or were before.
+        XLA takes seconds to compile a step on an in-graph environment. Many
+        small steps without XLA take less time than that. A running `fit`
+        switches to a new step function, or to one that was compiled before.
 
         Args:
-            allowed: Whether it may. An agent that is new allows it.
+            allowed: Whether XLA may be used. A new agent allows it.
         """
         set_untracked(self, _xla_allowed=allowed)
         if self._source_of("train_function") is not None:
@@ -154,6 +158,10 @@ class EnvironmentFunctions(EnvironmentCompile):
 
         Args:
             schedule: Function of the number of iterations done so far.
+
+        Raises:
+            RuntimeError: If no `fit` on an environment is running.
+            ValueError: If this `fit` already has a schedule.
         """
         if self._session is None:
             raise RuntimeError(
@@ -188,7 +196,7 @@ class EnvironmentFunctions(EnvironmentCompile):
     def _make_either(
         self, name: str, make: Callable[..., Any], force: bool
     ) -> None:
-        # Kept from one fit to the next; `compile` drops it.
+        # Functions are kept from one `fit` to the next. `compile` drops them.
         either = getattr(self, name)
         if force or not isinstance(either, step_functions.Either):
             either = step_functions.Either(lambda: self._kind_of(name))
@@ -206,14 +214,14 @@ class EnvironmentFunctions(EnvironmentCompile):
         setattr(self, name, either)
 
     def _source_of(self, name: str) -> Source | None:
-        """What the train or the test function plays now; None for arrays."""
+        """The source that the train or test function plays, None on arrays."""
         session = self._session
         if session is None:
             return None
         return session.train if name == "train_function" else session.test
 
     def _kind_of(self, name: str) -> Any:
-        """What Keras' functions are told apart by."""
+        """Key that tells apart the compiled functions of Keras."""
         source = self._source_of(name)
         if isinstance(source, GraphSource):
             return (*source.key, self._xla_allowed)
@@ -255,7 +263,7 @@ class EnvironmentFunctions(EnvironmentCompile):
 
     @contextlib.contextmanager
     def _jit_for(self, source: Source | None) -> Iterator[None]:
-        """`jit_compile="auto"` means XLA for in-graph environments."""
+        """Resolves `jit_compile="auto"` to XLA for in-graph environments."""
         before = self.jit_compile
         if isinstance(source, GraphSource) and self._jit_is_auto:
             self.jit_compile = (
@@ -269,7 +277,7 @@ class EnvironmentFunctions(EnvironmentCompile):
             self.jit_compile = before
 
     def _played_for_training(self, data: Any) -> Any:
-        """Trajectories of an iteration; None if `data` are arrays."""
+        """Trajectories of an iteration, or None if `data` are arrays."""
         if isinstance(data, Trajectories):
             return data
         source = self._source_of("train_function")
@@ -278,7 +286,7 @@ class EnvironmentFunctions(EnvironmentCompile):
         return None
 
     def _played_for_testing(self, data: Any) -> Any:
-        """Trajectories of an evaluation; None if `data` are arrays."""
+        """Trajectories of an evaluation, or None if `data` are arrays."""
         if isinstance(data, Trajectories):
             return data
         source = self._source_of("test_function")
@@ -294,12 +302,13 @@ class EnvironmentFunctions(EnvironmentCompile):
             with self._in_session(session), session.during:
                 yield session
         except EpisodeError as error:
-            # Keras' filter of tracebacks has dropped it (keras 3.15,
+            # Keras' traceback filter drops the cause (keras 3.15,
             # traceback_utils.py).
             raise error from error.cause
         finally:
             with contextlib.ExitStack() as closing:
-                # One that fails, or Ctrl-C, keeps no other from being closed.
+                # Close all sources, even if closing one fails or is
+                # interrupted.
                 for source in (session.test, session.train):
                     if source is not None:
                         closing.callback(source.close)
@@ -317,7 +326,8 @@ class EnvironmentFunctions(EnvironmentCompile):
         session = self._session
         if session.schedule is not None:
             epsilon = session.schedule(int(self.iteration))
-            # Before it becomes a weight, which stays when this `fit` has not.
+            # Check before the assignment: a weight keeps its value when this
+            # `fit` fails.
             self.head.check_epsilon(epsilon)
             self.epsilon.assign(epsilon)
         if isinstance(session.train, RecordedSource):
@@ -343,22 +353,29 @@ class EnvironmentFunctions(EnvironmentCompile):
         return tf.nest.map_structure(tf.convert_to_tensor, played)
 
     def check_ready(self, verb: str) -> None:
-        """Refuses an agent that is not compiled, or with a loss that cannot be.
+        """Refuses an agent that is not compiled or has an unsuitable loss.
 
         Args:
-            verb: What the caller is about to do, for the message.
+            verb: Name of the called method, for the message.
+
+        Raises:
+            ValueError: If the agent is not compiled.
         """
         if not self.compiled:
             raise ValueError(
                 f"`{verb}` needs `compile` first. Received: an agent that is "
                 "not compiled. Call `agent.compile(optimizer=...)`."
             )
-        # Refuses a loss that means nothing for the action space.
+        # Refuse a loss that does not apply to the action space.
         self.training_head.check_loss()
         keras_hooks.check(self, verb)
 
     def check_can_learn(self) -> None:
-        """Refuses to `fit` what nothing can be learned by, or nothing in."""
+        """Refuses to `fit` without an optimizer or without trainable weights.
+
+        Raises:
+            ValueError: If either is missing.
+        """
         if self.optimizer is None:
             raise ValueError(
                 "`optimizer` of `compile` must be given for `fit`. "
@@ -372,7 +389,11 @@ class EnvironmentFunctions(EnvironmentCompile):
             )
 
     def check_finite(self) -> None:
-        """Refuses weights from which nothing can be learned."""
+        """Refuses weights that are not finite.
+
+        Raises:
+            ValueError: If a weight or an optimizer variable is not finite.
+        """
         learned = [*self.trainable_variables, *self.optimizer.variables]
         for variable in learned:
             if not bool(nonfinite.all_finite([variable.value])):

@@ -1,9 +1,8 @@
-"""Feeding Keras batches that are collected only when they are due.
+"""Train and test functions that play each batch with the current weights.
 
-Keras peeks at and prefetches every kind of dataset, so that data would be
-collected with weights from some updates ago. Here the dataset holds ticks,
-which carry nothing; each tick is swapped for a batch collected after the
-previous update returned, inside the train function.
+Keras prefetches every kind of dataset, so a dataset of trajectories would hold
+episodes played with old weights. Here the dataset holds empty ticks. The train
+function replaces each tick by a batch that it plays after the previous update.
 """
 
 from collections.abc import Callable, Iterator
@@ -14,24 +13,23 @@ import tensorflow as tf
 from keras_cem.saving import interrupts
 from keras_cem.utils.recent import Recent
 
-# More ticks than are ever pulled.
+# More ticks than any training consumes.
 ENDLESS = 2**62
 
 
 def ticks(size: int) -> tf.data.Dataset:
-    """Returns a dataset of `size` elements, which are but their numbers."""
+    """Returns a dataset of `size` elements; each is its own number."""
     return tf.data.Dataset.range(size)
 
 
 def training_ticks(steps: int, steps_per_execution: int) -> dict[str, Any]:
-    """Returns the data of Keras' `fit`, as arguments.
+    """Returns the data for Keras' `fit`, as keyword arguments.
 
-    Keras makes an iterator anew for each epoch, which takes milliseconds,
-    unless the data outlast all epochs. But of data that do, it takes whole
-    executions only.
+    Keras creates a new iterator per epoch, which takes milliseconds. It does
+    not if the data outlast all epochs. But then it runs whole executions only.
 
     Args:
-        steps: Iterations an epoch.
+        steps: Number of iterations per epoch.
         steps_per_execution: As given to `compile`.
     """
     if steps % steps_per_execution:
@@ -40,11 +38,11 @@ def training_ticks(steps: int, steps_per_execution: int) -> dict[str, Any]:
 
 
 class OnDemand:
-    """Keras' train or test function, with each tick swapped for a batch.
+    """Keras' train or test function, with each tick replaced by a batch.
 
     Args:
-        inner: Keras' function. Takes an iterator, pulls `steps_per_execution`
-            batches off it, one after the other, and returns logs.
+        inner: Keras' function. It takes an iterator, pulls up to
+            `steps_per_execution` batches from it and returns logs.
         collect: Returns the next batch.
         steps_per_execution: As given to `compile`.
         check: Called after each batch. Defaults to `None`.
@@ -74,7 +72,7 @@ class OnDemand:
             raise StopIteration
         for _ in range(pulled):
             interrupts.check()
-            # One at a time, so that nothing is learned after a failed check.
+            # One batch at a time, so that a failed check stops learning.
             logs = self._inner(iter([self._collect()]))
             if self._check is not None:
                 self._check()
@@ -82,12 +80,12 @@ class OnDemand:
 
 
 class InGraph:
-    """Keras' train or test function, for steps that play by themselves.
+    """Keras' train or test function for steps that play in the graph.
 
     Args:
-        inner: Keras' function. It is given the ticks.
+        inner: Keras' function, which gets the ticks.
         begin: Called before each execution.
-        end: Called after it.
+        end: Called after each execution.
     """
 
     def __init__(
@@ -109,13 +107,13 @@ class InGraph:
 
 
 class Repeating:
-    """Keras' train function, that does not play what was played before.
+    """Keras' train function, which skips executions done before a resume.
 
     Args:
         inner: The train function.
         progress: Returns the `EpochProgress` of the running `fit`, or None if
-            nobody wants to know.
-        logs: Returns what `inner` returned.
+            no callback needs it.
+        logs: Returns the logs of a skipped execution.
     """
 
     def __init__(
@@ -140,17 +138,17 @@ class Repeating:
 
 
 class Either:
-    """Keras' train or test function: one for each kind of data.
+    """Keras' train or test function, with one function per kind of data.
 
-    They are several because what Keras makes in the first call of one, such as
-    the variables of metrics, must not be made in a later call; and because a
-    step that plays by itself is compiled for its environment.
+    There are two reasons for several functions. Keras creates variables, such
+    as those of metrics, in the first call of a function only. And a step that
+    plays in the graph is compiled for its environment.
 
     Args:
-        kind: Tells which of them is due.
+        kind: Returns the key of the function to call.
 
     Attributes:
-        functions: By what `kind` returns; those used last.
+        functions: The recently used functions by key.
     """
 
     def __init__(self, kind: Callable[[], Any]):

@@ -1,4 +1,4 @@
-"""`fit` and `evaluate` on environments, as Keras verbs."""
+"""`fit` and `evaluate` of Keras, on environments."""
 
 import collections.abc
 import os
@@ -22,11 +22,11 @@ class EnvironmentFit(EnvironmentFunctions):
     """Lets a `keras.Model` take an environment where Keras takes data."""
 
     def prepare_for(self, source: sources.Source, batch_size: int) -> None:
-        """Makes ready to learn from an environment, or refuses it.
+        """Prepares the agent to learn from an environment, or refuses it.
 
         Args:
-            source: What will be played.
-            batch_size: K.
+            source: The environment, or the recorded episodes.
+            batch_size: K, the number of trajectories per iteration.
         """
         raise NotImplementedError
 
@@ -60,81 +60,85 @@ class EnvironmentFit(EnvironmentFunctions):
         """Trains on an environment, or on arrays as Keras does.
 
         Args:
-            x: A gymnasium id, a `gymnasium.Env`, a `gymnasium.vector.VectorEnv`
-                or a callable that makes an env; or a TF-Agents environment. Or
-                recorded episodes, to learn from the elite ones without playing:
-                a `minari.MinariDataset`, `minari:` and the id of one on this
-                machine, or a list of objects or mappings with `observations`,
-                `actions` and `rewards` of one episode, as `minari.EpisodeData`.
-                Or data, as Keras takes it.
+            x: An environment, recorded episodes, or data as Keras takes it. An
+                environment is a gymnasium id, a `gymnasium.Env`, a
+                `gymnasium.vector.VectorEnv`, a callable that makes an env, or
+                a TF-Agents environment. Recorded episodes are learned from
+                without playing. They are a `minari.MinariDataset`, `minari:`
+                followed by the id of one on this machine, or a list with one
+                object or mapping per episode, each with `observations`,
+                `actions` and `rewards`, such as `minari.EpisodeData`.
             y: Actions, with arrays only.
-            batch_size: K, trajectories an iteration, at least 2. Defaults to
-                `64`, or to the number of recorded episodes if it is less.
+            batch_size: K, the number of trajectories per iteration, at least 2.
+                Defaults to `64`, or to the number of recorded episodes if it
+                is less.
             epochs: Epoch to stop at, as in Keras. Defaults to `1`.
-            verbose: As in Keras; the bar shows environment steps a second as
-                well. Above 0, the first line says how the default network
-                encodes observations.
+            verbose: As in Keras. The bar also shows environment steps per
+                second. Above 0, the first line describes how the default
+                network encodes observations.
             callbacks: Keras callbacks.
             validation_split: With arrays only.
-            validation_data: An environment to evaluate on greedily after an
-                epoch, logged as `val_episode_return` and
+            validation_data: An environment for greedy evaluation after an
+                epoch. The results are logged as `val_episode_return` and
                 `val_episode_length`.
             shuffle: With arrays only.
             class_weight: With arrays only.
             sample_weight: With arrays only.
             initial_epoch: As in Keras.
-            steps_per_epoch: Iterations an epoch. Defaults to `1`.
-            validation_steps: Batches an evaluation. Defaults to `1`.
-            validation_batch_size: Trajectories a batch of an evaluation.
+            steps_per_epoch: Iterations per epoch. Defaults to `1`.
+            validation_steps: Batches per evaluation. Defaults to `1`.
+            validation_batch_size: Trajectories per batch of an evaluation.
                 Defaults to `batch_size`.
             validation_freq: As in Keras.
-            num_envs: Sub-environments to play in. Defaults to as many as
+            num_envs: Number of sub-environments. Defaults to as many as
                 `batch_size`, at most 256.
-            vectorization_mode: `"sync"`, one after the other in this process;
-                `"async"`, a process each; `"vector_entry_point"`, the
-                environment's own vector version. Defaults to `"sync"`.
-            max_episode_steps: Truncates every episode after so many steps.
-                Defaults to the environment's own limit, and must be given
-                where it has none.
-            step_timeout: Seconds that a step or a reset may take with
-                `vectorization_mode="async"`; a sub-environment that takes
-                longer has failed. Defaults to `None`: as long as it likes.
-            max_env_restarts: How often sub-environments that fail may be made
-                anew: that raise, or whose process ends or takes too long. What
-                they broke off is played again from its own seed, so that
-                nothing changes where an environment does the same for the same
-                seed and actions. Counted for `validation_data` apart. Defaults
-                to `None`: 3 for ids and callables; what is given ready-made
-                cannot be made anew.
-            engine: `"graph"` plays inside the compiled step, for environments
-                of `keras_cem.envs` and ids that have an in-graph version;
-                `"host"` steps gymnasium's from Python; `"auto"` takes the
-                graph where it can, unless an argument of sub-environments is
-                given: `num_envs`, `vectorization_mode`, `step_timeout` or
-                `max_env_restarts`. Defaults to `"auto"`.
-            resume_from: Folder that `callbacks.Checkpoint` wrote to: goes on
-                with that training, after its newest whole checkpoint, in an
-                agent made and compiled as that one was. History has its
-                epochs as well. Where a `Checkpoint` of this `fit` writes to
-                the same folder, nothing need be there yet. Defaults to
-                `None`.
+            vectorization_mode: `"sync"` steps the sub-environments one after
+                the other in this process. `"async"` runs one process per
+                sub-environment. `"vector_entry_point"` uses the environment's
+                own vector version. Defaults to `"sync"`.
+            max_episode_steps: Truncates every episode after this number of
+                steps. Defaults to the environment's own limit. It is required
+                if the environment has none.
+            step_timeout: Time limit in seconds for one step or reset with
+                `vectorization_mode="async"`. A sub-environment that takes
+                longer has failed. Defaults to `None`: no limit.
+            max_env_restarts: Maximum number of restarts of failed
+                sub-environments. A sub-environment fails if it raises, its
+                process ends, or it exceeds `step_timeout`. Its interrupted
+                episodes are played again from their own seeds. If the
+                environment is deterministic given seed and actions, a restart
+                changes no result. `validation_data` has a count of its own.
+                Defaults to `None`: 3 for ids and callables. Environment
+                objects cannot be restarted.
+            engine: `"graph"` plays inside the compiled step. It is for
+                environments of `keras_cem.envs` and ids with an in-graph
+                version. `"host"` steps gymnasium environments from Python.
+                `"auto"` chooses the graph if possible, unless an argument of
+                sub-environments is given: `num_envs`, `vectorization_mode`,
+                `step_timeout` or `max_env_restarts`. Defaults to `"auto"`.
+            resume_from: Folder of a `callbacks.Checkpoint`. Training resumes
+                after the newest complete checkpoint. The agent must be made
+                and compiled as the saved one was. History includes the earlier
+                epochs. The folder may be empty if a `Checkpoint` of this `fit`
+                writes to it. Defaults to `None`.
 
         Returns:
-            `keras.callbacks.History` with `loss`, `episode_return` (mean of K),
-            `episode_return_max`, `episode_length`, `elite_threshold`,
-            `num_elites`, `epsilon`, `env_steps` (cumulative) and
-            `env_restarts` (so far in this call, `validation_data` included) and
-            `num_nonfinite` (trajectories and updates left out, see
-            `on_nonfinite` of the agent).
+            `keras.callbacks.History` with `loss`, `episode_return` (mean over
+            the K trajectories), `episode_return_max`, `episode_length`,
+            `elite_threshold`, `num_elites`, `epsilon`, `env_steps`
+            (cumulative), `env_restarts` (so far in this call, including
+            `validation_data`) and `num_nonfinite` (trajectories and updates
+            left out, see `on_nonfinite` of the agent).
 
         Raises:
             ValueError: If an argument is out of range, or spaces do not fit.
-            TypeError: If `x` is neither environment nor data.
-            RuntimeError: If the environment fails more often than it may be
-                made anew, or something is not finite, unless the agent has
-                `on_nonfinite="skip"`. The weights are those after the last
-                whole iteration; in the graph, after the last whole execution
-                of `steps_per_execution` iterations.
+            TypeError: If `x` is neither an environment nor data.
+            RuntimeError: If the environment fails more often than
+                `max_env_restarts` allows, or a value is not finite and the
+                agent does not have `on_nonfinite="skip"`. The weights are
+                those after the last complete iteration. In the graph they are
+                those after the last complete execution of
+                `steps_per_execution` iterations.
         """
         env_options = {
             "num_envs": num_envs,
@@ -208,7 +212,7 @@ class EnvironmentFit(EnvironmentFunctions):
                 validation_batch_size=validation_batch_size,
             )
         if not isinstance(validation_freq, collections.abc.Container):
-            # A list of epochs is Keras' own affair.
+            # Keras checks a list of epochs itself.
             checks.at_least(1, validation_freq=validation_freq)
         checks.at_least(
             2,
@@ -277,7 +281,7 @@ class EnvironmentFit(EnvironmentFunctions):
         steps: int,
         arguments: dict[str, Any],
     ) -> dict[str, Any]:
-        """Restores a training; returns the arguments of `fit` that change."""
+        """Restores a training and returns the changed arguments of `fit`."""
         if arguments["initial_epoch"]:
             raise ValueError(
                 "`initial_epoch` must be left to `resume_from`. Received: "
@@ -334,16 +338,16 @@ class EnvironmentFit(EnvironmentFunctions):
     ) -> Any:
         """Plays greedily on an environment, or evaluates arrays as Keras does.
 
-        Two calls of an agent that did not learn in between play the same
-        episodes. Those of `fit`'s validation are others.
+        Without training in between, two calls play the same episodes. The
+        validation of `fit` plays different episodes.
 
         Args:
             x: An environment as in `fit`, or data.
             y: With arrays only.
-            batch_size: Episodes a batch. Defaults to `64`.
+            batch_size: Episodes per batch. Defaults to `64`.
             verbose: As in Keras.
             sample_weight: With arrays only.
-            steps: Batches. Defaults to `1`.
+            steps: Number of batches. Defaults to `1`.
             callbacks: Keras callbacks.
             return_dict: Whether to return a dictionary rather than a list.
             num_envs: As in `fit`.
@@ -352,10 +356,11 @@ class EnvironmentFit(EnvironmentFunctions):
             step_timeout: As in `fit`.
             max_env_restarts: As in `fit`.
             engine: As in `fit`.
-            **kwargs: What Keras passes to itself.
+            **kwargs: Internal arguments of Keras.
 
         Returns:
-            `episode_return` and `episode_length`, means over all episodes.
+            `episode_return` and `episode_length`, each the mean over all
+            episodes.
         """
         common = {
             "verbose": verbose,
@@ -365,7 +370,7 @@ class EnvironmentFit(EnvironmentFunctions):
         }
         ticks = self._session and self._session.validation_ticks
         if ticks is not None and x is ticks:
-            # Keras' `fit` validates.
+            # Keras' `fit` calls this for validation.
             self._session.testing, self._session.tested = True, 0
             try:
                 return super().evaluate(x, **common)
@@ -381,7 +386,7 @@ class EnvironmentFit(EnvironmentFunctions):
         }
         if not sources.is_env(x):
             checks.only_for("an environment", **_given(env_options))
-            # Perhaps called by a callback of a `fit` on an environment.
+            # A callback of a `fit` on an environment may have called this.
             with self._in_session(None):
                 return super().evaluate(
                     x,
@@ -403,6 +408,6 @@ class EnvironmentFit(EnvironmentFunctions):
 
 
 def _given(env_options: dict[str, Any]) -> dict[str, Any]:
-    """Options of playing, None where they are as by default."""
+    """Returns the options of playing, with None for each default value."""
     engine = env_options["engine"]
     return {**env_options, "engine": None if engine == "auto" else engine}

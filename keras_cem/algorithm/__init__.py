@@ -1,1 +1,1 @@
-"""The cross-entropy method: elites, memory, imitation."""
+"""The cross-entropy method: elite selection, elite memory and imitation."""

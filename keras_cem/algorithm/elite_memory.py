@@ -1,4 +1,4 @@
-"""Elites of earlier iterations, to be imitated again."""
+"""A memory of elite trajectories from earlier iterations."""
 
 import math
 from typing import Any
@@ -14,20 +14,21 @@ from keras_cem.utils.keras_internals import set_untracked
 
 @keras.saving.register_keras_serializable("keras_cem")
 class EliteMemory(keras.Layer):
-    """The best elite trajectories so far, none older than an age.
+    """The best elite trajectories so far, up to a maximum age.
 
-    The K trajectories of iteration n and those remembered are candidates
-    alike: gamma_q is the quantile of all their returns. Afterwards the memory
-    holds the best `size` of the fresh elites and of what it held; of equal
-    returns the younger ones, of the same age the first ones.
+    The K new trajectories of iteration n and the remembered ones are
+    candidates together: gamma_q is the quantile of all their returns. After the
+    iteration, the memory keeps the best `size` of the new elites and the
+    remembered trajectories. Ties in the return go to the younger trajectory.
+    Ties in age go to the first.
 
-    It is a layer so that Keras saves it with the agent: as much as is held,
-    cut to the longest trajectory.
+    The memory is a layer, so Keras saves it with the agent. It saves the held
+    trajectories only, cut to the length of the longest.
 
     Args:
-        size: M, how many trajectories are held at most.
-        age: A trajectory of iteration n is a candidate up to iteration
-            n + `age`. Defaults to `None`: for ever.
+        size: M, the maximum number of trajectories.
+        age: Maximum age in iterations. A trajectory of iteration n is a
+            candidate up to iteration n + `age`. Defaults to `None`: no limit.
     """
 
     def __init__(self, size: int, age: int | None = None, **kwargs: Any):
@@ -35,7 +36,7 @@ class EliteMemory(keras.Layer):
         self.size = size
         self.age = age
         self.built = True
-        # Past Keras' tracking: these are not among the agent's weights.
+        # Keras does not track these: they are not weights of the agent.
         set_untracked(
             self,
             _spaces=None,
@@ -49,12 +50,12 @@ class EliteMemory(keras.Layer):
 
     @property
     def num_held(self) -> int:
-        """How many trajectories are held, those too old included."""
+        """Number of trajectories held, including those that are too old."""
         return int(np.sum(self._lengths.numpy() > 0))
 
     @property
     def buffers(self) -> list[tf.Variable]:
-        """The variables that hold it."""
+        """The variables of the memory."""
         return [*self._leaves, self._lengths, self._returns, self._born]
 
     @property
@@ -64,7 +65,7 @@ class EliteMemory(keras.Layer):
 
     @property
     def lengths(self) -> tf.Tensor:
-        """Steps of each trajectory, int32 `(M,)`; 0 where none is held."""
+        """Number of steps per trajectory, int32 `(M,)`, 0 for an empty row."""
         return tf.cast(self._lengths.value(), tf.int32)
 
     def prepare(
@@ -73,19 +74,19 @@ class EliteMemory(keras.Layer):
         action_space: spaces.Space,
         num_steps: int,
     ) -> bool:
-        """Makes room for episodes; called outside of compiled steps.
+        """Allocates memory for episodes; called outside compiled steps.
 
         Args:
             observation_space: Space of one observation.
             action_space: Space of one action.
-            num_steps: T, the most steps of an episode.
+            num_steps: T, the maximum number of steps of an episode.
 
         Returns:
-            Whether the memory has moved, so that what was compiled with it is
-            of no use any more.
+            Whether the memory has new variables. Functions compiled with the
+            old variables must then be compiled again.
 
         Raises:
-            ValueError: If there is no room on this machine.
+            ValueError: If the machine has too little memory.
         """
         set_untracked(self, _spaces=(observation_space, action_space))
         if not self._leaves or self._most_steps < num_steps:
@@ -104,14 +105,14 @@ class EliteMemory(keras.Layer):
         return moved
 
     def candidates(self, returns: tf.Tensor, iteration: tf.Tensor) -> tf.Tensor:
-        """Returns the returns of fresh and remembered trajectories.
+        """Returns the returns of new and remembered trajectories.
 
         Args:
-            returns: float32 `(K,)`, those of the fresh ones.
-            iteration: int64 scalar, the present one.
+            returns: float32 `(K,)`, returns of the new trajectories.
+            iteration: int64 scalar, number of the current iteration.
 
         Returns:
-            float32 `(K + M,)`, infinity where none is remembered.
+            float32 `(K + M,)`, infinity for rows without a candidate.
         """
         alive = self._alive(iteration)
         remembered = tf.where(alive, self._returns.value(), np.inf)
@@ -134,14 +135,14 @@ class EliteMemory(keras.Layer):
         iteration: tf.Tensor,
         learned: tf.Tensor,
     ) -> None:
-        """Takes the elites in; called inside of the train step.
+        """Adds new elites; called inside the train step.
 
         Args:
-            fresh: The K trajectories, with `lengths` and `take`.
-            returns: float32 `(K,)`, what they are ranked by.
-            elite_mask: bool `(K,)`.
-            iteration: int64 scalar, in which they were played.
-            learned: bool scalar; if false nothing changes.
+            fresh: The K new trajectories, with `lengths` and `take`.
+            returns: float32 `(K,)`, the returns that rank them.
+            elite_mask: bool `(K,)`, true for the new elites.
+            iteration: int64 scalar, the iteration that played them.
+            learned: bool scalar. If false, the memory does not change.
         """
         size = tf.size(returns)
         eligible = tf.concat([elite_mask, self._alive(iteration + 1)], axis=0)
@@ -174,12 +175,12 @@ class EliteMemory(keras.Layer):
         self._lengths.assign(remaining)
 
     def save_own_variables(self, store: Any) -> None:
-        """Writes what is held."""
+        """Writes the held trajectories."""
         for name, array in self._held().items():
             store[name] = array
 
     def load_own_variables(self, store: Any) -> None:
-        """Reads what was held; of more than `size`, the best."""
+        """Reads saved trajectories, at most the best `size` of them."""
         held = {name: np.asarray(store[name]) for name in sorted(store.keys())}
         leaves = _leaves_of(held)
         if leaves and not self._fits(leaves):
@@ -246,7 +247,7 @@ class EliteMemory(keras.Layer):
         set_untracked(self, _dtypes=dtypes, _leaves=variables, _moved=True)
 
     def _held(self) -> dict[str, np.ndarray]:
-        # The rows held come first, the best before all.
+        # The held rows come first, ordered from the best.
         count, lengths = self.num_held, self.lengths.numpy()
         most = int(lengths.max())
         return {
@@ -283,15 +284,15 @@ class EliteMemory(keras.Layer):
 
 
 class Candidates:
-    """Fresh trajectories 0 to K - 1, then those of a memory.
+    """K new trajectories, followed by the M rows of a memory.
 
     Args:
-        fresh: The K trajectories.
-        memory: `EliteMemory`, prepared.
+        fresh: The K new trajectories.
+        memory: A prepared `EliteMemory`.
 
     Attributes:
-        lengths: int32 tensor `(K + M,)`.
-        num_steps: Steps, padding included.
+        lengths: int32 tensor `(K + M,)`, number of steps per trajectory.
+        num_steps: Number of steps including padding.
     """
 
     def __init__(self, fresh: Any, memory: EliteMemory):

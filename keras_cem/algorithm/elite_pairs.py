@@ -8,20 +8,20 @@ import tensorflow as tf
 from keras_cem import prng
 from keras_cem.utils import devices
 
-# Least and most pairs to take at a time where shapes must be static. On a CPU
-# the activations of a block of the largest size should stay in a cache; a GPU
-# is not busy with so few.
+# Minimum and maximum number of pairs per block where shapes must be static. On
+# a CPU the activations of the largest block should stay in a cache. A GPU needs
+# larger blocks to be busy.
 MIN_BLOCK_SIZE, MAX_BLOCK_SIZE, MAX_BLOCK_SIZE_ON_GPU = 512, 4096, 65536
 
 
 def block_size(num_steps: int) -> int:
-    """Returns how many pairs to take at a time.
+    """Returns the number of pairs per block.
 
-    Few, so that not much more is computed than there are; yet not so few that
-    there are very many blocks.
+    Small blocks waste little computation in the last block. Large blocks keep
+    the number of blocks low.
 
     Args:
-        num_steps: K times T, the most pairs that there can be.
+        num_steps: K times T, the maximum number of pairs.
     """
     most = MAX_BLOCK_SIZE
     if devices.has_gpu():
@@ -30,17 +30,16 @@ def block_size(num_steps: int) -> int:
 
 
 class ElitePairs:
-    """Finds pair number i of the elites without copying any.
+    """Finds pair number i of the elites without copying any pair.
 
     Args:
-        lengths: int tensor `(K,)`, steps of each trajectory.
+        lengths: int tensor `(K,)`, number of steps per trajectory.
         elite_mask: bool tensor `(K,)`.
-        dtype: Of the numbers. int32, the default, is for fewer than 2**31
-            steps, which the graph engine makes sure of; the host engine may
-            have more.
+        dtype: Dtype of the pair numbers. int32, the default, holds fewer than
+            2**31 steps. The graph engine never has more, the host engine may.
 
     Attributes:
-        total: N, a scalar of that dtype.
+        total: N, the number of pairs, a scalar of dtype `dtype`.
     """
 
     def __init__(
@@ -49,7 +48,7 @@ class ElitePairs:
         elite_mask: tf.Tensor,
         dtype: tf.DType = tf.int32,
     ):
-        # Elites first, each in its order.
+        # Elites first, in their order.
         self._order = tf.argsort(tf.cast(~elite_mask, tf.int32), stable=True)
         self._num_elites = tf.math.count_nonzero(elite_mask, dtype=tf.int32)
         counts = tf.where(elite_mask, tf.cast(lengths, dtype), 0)
@@ -61,7 +60,7 @@ class ElitePairs:
         """Returns trajectory and step of pairs.
 
         Args:
-            numbers: `(B,)` of numbers below N, of the dtype of N.
+            numbers: Tensor `(B,)` of pair numbers below N, in the dtype of N.
 
         Returns:
             Two int32 tensors `(B,)`.
@@ -78,13 +77,15 @@ class ElitePairs:
 
         Args:
             key: As `prng.make_key` returns it.
-            number: int32 scalar; other pairs are drawn for each number.
-            size: How many.
-            by_trajectory: Whether each trajectory is drawn as often as any
-                other, however long it is, rather than each pair.
+            number: int32 scalar, number of the draw. Each number draws other
+                pairs.
+            size: Number of pairs to draw.
+            by_trajectory: Whether to draw trajectories with equal probability,
+                whatever their lengths. If false, pairs are drawn with equal
+                probability.
 
         Returns:
-            Tensor `(size,)` of numbers below N, of the dtype of N.
+            Tensor `(size,)` of pair numbers below N, in the dtype of N.
         """
         rows = tf.cast(tf.range(size), tf.uint32)
         counter = (rows, tf.fill([size], tf.cast(number, tf.uint32)))
@@ -94,28 +95,28 @@ class ElitePairs:
             count = tf.gather(self._counts, row)
             begin = tf.gather(self._ends, row) - count
             return begin + _below(count, drawn[:, 1])
-        # 24 bits are too few to tell more than 16 million pairs apart. The 48
-        # of both are in float64 without loss.
+        # One number has 24 bits, too few for more than 16 million pairs. Two
+        # have 48, which float64 holds exactly.
         return _below(self.total, drawn[:, 0] + drawn[:, 1] * 2.0**-24)
 
 
 class PairsByStep(ElitePairs):
     """Numbers the pairs step by step, not trajectory by trajectory.
 
-    Where what was played is stored time first, those of one step are near one
-    another: a processor finds them in its cache.
+    If trajectories are stored with the time axis first, the pairs of one step
+    lie close together in memory. This uses the processor's cache well.
 
     Args:
-        lengths: int tensor `(K,)`, steps of each trajectory.
+        lengths: int tensor `(K,)`, number of steps per trajectory.
         elite_mask: bool tensor `(K,)`.
-        num_steps: T, the most steps of one.
+        num_steps: T, the maximum number of steps of a trajectory.
     """
 
     def __init__(
         self, lengths: tf.Tensor, elite_mask: tf.Tensor, num_steps: int
     ):
         counts = tf.where(elite_mask, tf.cast(lengths, tf.int32), 0)
-        # The shortest first: who still plays is at the end.
+        # The shortest first, so that unfinished trajectories are at the end.
         self._order = tf.argsort(counts, stable=True)
         self._over = count_at_most(
             tf.gather(counts, self._order), tf.range(num_steps)
@@ -133,17 +134,17 @@ class PairsByStep(ElitePairs):
 
 
 def _below(count: tf.Tensor, fraction: tf.Tensor) -> tf.Tensor:
-    """The integers below `count` that float64 fractions of it make."""
+    """Scales float64 fractions in [0, 1) to integers below `count`."""
     number = tf.cast(fraction * tf.cast(count, tf.float64), count.dtype)
     return tf.minimum(number, count - 1)
 
 
 def count_at_most(ordered: tf.Tensor, values: tf.Tensor) -> tf.Tensor:
-    """Counts the entries that are at most as large as each of some values.
+    """Counts, for each value, the entries of `ordered` that are at most it.
 
-    As `tf.searchsorted(ordered, values, side="right")` does, which XLA makes a
-    comparison of all with all: of time and memory K times B. This is a search
-    by halves.
+    It computes `tf.searchsorted(ordered, values, side="right")` by binary
+    search. XLA compiles `tf.searchsorted` to a comparison of all pairs, which
+    takes K times B time and memory.
 
     Args:
         ordered: Integer tensor `(K,)`, ascending, K >= 1.
@@ -154,7 +155,7 @@ def count_at_most(ordered: tf.Tensor, values: tf.Tensor) -> tf.Tensor:
     """
     size = tf.size(ordered)
     static = ordered.shape[0]
-    # The largest power of two that is not above K, or above every K.
+    # The largest power of two up to K, or 2**30 if K is unknown.
     top = 2 ** (30 if static is None else static.bit_length() - 1)
 
     def body(step: tf.Tensor, found: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
@@ -178,22 +179,23 @@ def accumulate(
     like: list[tf.Tensor],
     block_size: int | None,
 ) -> list[tf.Tensor]:
-    """Adds up what a function of pair numbers gives, over all pairs.
+    """Sums the results of a function over all pairs.
 
     Args:
-        function: Takes numbers `(B,)`; which of them count, bool
-            `(B,)`; and 1.0 in the first block, else 0.0. Returns tensors.
-        total: Number of pairs, a scalar of the dtype of their numbers.
-        most: The most pairs that there can be.
-        like: Tensors of the shapes and dtypes that `function` returns.
-        block_size: B. None takes all pairs at once; under XLA that costs as
-            much as `most` pairs do.
+        function: Function of three tensors: pair numbers `(B,)`, a bool mask
+            `(B,)` of the numbers that count, and 1.0 in the first block, else
+            0.0. It returns tensors.
+        total: Number of pairs, a scalar in the dtype of the pair numbers.
+        most: Maximum number of pairs.
+        like: Tensors with the shapes and dtypes that `function` returns.
+        block_size: B. None takes all pairs at once. Under XLA this costs as
+            much as `most` pairs.
 
     Returns:
-        Sums, as `function` returns them.
+        The sum of each tensor that `function` returns.
     """
     if block_size is None:
-        # `tf.range(total)` is what XLA cannot compile; this it can.
+        # XLA cannot compile `tf.range(total)`, but it can compile this.
         numbers = tf.where(tf.range(tf.cast(most, total.dtype)) < total)[:, 0]
         everyone = tf.ones_like(numbers, tf.bool)
         return function(
@@ -203,8 +205,8 @@ def accumulate(
 
     def body(start: tf.Tensor, sums: list[tf.Tensor]) -> Any:
         numbers = start + block
-        # The last block is filled up with pairs that are there, each about as
-        # often as the others: batch normalisation sees them.
+        # The last block is filled up with repeated pairs, spread evenly,
+        # because batch normalization uses them too.
         terms = function(
             numbers % total,
             numbers < total,

@@ -1,4 +1,4 @@
-"""Which of K trajectories are worth imitating."""
+"""Selection of the elite trajectories."""
 
 from typing import Any
 
@@ -14,19 +14,18 @@ def threshold(returns: tf.Tensor, quantile: Any) -> tf.Tensor:
     Interpolates linearly between order statistics, as `numpy.quantile` does.
 
     Args:
-        returns: float tensor `(..., K)`. Those that are not finite are left
-            out.
+        returns: float tensor `(..., K)`. Nonfinite returns are ignored.
         quantile: q in (0, 1), a number or a float64 scalar.
 
     Returns:
-        Tensor `(...)` of the same dtype, a threshold for each row; not finite
-        where no return is.
+        Tensor `(...)` of the same dtype with one threshold per row. It is not
+        finite if the row has no finite return.
     """
     finite = tf.math.is_finite(returns)
     ordered = tf.sort(tf.where(finite, returns, np.inf))
     last = tf.maximum(tf.reduce_sum(tf.cast(finite, tf.int32), -1) - 1, 0)
-    # Not `tf.cast`, which would round a float to float32 first: 0.7 of ten
-    # steps would end just below the seventh.
+    # Not `tf.cast`, which would first round a Python float to float32: 0.7 of
+    # ten would then be slightly below 7.
     if not tf.is_tensor(quantile):
         quantile = tf.constant(quantile, tf.float64)
     position = quantile * tf.cast(last, tf.float64)
@@ -36,8 +35,8 @@ def threshold(returns: tf.Tensor, quantile: Any) -> tf.Tensor:
     low = tf.gather(ordered, below, axis=-1, batch_dims=rows)
     above = tf.minimum(below + 1, last)
     high = tf.gather(ordered, above, axis=-1, batch_dims=rows)
-    # Both ends are met exactly, and between equal values nothing is rounded:
-    # a return that ties with the threshold must compare equal to it.
+    # This is exact at both ends and between equal values: a return that ties
+    # with the threshold must compare equal to it.
     return tf.where(
         weight < 0.5,
         low + (high - low) * weight,
@@ -48,19 +47,18 @@ def threshold(returns: tf.Tensor, quantile: Any) -> tf.Tensor:
 def mask(
     returns: tf.Tensor, gamma_q: tf.Tensor, ties: str = "auto"
 ) -> tf.Tensor:
-    """Returns which trajectories are elite.
+    """Returns the mask of the elite trajectories.
 
     Args:
         returns: float tensor `(..., K)`.
         gamma_q: `(...)`, the elite threshold of each row.
-        ties: `"strict"`, the lecture's G > gamma_q; `"inclusive"`,
-            G >= gamma_q; or `"auto"`: strict, unless nothing in the row
-            exceeds the threshold though the returns differ, then inclusive.
-            Nothing is elite when all returns are equal, but under
-            `"inclusive"`.
+        ties: `"strict"` is the lecture's G > gamma_q. `"inclusive"` is
+            G >= gamma_q. `"auto"` is strict, and switches to inclusive in a row
+            where no return exceeds the threshold although the returns differ.
+            If all returns are equal, only `"inclusive"` has elites.
 
     Returns:
-        bool tensor `(..., K)`. A return that is not finite is never elite.
+        bool tensor `(..., K)`. A nonfinite return is never elite.
     """
     gamma_q = gamma_q[..., tf.newaxis]
     finite = tf.math.is_finite(returns)
@@ -89,17 +87,16 @@ def select(
     Args:
         returns: float tensor `(K,)`.
         quantile: q in (0, 1), a number or a float64 scalar.
-        ties: As `mask` takes it.
-        per_start: m > 1 chooses among m trajectories at a time, each of the
-            K / m groups by its own quantile and ties. Defaults to `1`: among
-            all.
-        per_policy: m chooses among the means of m trajectories at a time; the
-            trajectories of an elite mean are all elite. Defaults to `None`:
-            among single returns.
+        ties: As in `mask`.
+        per_start: m, the group size. With m > 1, each of the K / m groups has
+            its own quantile and ties. Defaults to `1`: no groups.
+        per_policy: m, the group size. The groups are ranked by their mean
+            returns, and all trajectories of an elite group are elite. Defaults
+            to `None`: no groups.
 
     Returns:
-        gamma_q, a scalar, or `(K / m,)` with `per_start`; and a bool tensor
-        `(K,)`.
+        gamma_q, a scalar, or `(K / m,)` with `per_start`; and the elite mask,
+        a bool tensor `(K,)`.
     """
     size = tf.shape(returns)[0]
     if per_start > 1:

@@ -1,4 +1,4 @@
-"""One policy improvement: from trajectories to a gradient step."""
+"""The gradient steps of a policy improvement."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -12,7 +12,7 @@ NORMALIZATIONS = ("trajectory", "pair", "length")
 
 
 def penalties(model: Any) -> tf.Tensor:
-    """Returns the sum of a model's own losses, such as regularisation."""
+    """Returns the sum of a model's own losses, such as regularization."""
     return tf.add_n(
         [0.0, *(tf.cast(loss, tf.float32) for loss in model.losses)]
     )
@@ -23,19 +23,20 @@ def descend(
     num_steps: int,
     variables: Sequence[Any],
 ) -> tuple[tf.Tensor, tf.Tensor]:
-    """Takes several gradient steps one after the other, or none.
+    """Takes several gradient steps, or none if a value is not finite.
+
+    The first nonfinite value ends the steps and restores all variables. Finite
+    values in the variables always stay finite.
 
     Args:
-        step: Takes the number of the step, int32, and returns its loss and
-            what was not finite, as `gradient_step` does.
-        num_steps: How many, at least 1.
-        variables: All that `step` changes. What was finite in them stays so.
-            They are what they were if something is not finite, and the steps
-            after it are left out.
+        step: Function of the step number, int32. It returns the loss and the
+            code of a nonfinite value, as `gradient_step` does.
+        num_steps: Number of steps, at least 1.
+        variables: All variables that `step` changes.
 
     Returns:
-        Mean of the losses; and what was not finite, int32, 0 for nothing,
-        1 for the first of `ORIGINS`.
+        The mean of the losses, and an int32 code: 0 if all was finite, else the
+        number of an entry of `ORIGINS`, counted from 1.
     """
     before = [tf.identity(variable.value) for variable in variables]
 
@@ -54,7 +55,7 @@ def descend(
             body,
             state,
         )
-    # Not all need be: a limit that is off is infinite.
+    # Ignore values that were infinite before, such as a limit that is off.
     fine = all_finite(
         tf.where(
             tf.math.is_finite(value),
@@ -82,21 +83,22 @@ def gradient_step(
 ) -> tuple[tf.Tensor, tf.Tensor]:
     """Takes one optimizer step, unless loss or gradient is not finite.
 
-    A `LossScaleOptimizer` is given gradients that are not finite: it skips the
-    step and scales the loss down, which belongs to training in float16.
+    A `LossScaleOptimizer` does get nonfinite gradients. It then skips the step
+    and reduces the loss scale, which is normal in float16 training.
 
     Args:
-        model: Compiled Keras model, whose optimizer is used.
-        function: Returns the loss, a scalar, and its gradients by `trainable`,
-            scaled as the optimizer wants it; called once.
+        model: Compiled Keras model that provides the optimizer.
+        function: Returns the loss, a scalar, and its gradients with respect to
+            `trainable`. The gradients have the optimizer's loss scale. It is
+            called once.
         trainable: Variables to update.
-        stateful: Variables that calling `function` may change, such as the
-            moving statistics of batch normalisation.
+        stateful: Variables that `function` may change, such as the moving
+            statistics of batch normalization.
 
     Returns:
-        The loss; and what is not finite, int32, 0 for nothing, 1 for the first
-        of `ORIGINS`. If that is the loss or the gradient, all variables are
-        what they were.
+        The loss, and an int32 code: 0 if all was finite, else the number of an
+        entry of `ORIGINS`, counted from 1. If the loss or a gradient is not
+        finite, no variable changes.
     """
     before = [tf.identity(variable.value) for variable in stateful]
     loss, gradients = function()

@@ -1,4 +1,4 @@
-"""What one iteration does with its trajectories: select, imitate, report."""
+"""One iteration on its trajectories: select elites, imitate, report metrics."""
 
 from typing import Any
 
@@ -21,16 +21,16 @@ from keras_cem.engines.recorded.source import RecordedTrajectories
 
 
 def learn(agent: Any, played: Any) -> None:
-    """Takes one iteration: to be called inside of the train step.
+    """Learns from the trajectories of one iteration; called in the train step.
 
     Args:
-        agent: A `CEMAgent`, compiled. Its weights, counters and
+        agent: A compiled `CEMAgent`. Its weights, counters and
             `train_metrics` are updated.
         played: K trajectories, `Trajectories` of tensors or
             `GraphTrajectories`.
     """
     returns, lengths = played.returns, played.lengths
-    # The others are out of it: something in them was not finite.
+    # A trajectory with a nonfinite return is left out.
     sound = tf.math.is_finite(returns)
     in_graph = isinstance(played, GraphTrajectories)
     now, memory, groups = agent.iteration.value, agent.memory, agent.groups
@@ -66,7 +66,8 @@ def learn(agent: Any, played: Any) -> None:
         fresh_elites = elite_mask[: tf.size(ranked)]
         memory.update(played, ranked, fresh_elites, now, learned)
     if agent.normalize_observations:
-        # Only now: the next iteration acts and learns with the same.
+        # Only now, so that acting and learning in one iteration use the same
+        # statistics.
         tf.cond(
             learned,
             lambda: _observe(agent, played),
@@ -80,7 +81,7 @@ def learn(agent: Any, played: Any) -> None:
     agent.graph_steps.note_returns(returns)
     metrics = agent.train_metrics
     weight = tf.cast(sound, tf.float32)
-    # Not by weights alone: 0 times NaN is NaN.
+    # Zero weights are not enough, because 0 times NaN is NaN.
     metrics.loss.update_state(
         tf.where(updated, loss, 0.0), tf.cast(updated, tf.float32)
     )
@@ -115,16 +116,16 @@ def imitate(
     """Takes the gradient steps of an iteration towards its elites.
 
     Args:
-        agent: A `CEMAgent`, compiled.
-        played: Trajectories: `lengths`, `num_steps` and `gather` are used.
-        elite_mask: bool tensor `(K,)`, true somewhere.
-        num_elites: float scalar, how many are.
-        in_graph: Whether shapes must be static, and there may be too many
-            pairs to take all at once.
+        agent: A compiled `CEMAgent`.
+        played: Trajectories with `lengths`, `num_steps` and `gather`.
+        elite_mask: bool tensor `(K,)` with at least one elite.
+        num_elites: float scalar, the number of elites.
+        in_graph: Whether shapes must be static and pairs are taken in blocks,
+            because there may be too many for one.
 
     Returns:
-        The loss; and what was not finite, so that nothing was learned: as
-        `gradient_steps.descend` says it.
+        The loss, and the code of a nonfinite value that prevented learning, as
+        in `gradient_steps.descend`.
     """
     found: ElitePairs
     if agent.minibatch_size is None and isinstance(played, GraphTrajectories):
@@ -166,7 +167,7 @@ def imitate(
     def function(number: tf.Tensor) -> tuple[tf.Tensor, list[tf.Tensor]]:
         size = agent.minibatch_size
         if size is None:
-            # Of the weights as they are in this step.
+            # The weights at the start of this step.
             kernels = Kernels(agent, transposed=in_graph)
             loss, *sums = accumulate(
                 lambda numbers, counts, first: gradients(
@@ -180,7 +181,8 @@ def imitate(
         else:
             kernels = Kernels(agent, transposed=False)
             drawn = found.draw(key, number, size, by_trajectory=equal)
-            # By trajectory, they are drawn as often as they weigh.
+            # If drawn by trajectory, pairs need no weights: each is drawn as
+            # often as its weight requires.
             share = agent.loss_weight / size
             if not equal:
                 share = scale * total / size

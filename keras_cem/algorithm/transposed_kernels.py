@@ -1,4 +1,4 @@
-"""Gradients by kernels, in the shape in which they are cheap to add up."""
+"""Gradients of dense kernels, summed in the cheaper of two layouts."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -8,32 +8,33 @@ import tensorflow as tf
 
 from keras_cem.algorithm import gradient_steps
 
-# Whose layers read their weights as Keras lets them, from a `StatelessScope`
-# too. A stranger's may keep a `tf.function` with what it read.
+# Packages whose layers read their weights through Keras, so that a
+# `StatelessScope` can replace them. A layer of another package may keep a
+# `tf.function` with the original weights.
 _KNOWN = ("keras", "keras_cem")
 
 
 class Kernels:
     """The weights of a model, with tall kernels held transposed.
 
-    The gradient by the kernel W, `(n, m)`, of a dense layer is `x^T g`, of a
-    block of its inputs x, `(B, n)`, and the gradients g, `(B, m)`, of its
-    outputs. XLA (of TensorFlow 2.21, on a CPU) is slow at reading the wider of
-    the two across: with 128 units and 2 actions, `g^T x` takes a quarter of
-    the time, and so does the gradient by x. Transposed after it, XLA would
-    make `x^T g` of it again. So what is added up from block to block is the
-    gradient by W^T, which the model is called with, and transposed in the end.
+    A dense layer with kernel W, `(n, m)`, has the gradient `x^T g` with respect
+    to W. Here x, `(B, n)`, is a block of its inputs, and g, `(B, m)`, holds the
+    gradients of its outputs. XLA (of TensorFlow 2.21, on a CPU) is slow at
+    reading the wider of x and g transposed. With 128 units and 2 actions,
+    `g^T x` takes a quarter of the time, and so does the gradient with respect
+    to x. If `g^T x` were transposed right away, XLA would turn it into `x^T g`
+    again. So the model is called with W^T, the gradients of W^T are summed over
+    the blocks, and the sum is transposed at the end.
 
-    To be made before the loop over the blocks.
+    Make it before the loop over the blocks.
 
     Args:
         model: Keras model.
-        transposed: Whether to hold any kernel transposed, where all layers are
-            Keras' or this package's.
+        transposed: Whether to transpose tall kernels. It has an effect only if
+            all layers belong to Keras or to this package.
 
     Attributes:
-        held: Tensors, or variables, of the shapes that gradients are added up
-            in.
+        held: Tensors or variables with the shapes of the summed gradients.
     """
 
     def __init__(self, model: Any, transposed: bool):
@@ -46,19 +47,20 @@ class Kernels:
     def gradients(
         self, inputs: Any, loss_of: Callable[[Any, tf.Tensor], tf.Tensor]
     ) -> list[tf.Tensor]:
-        """Calls the model, in training, on one block.
+        """Calls the model in training mode on one block.
 
         Args:
-            inputs: The model's.
-            loss_of: Returns the loss, a scalar, of the model's outputs and
-                the sum of its own losses, such as regularisation.
+            inputs: Inputs of the model.
+            loss_of: Function of the model's outputs and of the sum of the
+                model's own losses, such as regularization. It returns the loss,
+                a scalar.
 
         Returns:
-            The loss, and gradients as they are held, scaled as the optimizer
-            wants them.
+            The loss, followed by the gradients in the shapes of `held`. The
+            gradients have the optimizer's loss scale.
         """
         with tf.GradientTape() as tape:
-            # A tape does not see through the loop, to what is outside of it.
+            # The tape cannot trace tensors from outside the loop.
             local = [tf.identity(each) for each in self._choose(self.held)]
             tape.watch(local)
             loss = loss_of(*self._call(inputs, local))
@@ -66,7 +68,7 @@ class Kernels:
         by_local, by_variable = tape.gradient(
             scaled, (local, [each.value for each in self._variables])
         )
-        # Regularisation is of the variables themselves.
+        # Regularization depends on the variables themselves.
         sums = self._swap(
             [
                 tf.zeros_like(each.value) if gradient is None else gradient

@@ -1,4 +1,4 @@
-"""Running means of weights, as Keras' optimizers keep them with `use_ema`."""
+"""Moving averages of weights, kept by Keras' optimizers with `use_ema`."""
 
 from typing import Any
 
@@ -6,10 +6,10 @@ from keras_cem.utils import keras_internals
 
 
 def pairs(optimizer: Any) -> list[tuple[Any, Any]]:
-    """Returns each weight with its running mean.
+    """Returns each weight with its moving average.
 
     Args:
-        optimizer: Of Keras, built. One without `use_ema` has none.
+        optimizer: A built Keras optimizer. Without `use_ema` there are none.
     """
     optimizer = keras_internals.inner_optimizer(optimizer)
     if not optimizer.use_ema:
@@ -18,13 +18,13 @@ def pairs(optimizer: Any) -> list[tuple[Any, Any]]:
 
 
 def begin(optimizer: Any) -> None:
-    """Lets the means be the weights, as long as no step was taken.
+    """Initializes the averages to the weights before the first step.
 
-    Keras lets them be zeros. A training without a step, where no trajectory was
-    elite, would end with these for weights.
+    Keras initializes them to zeros. If no trajectory were ever elite, training
+    would take no step and would end with zeros as weights.
 
     Args:
-        optimizer: Of Keras, built.
+        optimizer: A built Keras optimizer.
     """
     if int(optimizer.iterations) == 0:
         for weight, mean in pairs(optimizer):

@@ -1,4 +1,4 @@
-"""Writes checkpoints that training can go on from."""
+"""Writes checkpoints from which training can resume."""
 
 import os
 import signal
@@ -15,47 +15,48 @@ from keras_cem.utils import checks
 
 
 class Checkpoint(RunsLast):
-    """Writes all that training depends on, so that it can be resumed.
+    """Writes the complete state of training, so that it can be resumed.
 
-    `fit(..., resume_from=directory)` goes on after the newest checkpoint. On
-    the same machine its weights, optimizer, History and files of `CSVLogger`
-    are, to the last bit, those of a training that was never interrupted.
+    `fit(..., resume_from=directory)` resumes after the newest checkpoint. On
+    the same machine, weights, optimizer, History and `CSVLogger` files are
+    bit for bit the same as without an interruption.
 
-    A checkpoint is a folder in `directory`: the agent as `agent.keras`, the
-    rest as JSON and arrays, and a manifest of their checksums. It is either
-    whole or not there, whenever the process or the machine goes down. One that
-    is damaged later is passed over, with a warning, for the one before it.
+    A checkpoint is a folder in `directory`. It contains the agent as
+    `agent.keras`, the other state as JSON and arrays, and a manifest of
+    checksums. If the process or the machine crashes, a checkpoint is either
+    complete or absent. If a checkpoint is damaged later, `fit` warns and uses
+    the one before it.
 
     The last epoch is always written, whatever `every` is.
 
-    Ctrl-C and SIGTERM end `fit` after a checkpoint: it raises
-    `TrainingInterrupted`, a `KeyboardInterrupt`. An epoch that ends within two
-    seconds is part of the checkpoint. Otherwise training, validation or any
-    other play is broken off between two steps. Then the checkpoint has the
-    iterations that are done (whole executions of `steps_per_execution`). What
-    was broken off is played again after the resume. A single step of an
-    environment, and a compiled step or its compilation, must return first:
-    Python learns of a signal between two of them. A second signal ends at once.
-    Signals reach `fit` in the main thread only.
+    Ctrl-C and SIGTERM end `fit` after a checkpoint: `fit` raises
+    `TrainingInterrupted`, a `KeyboardInterrupt`. If the epoch ends within two
+    seconds, the checkpoint includes it. Otherwise training, validation or other
+    playing stops between two steps. The checkpoint then contains the completed
+    iterations (whole executions of `steps_per_execution`). The interrupted
+    episodes are played again after the resume. Python handles a signal only
+    between two environment steps, compiled steps or compilations, so the
+    current one must return first. A second signal ends `fit` at once. Signals
+    reach `fit` in the main thread only.
 
-    What Keras' own callbacks have in mind is kept for `CSVLogger`,
-    `EarlyStopping`, `ModelCheckpoint`, `ReduceLROnPlateau` and `TensorBoard`;
-    for others if they have methods `get_state()`, which returns a dictionary of
-    what JSON knows, arrays, and lists of arrays, and `set_state(state)`. State
-    of any other callback starts afresh, that of `SwapEMAWeights` included. A
-    resumed `fit` warns of each state in the checkpoint that finds no callback
-    of its class: it then does not go on exactly.
+    Checkpoints store the state of the Keras callbacks `CSVLogger`,
+    `EarlyStopping`, `ModelCheckpoint`, `ReduceLROnPlateau` and `TensorBoard`.
+    They store the state of another callback if it has the methods `get_state()`
+    and `set_state(state)`. The state is a dictionary of JSON values, arrays and
+    lists of arrays. Any other callback starts without its state, including
+    `SwapEMAWeights`. A resumed `fit` warns of each state in the checkpoint
+    without a callback of its class, because its results may then differ.
 
     Args:
-        directory: Folder for the checkpoints, of this training alone.
-        every: Epochs between checkpoints. Defaults to `1`.
-        keep: How many of the newest stay. Defaults to `3`.
+        directory: Folder for the checkpoints of this training only.
+        every: Number of epochs between checkpoints. Defaults to `1`.
+        keep: Number of newest checkpoints to keep. Defaults to `3`.
 
     Raises:
-        ValueError: If an argument is out of range; at the start of `fit`, if
-            `directory` has checkpoints that are not resumed from.
-        RuntimeError: During `fit`, if a checkpoint cannot be written. Those
-            before it stay whole.
+        ValueError: If an argument is out of range. At the start of `fit`, if
+            `directory` has checkpoints and `fit` does not resume from it.
+        RuntimeError: During `fit`, if a checkpoint cannot be written. Earlier
+            checkpoints stay complete.
 
     Example:
 
@@ -94,7 +95,7 @@ class Checkpoint(RunsLast):
         self.keep = keep
 
     def on_train_begin(self, logs: Any = None) -> None:
-        """Checks the folder; from now on signals are held back."""
+        """Checks the folder and starts to hold back signals."""
         session = getattr(self.model, "session", None)
         if session is None:
             raise RuntimeError(
@@ -148,7 +149,7 @@ class Checkpoint(RunsLast):
             model.stop_training = True
 
     def _on_exit(self, kind: Any, error: Any, traceback: Any) -> None:
-        """Writes a checkpoint of what is whole of an epoch that is not."""
+        """Writes a checkpoint of the completed part of an interrupted epoch."""
         if error is None or not isinstance(error, TrainingInterrupted):
             return
         progress, model = self._session.progress, self.model
@@ -158,7 +159,7 @@ class Checkpoint(RunsLast):
             lambda folder: training_state.save(folder, model, progress.state()),
         )
         for callback in self._callbacks:
-            # Some write what they have gathered.
+            # Some callbacks write their collected data at the end.
             if callback is not self:
                 callback.on_train_end()
 

@@ -1,4 +1,4 @@
-"""Reduces epsilon as training goes on."""
+"""Reduces epsilon during training."""
 
 import math
 from collections.abc import Callable
@@ -11,22 +11,23 @@ from keras_cem.utils import checks
 
 
 class EpsilonDecay(keras.callbacks.Callback):
-    """Sets the agent's epsilon before each iteration, from a schedule.
+    """Sets the agent's epsilon from a schedule before each iteration.
 
-    The schedule is asked for the number of iterations that the agent has done
-    in its life: a saved agent goes on where it was, whatever `initial_epoch`
-    and `steps_per_epoch` are. What other callbacks assign to `agent.epsilon`
-    is overwritten.
+    The schedule is a function of the number of iterations done by the agent
+    since it was made. So a saved agent continues where it stopped, whatever
+    `initial_epoch` and `steps_per_epoch` are. The schedule overwrites values
+    that other callbacks assign to `agent.epsilon`.
 
     Args:
         schedule: A `keras.optimizers.schedules.LearningRateSchedule`, or any
             function of the number of iterations done. Defaults to
             `HarmonicDecay()`: 1/n in iteration n = 1, 2, ...
-        minimum: What epsilon never falls below. Defaults to `0.0`.
+        minimum: Lower bound of epsilon. Defaults to `0.0`.
 
     Raises:
-        ValueError: If `minimum` is negative or not finite.
-        TypeError: If `schedule` cannot be called, or `minimum` is no number.
+        ValueError: If `minimum` is negative or not finite. During `fit`, if
+            `schedule` does not return a finite number.
+        TypeError: If `schedule` is not callable, or `minimum` is not a number.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""Writes down what the policy was as it learned."""
+"""Logs the policy's weights during training."""
 
 import os
 import pathlib
@@ -13,18 +13,19 @@ from keras_cem.utils import checks
 
 
 class PolicyLogger(keras.callbacks.Callback):
-    """Writes the weights of the policy to a file, at few of many iterations.
+    """Writes the policy's weights at some iterations to a file.
 
-    They are those after evenly spaced epochs and after the last one. However
-    long training is, the file has at most `max_stages` and one. `keras-cem
-    plot` makes maps of the policy over iterations from it. It is written as
-    training ends; a `Checkpoint` keeps what is in it until then.
+    A stage is the weights after an epoch. The file has stages at evenly spaced
+    epochs and at the last epoch, at most `max_stages` + 1 in total, however
+    long training is. `keras-cem plot` draws maps of the policy over iterations
+    from it. The file is written when training ends. Until then a `Checkpoint`
+    stores the stages.
 
     Args:
-        filepath: The file to write, in NumPy's format `.npz`, with arrays
+        filepath: File to write, in NumPy's format `.npz`. It has the arrays
             `iterations` and `env_steps`, int64 `(S,)`, and `weights`, float32
             `(S, W)`.
-        max_stages: How many there are at most. Defaults to `20`.
+        max_stages: Maximum number of evenly spaced stages. Defaults to `20`.
 
     Raises:
         ValueError: If `max_stages` is less than 2.
@@ -39,7 +40,7 @@ class PolicyLogger(keras.callbacks.Callback):
         self._stages = Stages(max_stages)
 
     def on_train_begin(self, logs: Any = None) -> None:
-        """Begins anew."""
+        """Discards stages of an earlier `fit`."""
         if getattr(self.model, "session", None) is None:
             raise RuntimeError(
                 "`PolicyLogger` must be used with `fit` of a `CEMAgent` on an "
@@ -48,7 +49,7 @@ class PolicyLogger(keras.callbacks.Callback):
         self._stages = Stages(self.max_stages)
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        """Takes note of the policy, if it is time to."""
+        """Stores the weights if a stage is due."""
         if self._stages.is_due(epoch):
             self._stages.keep(self._now())
 
@@ -65,11 +66,11 @@ class PolicyLogger(keras.callbacks.Callback):
         )
 
     def get_state(self) -> dict[str, Any]:
-        """What a checkpoint keeps."""
+        """Returns the state for a checkpoint."""
         return self._stages.get_state()
 
     def set_state(self, state: dict[str, Any]) -> None:
-        """Goes on from a checkpoint."""
+        """Restores the state from a checkpoint."""
         self._stages.set_state(state)
 
     def _now(self) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Films the agent as it learns."""
+"""Records videos of the agent during training."""
 
 import os
 import pathlib
@@ -12,28 +12,29 @@ from keras_cem.utils import checks, extras
 
 
 class RecordVideo(keras.callbacks.Callback):
-    """Writes films of greedy episodes, named after the epoch: `epoch-0010.mp4`.
+    """Writes videos of greedy episodes, such as `epoch-0010.mp4`.
 
-    Nothing of training depends on it: the first frame is drawn before training,
-    which raises what is wrong, and a film that fails later is left out with a
-    warning. It needs `pip install
-    'keras-cem[video]'`, and no screen.
+    The number in the name is the epoch. Videos do not affect training. The
+    first frame is rendered before training, so a faulty setup raises at once.
+    If a later video fails, a warning is shown and training continues. It needs
+    `pip install 'keras-cem[video]'` but no display.
 
     Args:
-        directory: Folder for the films.
+        directory: Folder for the videos.
         env: Id of a gymnasium environment, or a callable that makes one with
             `render_mode="rgb_array"`.
-        every: Epochs between films; the last one is always filmed. Defaults to
-            `10`.
-        episodes: Episodes a film. Defaults to `1`.
-        formats: Which of `"mp4"` and `"gif"`. Defaults to `("mp4",)`.
-        max_episode_steps: Where to cut off an episode. Defaults to `None`:
-            where the environment does.
+        every: Number of epochs between videos. The last epoch always has a
+            video. Defaults to `10`.
+        episodes: Episodes per video. Defaults to `1`.
+        formats: One or both of `"mp4"` and `"gif"`. Defaults to `("mp4",)`.
+        max_episode_steps: Maximum number of steps per episode. Defaults to
+            `None`: the environment's own limit.
 
     Raises:
         ImportError: If the packages of the extra `video` are missing.
         ValueError: If an argument is out of range.
-        RuntimeError: If the first frame cannot be drawn, as training begins.
+        RuntimeError: At the start of `fit`, if the first frame cannot be
+            rendered.
     """
 
     def __init__(
@@ -67,11 +68,11 @@ class RecordVideo(keras.callbacks.Callback):
         self.max_episode_steps = max_episode_steps
 
     def on_train_begin(self, logs: Any = None) -> None:
-        """Refuses what cannot be filmed, before anything is learned."""
+        """Refuses an environment that cannot be rendered."""
         film_episodes.try_first_frame(self.env)
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        """Films, if it is time to."""
+        """Records a video if one is due."""
         done = epoch + 1
         if (
             done % self.every

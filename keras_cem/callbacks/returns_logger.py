@@ -1,4 +1,4 @@
-"""Writes down how the returns of iterations were distributed."""
+"""Logs the distribution of the returns during training."""
 
 import json
 import os
@@ -13,22 +13,22 @@ from keras_cem.utils import checks, files
 
 
 class ReturnsLogger(keras.callbacks.Callback):
-    """Writes the returns of iterations to a JSON file, few of many.
+    """Writes the returns of some iterations to a JSON file.
 
-    A stage is the last iteration of an epoch. The file has those of evenly
-    spaced epochs, and of the last one. However long training is, it has at most
-    `max_stages` and one, each with at most `max_returns`: of more, evenly
-    spaced ones in the order of their size. It is written as training ends; a
-    `Checkpoint` keeps what is in it until then.
+    A stage is the last iteration of an epoch. The file has stages at evenly
+    spaced epochs and at the last epoch, at most `max_stages` + 1 in total,
+    however long training is. A stage has at most `max_returns` returns. If
+    there are more, it has evenly spaced ones of the sorted returns. The file is
+    written when training ends. Until then a `Checkpoint` stores the stages.
 
     The file holds `stages`, a list of objects with `iteration` (counted from
-    1), `env_steps`, `elite_threshold` (None if there was none) and `returns`,
-    ascending.
+    1), `env_steps`, `elite_threshold` (null if there was none) and `returns`
+    in ascending order.
 
     Args:
-        filepath: The file to write.
-        max_stages: How many stages it has at most. Defaults to `100`.
-        max_returns: How many returns a stage has at most. Defaults to `256`.
+        filepath: File to write.
+        max_stages: Maximum number of evenly spaced stages. Defaults to `100`.
+        max_returns: Maximum number of returns per stage. Defaults to `256`.
 
     Raises:
         ValueError: If `max_stages` or `max_returns` is less than 2.
@@ -53,7 +53,7 @@ class ReturnsLogger(keras.callbacks.Callback):
         self._last: dict[str, Any] | None = None
 
     def on_train_begin(self, logs: Any = None) -> None:
-        """Begins anew."""
+        """Discards stages of an earlier `fit`."""
         if getattr(self.model, "session", None) is None:
             raise RuntimeError(
                 "`ReturnsLogger` must be used with `fit` of a `CEMAgent` on an "
@@ -62,7 +62,7 @@ class ReturnsLogger(keras.callbacks.Callback):
         self._begin()
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        """Takes note of the epoch's last iteration."""
+        """Records the returns of the last iteration of the epoch."""
         returns = np.asarray(self.model.graph_steps.latest_returns)
         returns = np.sort(returns[np.isfinite(returns)])
         if not len(returns):
@@ -87,10 +87,10 @@ class ReturnsLogger(keras.callbacks.Callback):
             partial.write_text(json.dumps({"stages": stages}) + "\n")
 
     def get_state(self) -> dict[str, Any]:
-        """What a checkpoint keeps."""
+        """Returns the state for a checkpoint."""
         return {**self._stages.get_state(), "last": self._last}
 
     def set_state(self, state: dict[str, Any]) -> None:
-        """Goes on from a checkpoint."""
+        """Restores the state from a checkpoint."""
         self._stages.set_state(state)
         self._last = state["last"]

@@ -1,19 +1,19 @@
-"""Few of many epochs, evenly spaced, however many there will be."""
+"""Evenly spaced epochs of a training of unknown length."""
 
 from typing import Any
 
 
 class Stages:
-    """Keeps what was noted of evenly spaced epochs.
+    """Keeps one record per stage, at evenly spaced epochs.
 
-    It begins with each epoch. Whenever there are more than `most`, every other
-    is dropped, and from then on half as many are due.
+    At first each epoch is a stage. When there are more than `most` stages,
+    every other one is dropped, and the spacing doubles.
 
     Args:
-        most: How many are kept at most.
+        most: Maximum number of stages.
 
     Attributes:
-        kept: What was noted, oldest first.
+        kept: Records of the stages, oldest first.
     """
 
     def __init__(self, most: int):
@@ -22,20 +22,23 @@ class Stages:
         self.kept: list[dict[str, Any]] = []
 
     def is_due(self, epoch: int) -> bool:
-        """Whether something of this epoch, counted from 0, is to be kept."""
+        """Whether this epoch, counted from 0, is a stage."""
         return epoch % self._every == 0
 
     def keep(self, stage: dict[str, Any]) -> None:
-        """Keeps what was noted of an epoch that is due."""
+        """Stores the record of an epoch that is due."""
         self.kept.append(stage)
         if len(self.kept) > self._most:
             self.kept = self.kept[::2]
             self._every *= 2
 
     def with_last(self, last: dict[str, Any] | None) -> list[dict[str, Any]]:
-        """All that is kept, and the last one, if it is not among it."""
-        # Iterations recur where weights are set back; recorded episodes are no
-        # steps.
+        """Returns all records, with `last` appended unless it is one of them.
+
+        None is not appended.
+        """
+        # Compare both counts: iterations recur if weights are restored, and
+        # recorded episodes add no environment steps.
         if last is None or (
             self.kept
             and all(
@@ -47,10 +50,10 @@ class Stages:
         return [*self.kept, last]
 
     def get_state(self) -> dict[str, Any]:
-        """What a checkpoint keeps."""
+        """Returns the state for a checkpoint."""
         return {"stages": list(self.kept), "every": self._every}
 
     def set_state(self, state: dict[str, Any]) -> None:
-        """Goes on from a checkpoint."""
+        """Restores the state from a checkpoint."""
         self.kept = list(state["stages"])
         self._every = state["every"]

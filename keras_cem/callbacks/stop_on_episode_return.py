@@ -11,15 +11,15 @@ class StopOnEpisodeReturn(keras.callbacks.Callback):
     """Stops `fit` once a mean return reaches a threshold.
 
     Args:
-        threshold: The return to reach.
-        monitor: Which one, a key of the logs. Defaults to
-            `"val_episode_return"`, that of the greedy policy, for which
-            `fit` needs `validation_data`.
+        threshold: The mean return that ends training.
+        monitor: Key of the mean return in the logs. Defaults to
+            `"val_episode_return"`, the return of the greedy policy. It requires
+            `validation_data` in `fit`.
 
     Raises:
-        ValueError: If `threshold` is not finite; at the start of `fit` if it
-            does not validate though `monitor` is of the validation; after the
-            first epoch if the logs do not have `monitor`.
+        ValueError: If `threshold` is not finite. At the start of `fit`, if
+            `monitor` needs `validation_data` and there is none. After the first
+            epoch, if the logs do not have `monitor`.
     """
 
     def __init__(self, threshold: float, monitor: str = "val_episode_return"):
@@ -29,7 +29,7 @@ class StopOnEpisodeReturn(keras.callbacks.Callback):
         self.monitor = monitor
 
     def on_train_begin(self, logs: Any = None) -> None:
-        """Checks that there will be something to monitor."""
+        """Checks that `fit` validates if `monitor` requires it."""
         if self.monitor.startswith("val_") and not getattr(
             self.model, "has_validation", True
         ):
@@ -49,7 +49,7 @@ class StopOnEpisodeReturn(keras.callbacks.Callback):
         elif not self.monitor.startswith("val_") or any(
             key.startswith("val_") for key in logs
         ):
-            # In some epochs there is no validation (`validation_freq`).
+            # Epochs without validation have no such keys (`validation_freq`).
             raise ValueError(
                 "`monitor` must be in the logs. Received: "
                 f"monitor={self.monitor!r}, logs have {sorted(logs)}"

@@ -1,4 +1,4 @@
-"""What TensorBoard shows over environment steps."""
+"""Writes TensorBoard summaries over environment steps."""
 
 import os
 from typing import Any
@@ -11,16 +11,16 @@ from keras_cem.utils import checks, extras
 
 
 class Summaries(keras.callbacks.Callback):
-    """Writes History for TensorBoard, over environment steps.
+    """Writes the metrics of History for TensorBoard, over environment steps.
 
-    `keras.callbacks.TensorBoard` counts epochs, which are of more steps the
-    better the agent is or the worse. Both can be used together. Tags are the
-    names of History, `episode_returns` for how the returns of an epoch's last
-    iteration were distributed, and `config` for the text. It needs `pip install
-    'keras-cem[tensorboard]'`.
+    `keras.callbacks.TensorBoard` plots over epochs, but the number of
+    environment steps per epoch changes during training. Both callbacks can be
+    used together. The tags are the names in History, `episode_returns` for a
+    histogram of the returns of the epoch's last iteration, and `config` for
+    `text`. It needs `pip install 'keras-cem[tensorboard]'`.
 
     Args:
-        log_dir: Folder to write to.
+        log_dir: Folder for the summary files.
         text: Markdown to show, such as the settings. Defaults to `None`.
 
     Raises:
@@ -38,7 +38,7 @@ class Summaries(keras.callbacks.Callback):
         self._writer: Any = None
 
     def on_train_begin(self, logs: Any = None) -> None:
-        """Opens a file."""
+        """Opens the summary file and writes `text`."""
         if getattr(self.model, "session", None) is None:
             raise RuntimeError(
                 "`Summaries` must be used with `fit` of a `CEMAgent` on an "
@@ -51,7 +51,7 @@ class Summaries(keras.callbacks.Callback):
                 tf.summary.text("config", self.text)
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        """Writes a point of each curve, and a histogram."""
+        """Writes one point per metric and a histogram of the returns."""
         with self._writer.as_default(step=int(self.model.env_steps)):
             for name, value in (logs or {}).items():
                 tf.summary.scalar(name, value)
@@ -59,9 +59,9 @@ class Summaries(keras.callbacks.Callback):
             finite = returns[np.isfinite(returns)]
             if len(finite):
                 tf.summary.histogram("episode_returns", finite)
-        # To be seen while training goes on.
+        # Flush, so that TensorBoard shows them during training.
         self._writer.flush()
 
     def on_train_end(self, logs: Any = None) -> None:
-        """Closes the file."""
+        """Closes the summary file."""
         self._writer.close()

@@ -1,4 +1,4 @@
-"""Trajectories of an iteration that belong together."""
+"""Groups of trajectories within an iteration."""
 
 from typing import Any, NamedTuple
 
@@ -12,10 +12,10 @@ def check_batch_size(
     episodes_per_start: int | None,
     episodes_per_policy: int | None,
 ) -> None:
-    """Refuses a K that the groups of an iteration do not fill.
+    """Refuses a batch size K that is not a multiple of the group size.
 
     Raises:
-        ValueError: Naming both values.
+        ValueError: If so. The message names both values.
     """
     for name, size, least in (
         ("episodes_per_start", episodes_per_start, 1),
@@ -34,16 +34,16 @@ def check_batch_size(
 
 
 class Groups(NamedTuple):
-    """Which trajectories share a start, or what their exploration draws.
+    """Groups of trajectories that share a start or an exploration sample.
 
     Trajectories 0, ..., m - 1 are the first group, and so on.
 
     Attributes:
-        per_start: Trajectories that start from the same reset seed.
-        per_policy: Trajectories that play the same sample of the explored
-            policy: what exploration draws depends on the group and on the
-            observation, no longer on the trajectory and its step. None draws
-            anew in each step.
+        per_start: Number of trajectories that share a reset seed.
+        per_policy: Number of trajectories that play the same sample of the
+            explored policy. Their random numbers depend on the group and the
+            observation, not on the trajectory and the step. None draws new
+            numbers in each step.
     """
 
     per_start: int = 1
@@ -52,12 +52,12 @@ class Groups(NamedTuple):
     def counter(
         self, trajectory: tf.Tensor, step: tf.Tensor, leaves: list[tf.Tensor]
     ) -> prng.Words:
-        """Returns what exploration counts by, as `Head.explore` takes it.
+        """Returns the counter of the random numbers for `Head.explore`.
 
         Args:
             trajectory: uint32 `(N,)`.
             step: uint32 `(N,)`.
-            leaves: Those of the observations, each `(N, ...)`.
+            leaves: Leaves of the observations, each `(N, ...)`.
         """
         if self.per_policy is None:
             return trajectory, step
@@ -70,9 +70,10 @@ NO_GROUPS = Groups()
 def fingerprint(leaves: list[Any]) -> tf.Tensor:
     """Returns a hash of each observation.
 
-    Equal observations have equal ones, 0.0 and -0.0 included. Two that differ
-    agree by chance, once in 2**32; numbers of 64 bits count by the 32 that
-    float32 or their low half keeps.
+    Equal observations have equal hashes; 0.0 and -0.0 are equal. Different
+    observations have equal hashes with probability 2**-32. The hash uses 32
+    bits of a 64-bit number: a float is cast to float32, and an integer keeps
+    its low half.
 
     Args:
         leaves: Leaves of observations, each `(N, ...)`.
@@ -84,8 +85,8 @@ def fingerprint(leaves: list[Any]) -> tf.Tensor:
     for number, leaf in enumerate(leaves):
         words = tf.reshape(_words(leaf), (tf.shape(leaf)[0], -1))
         places = tf.cast(tf.range(tf.shape(words)[1]), tf.uint32)
-        # Each word hashed with its place, so that the sum, which wraps, tells
-        # permutations apart.
+        # Each word is hashed with its place. So the wrapping sum differs
+        # between permutations.
         key = (tf.cast(number, tf.uint32), places)
         mixed, _ = prng.threefry2x32(key, (words, tf.zeros_like(words)))
         total += tf.reduce_sum(tf.bitcast(mixed, tf.int32), axis=1)
@@ -94,7 +95,7 @@ def fingerprint(leaves: list[Any]) -> tf.Tensor:
 
 def _words(leaf: tf.Tensor) -> tf.Tensor:
     if leaf.dtype.is_floating:
-        # Adding 0.0 makes -0.0 a 0.0.
+        # Adding 0.0 turns -0.0 into 0.0.
         return tf.bitcast(tf.cast(leaf, tf.float32) + 0.0, tf.uint32)
     if leaf.dtype == tf.bool:
         return tf.cast(leaf, tf.uint32)

@@ -1,4 +1,4 @@
-"""An agent at play: its policy, compiled once for each number of slots."""
+"""Plays with an agent's policy, compiled once per number of slots."""
 
 from typing import Any
 
@@ -22,10 +22,10 @@ class Player:
     """Plays episodes with an agent's policy.
 
     Args:
-        agent: A `CEMAgent`, built.
+        agent: A built `CEMAgent`.
 
     Attributes:
-        num_forgotten: How often `forget` was called.
+        num_forgotten: Number of calls of `forget`.
     """
 
     def __init__(self, agent: Any):
@@ -36,7 +36,7 @@ class Player:
         self.num_forgotten = 0
 
     def forget(self) -> None:
-        """Drops what is compiled: the policy may do something else by now."""
+        """Drops the compiled functions, because the policy may have changed."""
         self._actors.clear()
         self._graph_functions.clear()
         self.num_forgotten += 1
@@ -55,13 +55,13 @@ class Player:
         """Plays whole episodes.
 
         Args:
-            source: What to play.
-            size: How many episodes.
-            stream: What they are for, a constant of `prng`.
-            epsilon: How much to explore; None acts greedily.
+            source: The environment.
+            size: Number of episodes.
+            stream: Random stream of the episodes, a constant of `prng`.
+            epsilon: Amount of exploration; None acts greedily.
             seed: Defaults to the agent's.
-            first: Number of the first one, for batches of one evaluation.
-            groups: Which of them belong together, on the host.
+            first: Number of the first episode, for batches of one evaluation.
+            groups: Groups of trajectories, on the host.
 
         Returns:
             `Trajectories` of NumPy arrays.
@@ -99,17 +99,17 @@ class Player:
         """Returns the action for one observation, as leaves with a batch axis.
 
         Args:
-            buffer: Holds the observation.
-            epsilon: How much to explore; None acts greedily.
+            buffer: Buffer with the observation.
+            epsilon: Amount of exploration; None acts greedily.
         """
-        # Of its own, for its exploration goes on from call to call.
+        # A separate actor, because exploration continues from call to call.
         actor = self._actor(1, epsilon, single=True)
         step = self._num_acts
         self._num_acts += epsilon is not None
         counter = np.array([[0], [step % 2**31]], np.int32)
         act = actor.bind(epsilon or 0.0, self._agent.seed, prng.ACT, 0)
         actions, _ = act(buffer.leaves, counter)
-        # Greedy ones are inside already.
+        # Greedy actions are inside the space already.
         return self._agent.action_space.clip_leaves(actions)
 
     def _graph_function(

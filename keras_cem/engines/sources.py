@@ -1,4 +1,4 @@
-"""From whatever a user calls an environment to something to play."""
+"""Opens every supported form of environment as a playable source."""
 
 import importlib
 from typing import Any, NamedTuple, Protocol
@@ -11,9 +11,8 @@ from keras_cem.engines.host.source import HostSource
 from keras_cem.engines.recorded.source import RecordedSource, is_recorded
 from keras_cem.utils import checks
 
-# Modules of foreign environments, imported when first asked. Each has
-# `accepts(env, options)` and `open_source(env, options)`; the first one that
-# accepts is taken.
+# Adapter modules, imported on first use. Each has `accepts(env, options)` and
+# `open_source(env, options)`. The first that accepts the environment opens it.
 _ADAPTERS = [
     "keras_cem.adapters.recorded",
     "keras_cem.adapters.in_graph",
@@ -21,14 +20,14 @@ _ADAPTERS = [
     "keras_cem.adapters.gymnasium",
 ]
 
-# What can be played.
+# Sources that play an environment.
 Playable = HostSource | GraphSource
 Source = Playable | RecordedSource
 
 ENGINES = ("auto", "graph", "host")
 LEAST_STEP_TIMEOUT = 1e-3
 VECTORIZATION_MODES = ("sync", "async", "vector_entry_point")
-# Options of sub-environments, which in-graph environments have none of.
+# Options of sub-environments. In-graph environments have no sub-environments.
 HOST_OPTIONS = (
     "num_envs",
     "vectorization_mode",
@@ -47,15 +46,17 @@ class Options(NamedTuple):
     """How to play an environment.
 
     Attributes:
-        batch_size: K, trajectories at a time.
-        num_envs: Sub-environments, None to choose.
-        vectorization_mode: How sub-environments run, None for what suits.
-        max_episode_steps: Cap on the length of an episode, None for the
-            environment's own.
-        step_timeout: Seconds that a step or a reset may take, None for any.
-        max_env_restarts: How often what fails may be made anew, None to choose.
-        engine: `"graph"` plays inside the compiled step, `"host"` from Python,
-            `"auto"` in the graph where the environment can be.
+        batch_size: K, the number of trajectories per batch.
+        num_envs: Number of sub-environments; None chooses it.
+        vectorization_mode: How sub-environments run; None chooses it.
+        max_episode_steps: Maximum number of steps per episode; None uses the
+            environment's own limit.
+        step_timeout: Time limit in seconds of a step or a reset; None sets no
+            limit.
+        max_env_restarts: Maximum number of restarts of failed
+            sub-environments; None chooses it.
+        engine: `"graph"` plays inside the compiled step, `"host"` plays from
+            Python, `"auto"` plays in the graph if the environment can.
     """
 
     batch_size: int
@@ -67,7 +68,11 @@ class Options(NamedTuple):
     engine: str = "auto"
 
     def check(self) -> "Options":
-        """Refuses values out of range; returns itself."""
+        """Refuses values out of range and returns the options.
+
+        Raises:
+            ValueError: If a value is out of range.
+        """
         checks.at_least(
             1,
             batch_size=self.batch_size,
@@ -86,17 +91,17 @@ class Options(NamedTuple):
 
 
 class Adapter(Protocol):
-    """What an adapter module has."""
+    """Interface of an adapter module."""
 
     def accepts(self, env: Any, options: Options) -> bool:
         """Whether this adapter takes `env`."""
 
     def open_source(self, env: Any, options: Options) -> Source:
-        """Returns `env`, ready to be played."""
+        """Returns `env` as a source that is ready to play."""
 
 
 def is_data(x: Any) -> bool:
-    """Whether Keras takes `x` as data, so that it is no environment."""
+    """Whether Keras takes `x` as data, not as an environment."""
     if isinstance(x, str) or is_recorded(x):
         return False
     known = (np.ndarray, tf.Tensor, tf.data.Dataset, list, tuple, dict)
@@ -110,14 +115,15 @@ def is_data(x: Any) -> bool:
 
 
 def is_env(x: Any, argument: str = "x") -> bool:
-    """Whether `x` is one of the forms of environment, or recorded episodes.
+    """Whether `x` is an environment or recorded episodes.
 
     Args:
         x: Environment, recorded episodes, or data.
-        argument: What the caller calls it, for the error message.
+        argument: Name of the caller's argument, for the error message.
 
     Raises:
-        TypeError: If it is neither that nor data.
+        TypeError: If `x` is neither an environment, nor recorded episodes, nor
+            data.
     """
     if is_data(x):
         if type(x) in (list, tuple) and x and is_playable(x[0]):
@@ -136,26 +142,27 @@ def is_env(x: Any, argument: str = "x") -> bool:
 
 
 def is_playable(x: Any) -> bool:
-    """Whether `x` is one of the forms of environment, or recorded episodes."""
+    """Whether an adapter accepts `x` as environment or recorded episodes."""
     return not is_data(x) and any(
         adapter.accepts(x, Options(1)) for adapter in _adapters()
     )
 
 
 def open_source(env: Any, options: Options) -> Source:
-    """Returns an environment, ready to be played. The caller closes it.
+    """Opens an environment as a source that is ready to play.
 
-    Of recorded episodes, it returns them ready to be loaded.
+    The caller must close the source. A source of recorded episodes must be
+    loaded before use.
 
     Args:
-        env: What `is_env` accepts.
+        env: Anything that `is_env` accepts.
         options: How to play it.
 
     Raises:
-        ValueError: If an option is out of range, the id is unknown, no limit
-            on the length of an episode is known, or the machine cannot hold
-            the episodes.
-        TypeError: If `env` is no environment.
+        ValueError: If an option is out of range, the id is unknown, the length
+            of an episode has no limit, or the machine cannot hold the
+            episodes.
+        TypeError: If `env` is not an environment.
     """
     options.check()
     for adapter in _adapters():
@@ -171,12 +178,12 @@ def open_source(env: Any, options: Options) -> Source:
 
 
 def refuse_host_options(options: Options, env: Any, what: str) -> None:
-    """Refuses options about sub-environments, for an env that has none to make.
+    """Refuses options of sub-environments where none are made.
 
     Args:
-        options: How to play it.
-        env: What the caller gave.
-        what: What it is, and why there is nothing to choose.
+        options: How to play the environment.
+        env: The environment, as given by the caller.
+        what: Description of the environment for the message.
 
     Raises:
         ValueError: If one of `HOST_OPTIONS` is given.
@@ -191,15 +198,15 @@ def refuse_host_options(options: Options, env: Any, what: str) -> None:
 
 
 def limit(options: Options, own: int | None, name: str) -> int:
-    """Returns the length at which episodes are truncated.
+    """Returns the number of steps after which episodes are truncated.
 
     Args:
-        options: With the caller's cap.
-        own: The environment's own limit, None where it has none.
-        name: What error messages call the environment.
+        options: Options with the caller's limit.
+        own: The environment's own limit, or None if it has none.
+        name: Name of the environment for error messages.
 
     Raises:
-        ValueError: If there is neither.
+        ValueError: If there is neither limit.
     """
     known = [x for x in (options.max_episode_steps, own) if x is not None]
     if not known:

@@ -1,4 +1,4 @@
-"""Trajectories: what K episodes looked like."""
+"""Trajectories: the recorded steps of K episodes."""
 
 from typing import Any, NamedTuple
 
@@ -15,33 +15,33 @@ def constant_discount(discount: float) -> tf.Tensor | None:
 
 
 def discount_weights(discount: Any, steps: Any) -> tf.Tensor:
-    """Returns discount^t as float32, of int32 steps t."""
+    """Returns discount^t as float32 for int32 steps t."""
     return tf.cast(discount ** tf.cast(steps, tf.float64), tf.float32)
 
 
 class Trajectories(NamedTuple):
     """K recorded episodes, padded to the same T steps.
 
-    Where episodes are truncated after at most 4,096 steps, T is that limit;
-    with a larger limit T follows the longest episode: the limit, or 256 times a
-    power of two.
+    If episodes are truncated after at most 4,096 steps, T is that limit. With
+    a larger limit, T depends on the longest episode: it is the limit, or 256
+    times a power of two.
 
-    The entries are NumPy arrays or tensors. Step t of trajectory k is real
-    where `mask[k, t]` is true; what stands elsewhere means nothing. A
-    trajectory in which something was not finite ends there, and its last reward
-    is NaN or infinite, so that its return tells.
+    The entries are NumPy arrays or tensors. Step t of trajectory k is real if
+    `mask[k, t]` is true. Other entries have no meaning. A trajectory ends at
+    the first nonfinite value. Its last reward is then NaN or infinite, and so
+    is its return.
 
     Attributes:
-        observations: Array `(K, T, ...)`, or a nest of arrays as the space is.
-            What the policy saw before each action.
-        actions: Array `(K, T, ...)`, or a nest of arrays. What the environment
-            was given: executed actions, in the environment's own format. Of an
-            agent with `imitate="drawn"` that explores, as they were drawn: the
-            environment was given the clipped.
+        observations: Array `(K, T, ...)`, or a nest of arrays in the structure
+            of the space. The observations before each action.
+        actions: Array `(K, T, ...)`, or a nest of arrays. The executed actions,
+            in the environment's own format. If an agent with
+            `imitate="drawn"` explores, they are the drawn actions; the
+            environment gets the clipped ones.
         rewards: float32 array `(K, T)`.
-        mask: bool array `(K, T)`; true on the first steps of each row, as many
-            as the episode had.
-        terminated: bool array `(K,)`; false where the episode was truncated.
+        mask: bool array `(K, T)`; true for the real steps, which are the first
+            steps of each row.
+        terminated: bool array `(K,)`; false for a truncated episode.
     """
 
     observations: Any
@@ -52,9 +52,9 @@ class Trajectories(NamedTuple):
 
     @property
     def returns(self) -> Any:
-        """Total reward of each trajectory, float32 `(K,)`.
+        """Episode return of each trajectory, float32 `(K,)`.
 
-        Rewards are added up in float64, as the graph engine does.
+        Rewards are summed in float64, as in the graph engine.
         """
         if isinstance(self.rewards, np.ndarray):
             total = np.where(self.mask, self.rewards, 0.0).sum(
@@ -64,10 +64,10 @@ class Trajectories(NamedTuple):
         return self._sums(tf.cast(self.rewards, tf.float64))
 
     def discounted_returns(self, discount: Any) -> Any:
-        """Sums of discount^t r_t, float32 `(K,)`.
+        """Returns the sums of discount^t r_t, float32 `(K,)`.
 
         Args:
-            discount: Number, or float64 scalar.
+            discount: A number or a float64 scalar.
         """
         weights = discount_weights(
             discount, tf.range(tf.shape(self.rewards)[1])
@@ -89,7 +89,7 @@ class Trajectories(NamedTuple):
 
     @property
     def num_steps(self) -> Any:
-        """K times T, padding included, int64."""
+        """K times T, the number of steps including padding, int64."""
         return tf.size(self.mask, tf.int64)
 
     def take(self, rows: Any) -> "Trajectories":

@@ -1,4 +1,4 @@
-"""What XLA can compile, and what is said where it cannot."""
+"""Tests whether XLA can compile a function, and warns if it cannot."""
 
 import warnings
 from collections.abc import Callable
@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from keras_cem import spaces
 
-# What XLA raises at the first call of what it cannot compile.
+# Exceptions at the first call of a function that XLA cannot compile.
 NOT_COMPILABLE = (
     tf.errors.InvalidArgumentError,
     tf.errors.UnimplementedError,
@@ -20,12 +20,12 @@ POLICY_ACTS = "the policy, which acts"
 def compilable(
     policy: Any, observation_space: spaces.Space, batch_size: int
 ) -> bool:
-    """Whether XLA can compile a policy; warns, with the reason, if not.
+    """Whether XLA can compile a policy; warns with the reason if not.
 
     Args:
         policy: Callable layer from observations to outputs.
         observation_space: Space of one observation.
-        batch_size: Number of observations to try with.
+        batch_size: Number of observations in the test call.
     """
     zeros = [
         tf.zeros((batch_size, *leaf.shape), leaf.dtype)
@@ -39,15 +39,16 @@ def compilable(
 
 
 def runs_compiled(function: Callable[[], Any], what: str) -> bool:
-    """Whether XLA can compile a function; runs it, warns if it cannot.
+    """Whether XLA can compile a function; runs it and warns if not.
 
     Args:
-        function: Returns tensors.
-        what: What it is, and what it does where it cannot be compiled.
+        function: Function that returns tensors.
+        what: Its name and its activity for the warning, such as
+            `POLICY_ACTS`.
     """
     try:
-        # Not by a call, for each of which TensorFlow counts a tracing, and
-        # warns of many.
+        # A concrete function, because TensorFlow counts a tracing for each
+        # call and warns if there are many.
         tf.function(
             function, jit_compile=True, autograph=False
         ).get_concrete_function()()
@@ -58,7 +59,7 @@ def runs_compiled(function: Callable[[], Any], what: str) -> bool:
 
 
 def warn_not_compiled(error: Exception, what: str) -> None:
-    """Warns that something runs without XLA, and says why."""
+    """Warns, with the reason, that a function runs without XLA."""
     warnings.warn(
         f"XLA cannot compile {what} without it, more slowly: "
         f"{str(error).splitlines()[0]}",

@@ -1,4 +1,4 @@
-"""Policies in the formats of others, which need no keras_cem to act."""
+"""Exports policies to formats that act without keras_cem."""
 
 from keras_cem.export.formats import FORMATS, export_policy
 

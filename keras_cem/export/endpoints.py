@@ -1,4 +1,4 @@
-"""What an exported policy computes, and of which inputs."""
+"""The functions and inputs of an exported policy."""
 
 from typing import Any
 
@@ -12,14 +12,14 @@ class Endpoints:
     """The functions of an agent that are exported.
 
     Args:
-        agent: A `CEMAgent` that knows its observation space.
+        agent: A `CEMAgent` that has an observation space.
 
     Attributes:
-        policy: The `keras.Layer` that acts, and holds the weights.
-        action_space: Description of the actions.
-        leaves: A `tf.TensorSpec` `(None, *shape)` for each array of an
-            observation, named and typed as the observation space says.
-        observations: The same, in the structure of an observation.
+        policy: The `keras.Layer` that acts and holds the weights.
+        action_space: Description of the action space.
+        leaves: One `tf.TensorSpec` `(None, *shape)` per array of an
+            observation, with its name and dtype in the observation space.
+        observations: The same specs, in the structure of an observation.
     """
 
     def __init__(self, agent: Any):
@@ -46,14 +46,15 @@ class Endpoints:
         return self._shallow(self.action_space.pack(parts), "logits")
 
     def act_sample(self, observations: Any, seed: Any, epsilon: Any) -> Any:
-        """Returns actions of the explored policy; equal seeds, equal actions.
+        """Returns actions of the explored policy.
 
-        Each row explores as in the first step of an episode.
+        Equal seeds give equal actions. Each row explores as in the first step
+        of an episode.
 
         Args:
-            observations: A batch.
+            observations: A batch of observations.
             seed: int32 tensor `(2,)`.
-            epsilon: float32 scalar, how much to explore.
+            epsilon: float32 scalar, the amount of exploration.
         """
         outputs = self._outputs(observations)
         rows = tf.range(tf.shape(tf.nest.flatten(observations)[0])[0])
@@ -74,16 +75,16 @@ class Endpoints:
         return self._shallow(self._head.playable(actions), "actions")
 
     def serve(self, *leaves: Any) -> dict[str, Any]:
-        """Returns actions and logits by name, for each format alike.
+        """Returns actions and logits by name, the same in every format.
 
         Args:
-            *leaves: A batch, its arrays one by one: no format but SavedModel
-                has nested inputs.
+            *leaves: The arrays of a batch of observations, as separate
+                arguments. Only a SavedModel can have nested inputs.
 
         Returns:
             `{"actions": greedy actions, "logits": the policy's raw outputs}`.
-            Nested actions have an entry for each of their leaves, such as
-            `actions_arm_0` and `logits_arm_0`.
+            Nested actions have one entry per leaf, such as `actions_arm_0` and
+            `logits_arm_0`.
         """
         outputs = self._outputs(self._space.pack(leaves))
         actions = self.action_space.flatten(self._head.greedy(outputs))
@@ -100,7 +101,10 @@ class Endpoints:
         return dict(zip(names, leaves, strict=True))
 
     def _shallow(self, nest: Any, root: str) -> Any:
-        """The nest, or its leaves by name: signatures have but one level."""
+        """Returns the nest, or its leaves by name if it is deeper than 1.
+
+        Signatures of a SavedModel have one level.
+        """
         space = self.action_space
         if all(len(path) < 2 for path in space.leaf_paths):
             return nest

@@ -1,4 +1,4 @@
-"""The formats of export, and what is refused before one is written."""
+"""The export formats and their checks before writing."""
 
 import dataclasses
 import importlib
@@ -13,15 +13,15 @@ from keras_cem.utils import checks, files
 
 @dataclasses.dataclass(frozen=True)
 class Format:
-    """A format of export.
+    """An export format.
 
     Args:
-        title: What people call it.
-        module: Of the function `write` that makes it.
-        suffix: Of the file; empty if it is a folder.
-        marker: File by which its folder is told from others; empty for a file.
-        extra: Of keras-cem, that brings `packages`.
-        packages: What must be there to write it.
+        title: Name in messages.
+        module: Module with the function `write` of the format.
+        suffix: Suffix of the file, empty for a folder.
+        marker: File that identifies an exported folder, empty for a file.
+        extra: Extra of keras-cem that installs `packages`.
+        packages: Packages that are required to write the format.
     """
 
     title: str
@@ -32,7 +32,11 @@ class Format:
     packages: tuple[str, ...] = ()
 
     def check_packages(self) -> None:
-        """Raises ImportError, naming the extra, if a package is missing."""
+        """Checks that the required packages are installed.
+
+        Raises:
+            ImportError: If one is missing. The message names the extra.
+        """
         missing = [
             name
             for name in self.packages
@@ -45,9 +49,13 @@ class Format:
             )
 
     def check_path(self, path: pathlib.Path) -> None:
-        """Raises ValueError if `path` is not for this format.
+        """Checks that an export may be written to `path`.
 
-        A folder that holds anything but such an export is never replaced.
+        A folder with any other content is never replaced.
+
+        Raises:
+            ValueError: If `path` does not fit the format or holds something
+                else.
         """
         if self.suffix and path.suffix != self.suffix:
             raise ValueError(
@@ -70,7 +78,7 @@ class Format:
             )
 
     def write(self, agent: Any, path: pathlib.Path) -> None:
-        """Writes the policy; what stands at `path` stays if that fails."""
+        """Writes the policy; if this fails, existing files at `path` stay."""
         write = importlib.import_module(self.module).write
         endpoints = Endpoints(agent)
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -79,7 +87,7 @@ class Format:
             write(endpoints, str(new))
 
 
-# By the names that `keras.Model.export` has for them.
+# Formats by their names in `keras.Model.export`.
 FORMATS = {
     "tf_saved_model": Format(
         "a SavedModel", "keras_cem.export.saved_model", marker="saved_model.pb"
@@ -113,22 +121,23 @@ def export_policy(
     filepath: str | os.PathLike[str],
     format: str = "tf_saved_model",
 ) -> None:
-    """Writes the policy of an agent for use without keras_cem, nor Keras.
+    """Exports the policy of an agent for use without keras_cem and Keras.
 
-    Every format has the inputs of the observation space, with its names and
-    dtypes and any batch size, and two outputs: `actions`, greedy, and `logits`,
-    the policy's raw outputs.
+    An exported policy takes batches of any size. Its inputs have the names and
+    dtypes of the observation space. Its outputs are `actions`, the greedy
+    actions, and `logits`, the raw outputs of the policy.
 
     Args:
-        agent: A `CEMAgent` that knows its observation space.
-        filepath: Folder or file to write. An earlier export there is replaced
-            once the new one is complete; anything else is left alone.
+        agent: A `CEMAgent` that has an observation space.
+        filepath: Folder or file to write. A complete new export replaces an
+            earlier one. Anything else is never replaced.
         format: One of `FORMATS`. Defaults to `"tf_saved_model"`.
 
     Raises:
-        ImportError: If the format needs a package that is missing.
-        ValueError: If the format is unknown, `filepath` is not for it, or it
-            has no operation for something that the policy does.
+        ImportError: If a package that the format needs is missing.
+        ValueError: If the agent has no observation space, the format is
+            unknown, `filepath` does not fit it, or it cannot express an
+            operation of the policy.
     """
     checks.one_of(tuple(FORMATS), format=format)
     checks.path(filepath=filepath)

@@ -1,4 +1,4 @@
-"""LiteRT, once TensorFlow Lite: for phones and microcontrollers."""
+"""LiteRT, formerly TensorFlow Lite: for phones and microcontrollers."""
 
 import pathlib
 import tempfile
@@ -14,8 +14,8 @@ def write(endpoints: Endpoints, path: str) -> None:
     """Writes a `.tflite` file with the signature `serving_default`.
 
     Raises:
-        ValueError: If the policy has an operation that LiteRT has not, or
-            actions are of float64.
+        ValueError: If the policy has an operation that LiteRT does not support,
+            or the actions are float64.
     """
     if any(leaf.dtype == "float64" for leaf in endpoints.action_space.leaves):
         raise ValueError(
@@ -28,12 +28,12 @@ def write(endpoints: Endpoints, path: str) -> None:
         converter = tf.lite.TFLiteConverter.from_saved_model(
             folder, signature_keys=["serving_default"]
         )
-        # TensorFlow's own operations would be allowed by SELECT_TF_OPS, but
-        # need TensorFlow to run.
+        # SELECT_TF_OPS would allow TensorFlow's own operations, but running
+        # them needs TensorFlow.
         try:
             content = converter.convert()
             interpreter.Interpreter(model_content=content).allocate_tensors()
-        except Exception as error:  # The converter's has no public name.
+        except Exception as error:  # The converter's error is not public.
             raise ValueError(
                 "`policy` must consist of operations that LiteRT has. "
                 f"Received: policy={endpoints.policy.name!r}. {error}"

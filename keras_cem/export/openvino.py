@@ -1,4 +1,4 @@
-"""OpenVINO: for Intel's processors."""
+"""OpenVINO: for Intel processors."""
 
 import pathlib
 import tempfile
@@ -13,18 +13,19 @@ def write(endpoints: Endpoints, path: str) -> None:
     """Writes a folder with `model.xml` and `model.bin`.
 
     Raises:
-        ValueError: If the policy has an operation that OpenVINO has not.
+        ValueError: If the policy has an operation that OpenVINO does not
+            support.
     """
     with tempfile.TemporaryDirectory() as folder:
         saved_model.write_serving(endpoints, folder)
         try:
             model = openvino.convert_model(folder)
-        except Exception as error:  # One of many of its frontend.
+        except Exception as error:  # The frontend raises many types.
             raise ValueError(
                 "`policy` must consist of operations that OpenVINO has. "
                 f"Received: policy={endpoints.policy.name!r}. {error}"
             ) from error
-    # Weights as they are, not in half precision.
+    # Keep the weights in full precision.
     openvino.save_model(
         model, pathlib.Path(path) / "model.xml", compress_to_fp16=False
     )

@@ -29,7 +29,7 @@ def write(endpoints: Endpoints, path: str) -> None:
 
 
 def write_serving(endpoints: Endpoints, path: str) -> None:
-    """Writes a SavedModel of `serving_default` alone, to be converted."""
+    """Writes a SavedModel with only `serving_default`, for conversion."""
     archive = keras.export.ExportArchive()
     archive.track(endpoints.policy)
     archive.add_endpoint("serving_default", endpoints.serve, endpoints.leaves)

@@ -1,4 +1,4 @@
-"""Small dense layers without matrix products, as XLA fuses them on a GPU."""
+"""Small dense layers without matrix products, which XLA can fuse on a GPU."""
 
 from collections.abc import Callable
 from typing import Any
@@ -9,39 +9,39 @@ import tensorflow as tf
 from keras_cem.networks.normalization import NormalizedPolicy
 from keras_cem.utils import keras_internals
 
-# A layer of at most so many inputs is a sum that is written out.
+# A layer with at most this many inputs is written out as a sum of terms.
 MOST_INPUTS = 16
-# A layer of at most so many outputs, by how many inputs it adds up at once.
-# XLA gives a larger reduction a kernel of its own on a GPU
-# (`IsUnnestedReductionFasterThanElemental`, with 32 threads a warp).
+# Maximum number of outputs of a layer: number of inputs per partial sum. On a
+# GPU, XLA runs a larger reduction in a separate kernel
+# (`IsUnnestedReductionFasterThanElemental`, with 32 threads per warp).
 SUMMED_AT_ONCE = {2: 255, 7: 127, 16: 63}
-# A layer of more inputs than this, and of few outputs, is a matrix product.
+# A layer with more inputs than this and few outputs stays a matrix product.
 MOST_SUMMED = 512
 
 
 def fused(policy: Any) -> Callable[..., Any]:
-    """Returns a function that computes what a policy does, with other kernels.
+    """Returns a function that computes a policy without small matrix products.
 
-    XLA fuses what is elementwise, and small sums, with what comes before and
-    after; a matrix product is a kernel of its own, whose operands go through
-    memory. With a network of 4-128-2, a whole step of CartPole becomes one
-    kernel on a GPU. So dense layers of few inputs or few outputs are computed
-    without. On a CPU, nothing is gained.
+    XLA fuses elementwise operations and small sums with the operations around
+    them. A matrix product needs a kernel of its own, and its operands go
+    through memory. So dense layers with few inputs or few outputs are computed
+    as sums. With a network of 4-128-2 units, a whole step of CartPole then
+    becomes one GPU kernel. On a CPU this gains nothing.
 
-    To be made where a step is traced: the layers stay the policy's own, and
-    their weights are read at each call. Nothing of the policy changes.
+    Make the function where a step is traced. It uses the policy's own layers
+    and reads their weights at each call. The policy does not change.
 
     Args:
         policy: Callable layer from observations to outputs.
 
     Returns:
-        A function of observations, and of `training`, which must be False. The
-        policy itself, where it has no such layer, or is neither functional nor
-        sequential.
+        A function of the observations and of `training`, which must be False.
+        It is the policy itself if the policy has no such layer, or is neither
+        functional nor sequential.
     """
     if isinstance(policy, NormalizedPolicy):
         return _normalized(policy)
-    # What such a policy casts, the copy would cast elsewhere.
+    # With another dtype policy, the copy would cast at different places.
     if keras.config.dtype_policy().compute_dtype != "float32":
         return policy
     if not (_is_graph(policy) and _has_small(policy)):
@@ -52,10 +52,10 @@ def fused(policy: Any) -> Callable[..., Any]:
 
 
 class _StandIn(keras.Operation):
-    """Stands for an operation in a copy of the graph that it is in.
+    """Stands in for an operation in a copy of its graph.
 
-    Without, the copy would leave its traces in the operation itself: in Keras,
-    each knows the graphs that it is part of.
+    In Keras each operation stores the graphs that contain it. Without the
+    stand-in, the copy would modify the original operation.
     """
 
     def __init__(self, operation: Any, /):
@@ -91,10 +91,10 @@ def _sequential(model: Any) -> Any:
 
 
 def _is_graph(operation: Any) -> bool:
-    """Whether its graph is all that it is: not of a stranger's class."""
+    """Whether it is a plain Keras model that its graph describes fully."""
     if not type(operation).__module__.startswith("keras."):
         return False
-    # A compiled one, the copy would be compiled as.
+    # The copy of a compiled model would be compiled too.
     if not isinstance(operation, keras.Model) or operation.compiled:
         return False
     if isinstance(operation, keras.Sequential):
@@ -109,7 +109,7 @@ def _has_small(operation: Any) -> bool:
 
 
 def _is_small(layer: Any) -> bool:
-    """Whether it is a dense layer to be computed without a matrix product."""
+    """Whether a dense layer is to be computed without a matrix product."""
     if type(layer) is not keras.layers.Dense or not layer.built:
         return False
     if not keras_internals.is_plain(layer):
@@ -139,12 +139,12 @@ def _dense(layer: Any) -> Callable[..., Any]:
 
 
 def product(x: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
-    """Returns the matrix product of inputs and a small kernel, as sums.
+    """Returns the product of inputs and a small kernel, computed as sums.
 
     Args:
         x: float32 `(N, n)`.
-        kernel: float32 `(n, m)`, of n at most `MOST_INPUTS` or m at most the
-            largest of `SUMMED_AT_ONCE`.
+        kernel: float32 `(n, m)`. Either n is at most `MOST_INPUTS`, or m is at
+            most the largest key of `SUMMED_AT_ONCE`.
 
     Returns:
         float32 `(N, m)`.
@@ -155,8 +155,8 @@ def product(x: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
     elif num_outputs > 1:
         terms = _sums(x[:, :, None] * kernel)
     else:
-        # Of one output XLA makes a row to add up, which gets its own kernel
-        # however short it is. Two of half as many inputs are as they should be.
+        # For one output, XLA reduces a row, which gets its own kernel however
+        # short it is. Two outputs with half the inputs each are fused.
         products, even = x * kernel[:, 0], num_inputs - num_inputs % 2
         folded = tf.reshape(products[:, :even], (-1, even // 2, 2))
         halves = _total(_sums(folded))
@@ -167,7 +167,7 @@ def product(x: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
 
 
 def _sums(products: tf.Tensor) -> list[tf.Tensor]:
-    """Adds up `(N, n, m)` over n, piece by piece: some `(N, m)` to add up."""
+    """Sums `(N, n, m)` over pieces of n; returns partial sums `(N, m)`."""
     _, num_inputs, num_outputs = products.shape
     most = next(
         size

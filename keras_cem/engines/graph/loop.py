@@ -1,4 +1,4 @@
-"""The loop over the steps of K episodes, inside of a compiled step."""
+"""The loop over the steps of K episodes, inside a compiled step."""
 
 from collections.abc import Callable
 from typing import Any
@@ -20,9 +20,9 @@ from keras_cem.networks import state_features
 from keras_cem.utils import devices
 from keras_cem.utils.nonfinite import finite_rows
 
-# Of a block of episodes, on a CPU. With 128 hidden units, two cores take as
-# long for each of 65,536 as for each of 4,096 in blocks of this, and 3.5 times
-# as long without.
+# Maximum number of episodes per block on a CPU. With 128 hidden units and
+# blocks of this size, two cores take the same time per episode for 65,536
+# episodes as for 4,096. Without blocks they take 3.5 times as long.
 MOST_ROWS = 4096
 
 
@@ -33,12 +33,12 @@ class GraphLoop:
         env: The environment.
         policy: Callable layer from observations to outputs.
         head: Head of the action space.
-        numbers: Seed, stream of the resets, and iteration.
-        epsilon: How much to explore; None acts greedily.
-        groups: Which trajectories belong together.
+        numbers: Seed, random stream of the resets, and iteration.
+        epsilon: Amount of exploration; None acts greedily.
+        groups: Groups of trajectories.
         discount: float64 scalar; None if returns are not discounted.
-        fuse: Whether small dense layers are computed as
-            `keras_cem.engines.graph.fused_dense` does.
+        fuse: Whether `keras_cem.engines.graph.fused_dense` computes small
+            dense layers.
     """
 
     def __init__(
@@ -76,9 +76,9 @@ class GraphLoop:
 
         Args:
             rows: uint32 `(K,)`, numbers of the trajectories.
-            steps: T, after which every episode is truncated.
-            store: Whether states and actions are kept.
-            store_rewards: Whether rewards are.
+            steps: T. Every episode is truncated after T steps.
+            store: Whether to store states and actions.
+            store_rewards: Whether to store rewards.
         """
         size = rows_at_once(rows.shape[0], self._env)
         blocks = tf.reshape(rows, (-1, size))
@@ -99,8 +99,8 @@ class GraphLoop:
             rows, state = tf.nest.map_structure(
                 lambda leaf: tf.gather(leaf, number), (blocks, states)
             )
-            # Step by step, and in each block by block: once stacked, this is
-            # `(T, K)` without a copy.
+            # The order is by step, then by block. Stacked, this is `(T, K)`
+            # without a copy.
             kept, summed = self._play(
                 rows,
                 state,
@@ -138,7 +138,7 @@ class GraphLoop:
         returns, discounted, lengths, terminated, faults = _stack(
             totals, (rows.shape[0],)
         )
-        # The return tells what to leave out, as it does on the host.
+        # A NaN return marks a trajectory to leave out, as on the host.
         returns = _told(returns, faults)
         if self._discount is not None:
             discounted = _told(discounted, faults)
@@ -162,15 +162,15 @@ class GraphLoop:
         kept: Any,
         write: Callable[..., Any],
     ) -> tuple[Any, Any]:
-        """Plays one block; returns what is kept, and totals.
+        """Plays one block; returns the stored arrays and the totals.
 
         Args:
             rows: uint32 `(rows,)`, numbers of the trajectories.
-            state: Of the environment, where they start.
-            steps: T.
-            kept: Arrays of what is kept.
-            write: Takes them, a step and its states, actions and rewards, and
-                returns the arrays with these.
+            state: Start states of the environment.
+            steps: T, the maximum number of steps.
+            kept: Arrays for the stored values.
+            write: Function of the arrays, the step, and its states, actions and
+                rewards. It returns the arrays with the step written.
         """
         size = rows.shape[0]
 
@@ -242,7 +242,7 @@ class GraphLoop:
                 self._no_totals(size),
                 kept,
             ),
-            # One step after the other, where the environment has variables.
+            # Variables of a stateful environment need steps in sequence.
             parallel_iterations=1 if self._env.stateful else 10,
         )
         return kept, totals
@@ -254,10 +254,11 @@ class GraphLoop:
         )
 
     def _no_totals(self, size: int) -> Any:
-        """Return, discounted return, length, whether terminated, and fault.
+        """Returns initial totals of `size` episodes.
 
-        Returns are added up in float64, as `Trajectories` does: in float32,
-        10^5 rewards of 0.1 make 9998.56.
+        They are the return, the discounted return, the length, whether the
+        episode terminated, and the fault. Returns are summed in float64, as in
+        `Trajectories`. In float32, 10^5 rewards of 0.1 sum to 9998.56.
         """
         return (
             tf.zeros(size, tf.float64),
@@ -287,19 +288,19 @@ class GraphLoop:
 
 
 def rows_at_once(batch_size: int, env: Environment) -> int:
-    """Returns how many episodes are played side by side.
+    """Returns the number of episodes per block.
 
-    On a CPU, no more than leave the activations of a policy in its caches: one
-    block of episodes is played after the other, each until all of its have
-    ended. A GPU has room for all; and the variables of a stateful environment
-    are of all rows.
+    On a CPU, a block is so small that the activations of the policy fit in the
+    caches. Blocks are played one after the other, each until all its episodes
+    have ended. A GPU plays all episodes at once. So does a stateful
+    environment, because its variables cover all rows.
 
     Args:
-        batch_size: K.
-        env: What is played.
+        batch_size: K, the number of episodes.
+        env: The environment.
 
     Returns:
-        A divisor of K: K itself where none is of a good size.
+        A divisor of K. It is K itself if no divisor has a good size.
     """
     if env.stateful or devices.has_gpu():
         return batch_size
@@ -324,7 +325,7 @@ def _write(arrays: Any, index: Any, values: Any) -> Any:
 
 
 def _stack(arrays: Any, shape: tuple[int, ...]) -> Any:
-    """Stacks arrays; their first two axes become those of `shape`."""
+    """Stacks arrays and reshapes their first two axes to `shape`."""
 
     def of(array: tf.TensorArray) -> tf.Tensor:
         stacked = array.stack()
@@ -334,13 +335,13 @@ def _stack(arrays: Any, shape: tuple[int, ...]) -> Any:
 
 
 def _told(returns: tf.Tensor, faults: tf.Tensor) -> tf.Tensor:
-    """Returns as float32, NaN where something was not finite."""
+    """Casts returns to float32, with NaN for nonfinite trajectories."""
     returns = tf.cast(returns, tf.float32)
     return tf.where(tf.equal(faults, 0), returns, np.nan)
 
 
 def _fault(*made: Any) -> tf.Tensor:
-    """Number of the first of what a step made that is not finite, per row."""
+    """Number of the first nonfinite argument per row, 0 if all are finite."""
     fault = tf.constant(0)
     for number, batch in reversed(list(enumerate(made, 1))):
         # Integers are finite.

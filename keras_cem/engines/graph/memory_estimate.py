@@ -1,4 +1,4 @@
-"""Whether memory holds the trajectories of an iteration."""
+"""Estimates whether the trajectories of an iteration fit in memory."""
 
 import math
 
@@ -8,20 +8,20 @@ from keras_cem.engines.graph.source import GraphSource
 from keras_cem.engines.graph.trajectories import storage_dtype
 from keras_cem.utils import devices
 
-# Peak memory of an iteration, as a multiple of what its trajectories take:
+# Peak memory of an iteration, as a multiple of the size of its trajectories:
 # `benchmarks/memory.py` finds 1.56 at K = 65,536.
 PEAK = 1.6
-# Steps are numbered in int32, and taken in blocks; a block may run beyond the
-# last step. None is larger than this.
+# Steps are numbered in int32 and taken in blocks. The last block may run beyond
+# the last step, by less than this maximum block size.
 SPARE_NUMBERS = 2**16
 
 
 def stored_bytes(source: GraphSource, state_bytes: int) -> int:
-    """Returns how much memory the trajectories of one iteration take.
+    """Returns the size in bytes of the trajectories of one iteration.
 
     Args:
-        source: What is to be played.
-        state_bytes: What the state of one row takes.
+        source: The environment to be played.
+        state_bytes: Size in bytes of the state of one row.
     """
     size = state_bytes + sum(
         math.prod(leaf.shape) * storage_dtype(leaf).itemsize
@@ -31,13 +31,16 @@ def stored_bytes(source: GraphSource, state_bytes: int) -> int:
 
 
 def check_size(source: GraphSource, state_bytes: int) -> None:
-    """Refuses more trajectories than memory holds, or than can be numbered.
+    """Refuses trajectories that exceed the memory or the step numbers.
 
-    Memory is the GPU's, if there is one that tells.
+    It uses the GPU's memory if a GPU reports its size, else the host's.
 
     Args:
-        source: What is to be played.
-        state_bytes: What the state of one row takes.
+        source: The environment to be played.
+        state_bytes: Size in bytes of the state of one row.
+
+    Raises:
+        ValueError: If there are too many steps.
     """
     needed = PEAK * stored_bytes(source, state_bytes)
     present, where = devices.gpu_memory(), "the GPU's memory"

@@ -1,7 +1,7 @@
 """Rollouts inside the compiled step: K episodes of an in-graph environment.
 
-Everything is keyed by (seed, iteration, trajectory, step), so results depend
-neither on `steps_per_execution` nor on when the loop ends.
+All random numbers are keyed by (seed, iteration, trajectory, step). So results
+depend neither on `steps_per_execution` nor on when the loop ends.
 """
 
 import dataclasses
@@ -27,11 +27,10 @@ class GraphSource:
 
     Attributes:
         env: The environment.
-        batch_size: K.
-        max_episode_steps: T, after which every episode is truncated.
-        fuse: Whether small dense layers are computed as
-            `keras_cem.engines.graph.fused_dense` does. None fuses them on a
-            GPU.
+        batch_size: K, the number of episodes.
+        max_episode_steps: T. Every episode is truncated after T steps.
+        fuse: Whether `keras_cem.engines.graph.fused_dense` computes small
+            dense layers. None uses it on a GPU only.
     """
 
     env: Environment
@@ -41,7 +40,7 @@ class GraphSource:
 
     @property
     def name(self) -> str:
-        """What error messages call the environment."""
+        """Name of the environment for error messages."""
         return self.env.id
 
     @property
@@ -56,12 +55,12 @@ class GraphSource:
 
     @property
     def seeded(self) -> bool:
-        """Whether equal seeds make equal starts."""
+        """Whether equal seeds give equal start states."""
         return True
 
     @functools.cached_property
     def key(self) -> tuple[Hashable, ...]:
-        """What a compiled step depends on, as it is when first asked."""
+        """Key of all that a compiled step depends on, fixed at first use."""
         return (
             key_of(self.env),
             self.batch_size,
@@ -70,7 +69,7 @@ class GraphSource:
         )
 
     def compilable(self, policy: Any) -> bool:
-        """Whether XLA can compile it with a policy; warns if it cannot."""
+        """Whether XLA can compile a policy for it; warns if it cannot."""
         return compilable(policy, self.observation_space, self.batch_size)
 
     def play(
@@ -86,19 +85,19 @@ class GraphSource:
         groups: Groups = NO_GROUPS,
         discount: tf.Tensor | None = None,
     ) -> GraphTrajectories:
-        """Plays K episodes; to be called inside of a compiled function.
+        """Plays K episodes; called inside a compiled function.
 
         Args:
             policy: Callable layer from observations to outputs.
             head: Head of the action space.
-            numbers: Seed, stream of the resets, and iteration.
-            epsilon: How much to explore; None acts greedily.
+            numbers: Seed, random stream of the resets, and iteration.
+            epsilon: Amount of exploration; None acts greedily.
             first: Number of the first trajectory. Defaults to `0`.
-            store: Whether states and actions are kept. Defaults to `True`.
-            store_rewards: Whether rewards are. Defaults to `False`.
-            groups: Which trajectories belong together; none if not given.
-            discount: float64 scalar, of `discounted`. Defaults to `None`: it
-                is `returns`.
+            store: Whether to store states and actions. Defaults to `True`.
+            store_rewards: Whether to store rewards. Defaults to `False`.
+            groups: Groups of trajectories; no groups if not given.
+            discount: float64 scalar, the discount for `discounted`. Defaults
+                to `None`: `discounted` equals `returns`.
         """
         fuse = devices.has_gpu() if self.fuse is None else self.fuse
         loop = GraphLoop(
@@ -113,4 +112,4 @@ class GraphSource:
         )
 
     def close(self) -> None:
-        """Nothing is open."""
+        """Does nothing: no resource is open."""

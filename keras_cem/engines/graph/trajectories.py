@@ -1,4 +1,4 @@
-"""Episodes of an in-graph environment, as a compiled step leaves them."""
+"""Episodes of an in-graph environment, in the layout of a compiled step."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -13,24 +13,25 @@ from keras_cem.networks.moments import Moments, of_batch
 
 
 class GraphTrajectories(NamedTuple):
-    """K episodes as the compiled loop leaves them.
+    """K episodes in the layout of the compiled loop.
 
-    States are stored rather than observations, time first and trajectories
-    last, vector by vector: this is what XLA writes fastest, and what takes the
-    least memory.
+    It stores states, not observations. Each vector of the state is stored
+    separately, with the time axis first and the trajectory axis last. XLA
+    writes this layout fastest, and it takes the least memory.
 
     Attributes:
-        env: The environment, to observe states.
-        states: Its state, each leaf `(T, K)`, or `(T, K, ...)` where it is not
-            a vector.
-        actions: `(T, K, ...)`, or a nest of such as the space is.
-        rewards: float32 `(T, K)`, or None if they were not asked for.
+        env: The environment, which computes observations from states.
+        states: States of the environment. Each leaf is `(T, K)`, or
+            `(T, K, ...)` if it is not a vector.
+        actions: `(T, K, ...)`, or a nest in the structure of the space.
+        rewards: float32 `(T, K)`, or None if they are not stored.
         returns: float32 `(K,)`.
         discounted: float32 `(K,)`, sums of discount^t r_t.
-        lengths: int32 `(K,)`.
+        lengths: int32 `(K,)`, number of steps per trajectory.
         terminated: bool `(K,)`.
-        faults: int32 `(K,)`, what was not finite in the last step of an
-            episode: 0, nothing; else one of `FAULTS`, counted from 1.
+        faults: int32 `(K,)`, code of a nonfinite value in the last step of an
+            episode: 0 for none, else the number of an entry of `FAULTS`,
+            counted from 1.
     """
 
     env: Environment
@@ -51,7 +52,7 @@ class GraphTrajectories(NamedTuple):
 
     @property
     def max_steps(self) -> int:
-        """T."""
+        """T, the maximum number of steps per trajectory."""
         return self._num_rows[0]
 
     @property
@@ -69,7 +70,7 @@ class GraphTrajectories(NamedTuple):
         return self.env.observe(states), actions
 
     def take(self, rows: tf.Tensor) -> Trajectories:
-        """Returns some of the trajectories, all steps of them observed."""
+        """Returns some of the trajectories, with observations of all steps."""
         states, actions = tf.nest.map_structure(
             lambda leaf: tf.gather(leaf, rows, axis=1),
             (self.states, self.actions),
@@ -83,9 +84,10 @@ class GraphTrajectories(NamedTuple):
         ).to_trajectories()
 
     def moments(self, space: spaces.Space) -> list[Moments]:
-        """Moments of the observations in all real steps, one step at a time.
+        """Moments of the observations in all real steps.
 
-        See `Trajectories.moments`. Episodes that are not finite are left out.
+        See `Trajectories.moments`. They are computed one step at a time.
+        Episodes with a nonfinite value are left out.
         """
         lengths = tf.where(tf.equal(self.faults, 0), self.lengths, 0)
 
@@ -113,14 +115,14 @@ class GraphTrajectories(NamedTuple):
         return found
 
     def _told_rewards(self) -> tf.Tensor:
-        """Rewards `(K, T)`; NaN is the last one of what was not finite."""
+        """Rewards `(K, T)`; NaN in the last step of a nonfinite episode."""
         steps, _ = self._num_rows
         last = tf.equal(tf.range(steps), self.lengths[:, None] - 1)
         bad = last & (self.faults[:, None] > 0)
         return tf.where(bad, np.nan, tf.transpose(self.rewards))
 
     def to_trajectories(self) -> Trajectories:
-        """Returns them as `Trajectories`, trajectories first."""
+        """Returns `Trajectories`, with the trajectory axis first."""
         steps, size = self._num_rows
         action_space = self.env.action_space
         flat = tf.nest.map_structure(
@@ -151,7 +153,7 @@ class GraphTrajectories(NamedTuple):
 
 
 def storage_dtype(leaf: spaces.Leaf) -> np.dtype:
-    """Returns the smallest type that holds every action of `leaf`."""
+    """Returns the smallest dtype that holds every action of `leaf`."""
     if not isinstance(leaf, spaces.Integers):
         return leaf.dtype
     least, most = np.min(leaf.first), np.max(leaf.last)

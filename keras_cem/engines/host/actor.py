@@ -18,19 +18,19 @@ from keras_cem.utils.nonfinite import finite_rows
 class Actor:
     """A policy and its head, for batches of one fixed size.
 
-    What it costs to call a network of a few thousand weights is the call: the
-    concrete function, compiled with XLA and called with tensors, takes about
-    an eighth of what `tf.function` takes with arrays.
+    For a network of a few thousand weights, the call itself dominates the
+    cost. A concrete function that XLA compiled, called with tensors, takes
+    about an eighth of the time of a `tf.function` called with arrays.
 
     Args:
         policy: Callable layer from observations to outputs.
         head: Head of the action space.
         observation_space: Space of one observation.
-        num_envs: Batch size.
-        explore: Whether actions are drawn from the explored policy, else they
-            are greedy.
-        groups: Which trajectories belong together; none if not given.
-        compiled: Whether to compile. False runs each operation by itself.
+        num_envs: Batch size, the number of slots.
+        explore: Whether to draw actions from the explored policy. If false,
+            actions are greedy.
+        groups: Groups of trajectories; no groups if not given.
+        compiled: Whether to compile. If false, operations run eagerly.
     """
 
     def __init__(
@@ -56,10 +56,10 @@ class Actor:
             ],
             tf.TensorSpec((2, num_envs), tf.int32),
         ]
-        # Variables, for each argument makes a call longer.
+        # Variables, because each argument makes a call slower.
         self._epsilon = tf.Variable(0.0, trainable=False)
         self._numbers = tf.Variable(tf.zeros(3, tf.int64), trainable=False)
-        # Row by row what exploration remembers; nothing for most heads.
+        # The exploration state of each row. Most heads have none.
         begin = head.initial_exploration(num_envs) if explore else ()
         self._exploration = tf.nest.map_structure(
             lambda leaf: tf.Variable(
@@ -78,15 +78,15 @@ class Actor:
     ) -> Callable[
         [list[np.ndarray], np.ndarray], tuple[list[np.ndarray], np.ndarray]
     ]:
-        """Returns the policy of one iteration, as `HostSource.collect` wants.
+        """Returns the policy of one iteration for `HostSource.collect`.
 
-        It is good until the next call.
+        The returned function is valid until the next call of `bind`.
 
         Args:
-            epsilon: How much to explore.
+            epsilon: Amount of exploration.
             seed: The agent's seed.
-            stream: What the numbers are for, a constant of `prng`.
-            iteration: Which iteration's numbers to draw.
+            stream: Random stream of exploration, a constant of `prng`.
+            iteration: Iteration that keys the random numbers.
         """
         self._epsilon.assign(epsilon)
         self._numbers.assign([seed, stream, iteration])
@@ -96,8 +96,9 @@ class Actor:
             observations: list[np.ndarray], counter: np.ndarray
         ) -> tuple[list[np.ndarray], np.ndarray]:
             *actions, finite = function(
-                # As traced: given flat, they would be tried as structured
-                # first, which takes 30 times as long to fail as to call.
+                # In the traced structure. For flat arguments TensorFlow first
+                # tries the structured call, which fails after 30 times the
+                # duration of a call.
                 [lend(leaf) for leaf in observations],
                 lend(counter),
             )

@@ -1,4 +1,4 @@
-"""What `reset` and `step` of an environment return, in gymnasium's words."""
+"""Checks of the values that `reset` and `step` of gymnasium return."""
 
 import re
 from typing import Any
@@ -10,7 +10,7 @@ _OLD = (
     "`gymnasium.Env` do not."
 )
 
-# What Python says where a function does not take the arguments that it gets.
+# Messages of Python for a function called with wrong arguments.
 _NOT_CALLABLE_SO = re.compile(
     r"(reset|step)\(\) (got an unexpected keyword argument|"
     r"got multiple values for|missing \d+ required|"
@@ -23,14 +23,14 @@ _SIGNATURES = {
 
 
 class InterfaceError(ValueError):
-    """An environment does not return what its interface promises."""
+    """An environment violates the interface of gymnasium."""
 
 
 def begun(result: Any) -> Any:
-    """Returns the observation of what `reset` returned.
+    """Returns the observation in the result of `reset`.
 
     Raises:
-        InterfaceError: If that is not an observation with an `info`.
+        InterfaceError: If the result is not (observation, info).
     """
     if isinstance(result, tuple) and len(result) == 2:
         return result[0]
@@ -41,7 +41,7 @@ def begun(result: Any) -> Any:
 
 
 def no_step(result: Any) -> InterfaceError:
-    """Returns the error of what `step` returned, which has not five parts."""
+    """Returns the error for a `step` that does not return five values."""
     return InterfaceError(
         "`step` must return (observation, reward, terminated, truncated, "
         f"info). Received: {_described(result)}.{_OLD}"
@@ -49,13 +49,14 @@ def no_step(result: Any) -> InterfaceError:
 
 
 def as_interface_error(call: str, error: Exception) -> Exception:
-    """Returns an InterfaceError for a method that takes other arguments.
+    """Converts the error of a wrong signature to an `InterfaceError`.
 
-    No repetition heals that. Any other error is returned as it is.
+    A restart cannot cure a wrong signature. Any other error is returned
+    unchanged.
 
     Args:
         call: `"reset"` or `"step"`.
-        error: What the call raised.
+        error: The exception that the call raised.
     """
     if not isinstance(error, TypeError) or not _NOT_CALLABLE_SO.search(
         str(error)
@@ -72,20 +73,20 @@ def number(reward: Any) -> Any:
     """Returns a reward as a number.
 
     Raises:
-        InterfaceError: If it is none, or several.
+        InterfaceError: If it is not a single number.
     """
     return _scalar("reward", reward, "biuf", "one number")
 
 
 def flag(name: str, value: Any) -> Any:
-    """Returns `terminated` or `truncated`; whole numbers count as in Python.
+    """Returns `terminated` or `truncated`, given as a bool or an integer.
 
     Args:
-        name: Which of them.
-        value: What `step` returned.
+        name: `"terminated"` or `"truncated"`.
+        value: The value that `step` returned.
 
     Raises:
-        InterfaceError: If it is something else.
+        InterfaceError: If the value is of another type.
     """
     return _scalar(name, value, "biu", "True or False")
 

@@ -1,4 +1,4 @@
-"""Buffers for one observation a sub-environment, checked as they are filled."""
+"""A buffer with one checked observation per sub-environment."""
 
 from typing import Any
 
@@ -21,7 +21,7 @@ class ObservationBuffer:
         num_envs: N.
 
     Attributes:
-        leaves: One array `(N, ...)` for each leaf of the space.
+        leaves: One array `(N, ...)` per leaf of the space.
     """
 
     def __init__(self, space: spaces.Space, num_envs: int):
@@ -31,7 +31,8 @@ class ObservationBuffer:
             for leaf in space.leaves
         ]
         single = isinstance(space, spaces.Leaf)
-        # Kept, as `leaves` and `leaf_paths` are made anew each time.
+        # Stored, because the properties `leaves` and `leaf_paths` compute new
+        # lists at each access.
         self._spaces, self._paths = space.leaves, space.leaf_paths
         self._shape = self._spaces[0].shape if single else None
         self._dtype = self._spaces[0].dtype if single else None
@@ -49,20 +50,29 @@ class ObservationBuffer:
         ]
 
     def write(self, slot: int, observation: Any) -> None:
-        """Takes over one sub-environment's observation."""
+        """Stores the observation of one sub-environment.
+
+        Raises:
+            ObservationError: If it does not fit the space.
+        """
         if (
             type(observation) is np.ndarray
             and observation.shape == self._shape
             and observation.dtype == self._dtype
         ):
-            # The usual case, once a step: a single array as it should be.
+            # The usual case in each step: a single array with the right shape
+            # and dtype.
             self.leaves[0][slot] = observation
             return
         for index, value in enumerate(self._flatten(observation)):
             self.leaves[index][slot] = self._checked(index, value)
 
     def write_all(self, observations: Any) -> None:
-        """Takes over a batch with one observation a sub-environment."""
+        """Stores a batch with one observation per sub-environment.
+
+        Raises:
+            ObservationError: If it does not fit the space.
+        """
         for index, value in enumerate(self._flatten(observations)):
             array = self.leaves[index]
             array[...] = self._checked(index, value, array.shape[:1])
@@ -79,17 +89,17 @@ class ObservationBuffer:
         return slots[bad]
 
     def outside(self, slots: np.ndarray) -> tuple[int, str] | None:
-        """Finds integers outside of their space, where a space is of integers.
+        """Finds integer observations outside of their space.
 
         Args:
-            slots: Those that are looked at.
+            slots: The slots to check.
 
         Returns:
-            The first such slot and what is wrong with it; None if nothing is.
+            The first such slot and an error message, or None if all are inside.
         """
         for index, array, first, span in self._ranges:
-            # As unsigned numbers, those below the first one are large ones:
-            # one comparison, for this is done in each step.
+            # Numbers below the first become large as unsigned numbers. So one
+            # comparison is enough, which matters in each step.
             if not (_above(array, first) > span).any():
                 continue
             wrong = _above(array[slots], first) > span
@@ -123,10 +133,10 @@ class ObservationBuffer:
         try:
             value = np.asarray(value)
         except ValueError:
-            # Of parts of several shapes.
+            # A nested list with parts of different shapes.
             value = np.asarray(value, object)
-        # "same_kind" lets float64 through to a float32 space, which many
-        # environments return, and neither floats to integers nor objects.
+        # "same_kind" accepts float64 for a float32 space, which many
+        # environments return. It refuses floats for integers, and objects.
         if value.shape == (*batch, *leaf.shape) and (
             value.dtype == leaf.dtype
             or np.can_cast(value.dtype, leaf.dtype, "same_kind")
@@ -141,7 +151,7 @@ class ObservationBuffer:
         )
 
     def _unchanged(self, index: int, value: np.ndarray) -> np.ndarray:
-        """Refuses integers that a narrower dtype would make other ones of."""
+        """Refuses integers that a cast to a narrower dtype would change."""
         dtype = self._spaces[index].dtype
         if dtype.kind not in "iu" or np.can_cast(value.dtype, dtype):
             return value
@@ -153,14 +163,14 @@ class ObservationBuffer:
 
 
 def _range(leaf: spaces.Integers) -> tuple[Any, np.ndarray]:
-    """The first integer, None for 0; and as unsigned, how many come after."""
+    """The first integer (None for 0), and the unsigned number after it."""
     first = np.asarray(leaf.first, leaf.dtype)
     span = np.asarray(leaf.last, leaf.dtype) - first
     return (first if first.any() else None), _unsigned(np.asarray(span))
 
 
 def _above(array: np.ndarray, first: np.ndarray | None) -> np.ndarray:
-    """How far integers are above the first of their space, as unsigned."""
+    """Unsigned distance of integers above the first of their space."""
     return _unsigned(array if first is None else array - first)
 
 

@@ -1,4 +1,4 @@
-"""Sub-environments to play episodes in, stepped together."""
+"""Sub-environments that are stepped together."""
 
 import abc
 import contextlib
@@ -23,14 +23,14 @@ StepResult = tuple[np.ndarray, np.ndarray, np.ndarray]
 
 
 class SlotError(Exception):
-    """Sub-environments failed; `__cause__` says how the first of them did.
+    """Sub-environments failed. `__cause__` is the error of the first of them.
 
     Attributes:
         call: `"reset"` or `"step"`.
-        slot: Index of the first that failed, None where it is not known.
-        failed: Those that failed, where the others went on and their episodes
-            still stand. None where all episodes under way are lost.
-        result: What `step` would have returned, for the others' sake.
+        slot: Index of the first failed slot, or None if it is unknown.
+        failed: All failed slots, if the episodes of the other slots continue.
+            None if all running episodes are lost.
+        result: The result of `step`, which is valid for the other slots.
     """
 
     def __init__(
@@ -51,10 +51,10 @@ class Slots(abc.ABC):
     """N sub-environments. A slot plays one trajectory after another.
 
     Attributes:
-        num_envs: N.
-        partial_reset: Whether some slots can be reset, each by its own seed,
-            while the others go on. If not, all are reset together.
-        renewable: Whether `renew` can make sub-environments anew.
+        num_envs: N, the number of sub-environments.
+        partial_reset: Whether some slots can be reset, each with its own seed,
+            while the others continue. If not, all are reset together.
+        renewable: Whether `renew` can restart sub-environments.
         observations: The latest observation of each slot.
     """
 
@@ -65,32 +65,44 @@ class Slots(abc.ABC):
 
     @abc.abstractmethod
     def begin(self) -> None:
-        """Forgets what was played before, perhaps by others meanwhile."""
+        """Discards the state of earlier use, which may be another user's."""
 
     @abc.abstractmethod
     def reset(self, slots: Sequence[int], seeds: Sequence[int]) -> None:
-        """Starts a new episode in each of `slots`."""
+        """Starts a new episode in each of `slots`, with one seed per slot.
+
+        Raises:
+            SlotError: If a sub-environment fails.
+        """
 
     @abc.abstractmethod
     def step(self, slots: np.ndarray, actions: list[np.ndarray]) -> StepResult:
-        """Steps `slots`, given one action for every slot of all N.
+        """Steps `slots`.
+
+        Args:
+            slots: Indices of the slots to step.
+            actions: One array per leaf, with one action for each of the N
+                slots.
 
         Returns:
-            Rewards, terminated, truncated of `slots`, in their order.
+            Rewards, terminated and truncated of `slots`, in their order.
+
+        Raises:
+            SlotError: If a sub-environment fails.
         """
 
     @abc.abstractmethod
     def renew(self, failed: Sequence[int] | None) -> None:
-        """Makes sub-environments anew, which must be reset before use.
+        """Restarts sub-environments, which must be reset before use.
 
         Args:
-            failed: As in `SlotError`; None is all of them.
+            failed: As in `SlotError`. None restarts all of them.
         """
 
     def first_observations(self) -> list[np.ndarray] | None:
-        """Returns what each sub-environment observes first, leaf by leaf.
+        """Returns the first observations, one array per leaf.
 
-        None if a reset fails: playing tells why.
+        It returns None if a reset fails. Playing then raises the error.
         """
         self.begin()
         try:
@@ -101,18 +113,19 @@ class Slots(abc.ABC):
 
     @abc.abstractmethod
     def close(self) -> None:
-        """Ends what this object started itself."""
+        """Closes the environments that this object owns."""
 
 
 class SubEnvSlots(Slots):
-    """Single environments in this process; only those in use are stepped.
+    """Single environments in this process; only used slots are stepped.
 
     Args:
         envs: gymnasium environments.
         observation_space: Space of one observation.
         action_space: Space of one action.
         owned: Whether `close` closes the environments.
-        makers: Make each environment anew. Defaults to `None`: nothing does.
+        makers: Functions that make each environment again. Defaults to `None`:
+            no restarts.
     """
 
     partial_reset = True
@@ -134,7 +147,7 @@ class SubEnvSlots(Slots):
         self._makers = makers
 
     def begin(self) -> None:
-        pass  # Each slot is reset before it is used, alone.
+        pass  # Each slot is reset separately before use.
 
     def reset(self, slots: Sequence[int], seeds: Sequence[int]) -> None:
         failures: dict[int, Exception] = {}
@@ -150,7 +163,7 @@ class SubEnvSlots(Slots):
             raise _failure("reset", failures)
 
     def step(self, slots: np.ndarray, actions: list[np.ndarray]) -> StepResult:
-        # Lists: setting an element of an array takes longer than a list's.
+        # Lists, because appending is faster than setting array elements.
         rewards, terminated, truncated = [], [], []
         failures: dict[int, Exception] = {}
         write, envs = self.observations.write, self._envs
@@ -199,7 +212,7 @@ class SubEnvSlots(Slots):
             raise RuntimeError("These sub-environments cannot be made anew.")
         for slot in range(self.num_envs) if failed is None else failed:
             with contextlib.suppress(Exception):
-                # It has failed: that it fails once more says nothing new.
+                # It has failed already, so a failing close says nothing new.
                 self._envs[slot].close()
             self._envs[slot] = self._makers[slot]()
 
@@ -221,20 +234,20 @@ def _failure(
 
 
 class VectorSlots(Slots):
-    """A gymnasium vector environment; all of it is stepped each time.
+    """A gymnasium vector environment; each step steps all sub-environments.
 
-    Episodes end in one of gymnasium's three autoreset modes. Where a slot is
-    not in use, what it does is dropped, the step that only resets included.
+    Episodes end in one of gymnasium's three autoreset modes. The results of
+    unused slots are dropped, and so are steps that only reset.
 
     Args:
         env: A `gymnasium.vector.VectorEnv`.
         observation_space: Space of one observation.
         action_space: Space of one action.
-        partial_reset: Whether `env` takes a list of seeds and resets the
-            sub-environments of `options["reset_mask"]` alone.
-        disabled_autoreset: Whether `env` waits to be reset after an episode.
+        partial_reset: Whether `env` takes a list of seeds and resets only the
+            sub-environments in `options["reset_mask"]`.
+        disabled_autoreset: Whether `env` waits for a reset after an episode.
         owned: Whether `close` closes `env`.
-        make: Makes `env` anew. Defaults to `None`: nothing does.
+        make: Function that makes `env` again. Defaults to `None`: no restarts.
     """
 
     def __init__(
@@ -288,7 +301,8 @@ class VectorSlots(Slots):
     def step(self, slots: np.ndarray, actions: list[np.ndarray]) -> StepResult:
         try:
             if self._disabled_autoreset and self._over.any():
-                # Nobody plays there any more, yet stepping on is not allowed.
+                # These slots are unused, but `env` refuses to step them without
+                # a reset.
                 self._env.reset(options={"reset_mask": self._over.copy()})
             observations, rewards, terminated, truncated, _ = self._env.step(
                 self._action_space.pack(actions)
@@ -319,7 +333,7 @@ class VectorSlots(Slots):
         return everyone
 
     def renew(self, failed: Sequence[int] | None) -> None:
-        del failed  # What the others did after the failure is not known.
+        del failed  # The state of the other slots is unknown after a failure.
         if self._make is None:
             raise RuntimeError("This vector environment cannot be made anew.")
         with contextlib.suppress(Exception):
@@ -333,5 +347,5 @@ class VectorSlots(Slots):
 
 
 def _culprit(error: Exception) -> int | None:
-    """The sub-environment that a vector environment blames, if it does."""
+    """The index of the failed sub-environment, if the error names it."""
     return getattr(error, "sub_env", None)

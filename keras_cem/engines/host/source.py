@@ -1,12 +1,12 @@
 """Rollouts stepped from Python: K whole episodes of any gymnasium environment.
 
-Trajectory k is the same whichever slot plays it and however many there are:
-it starts from its own reset seed, and its exploration draws numbers that
-belong to (trajectory, step). All K trajectories are played to their end, so
-that short episodes are not favoured, as "the first K that finish" would.
+Trajectory k does not depend on the slot that plays it, nor on the number of
+slots. It starts from its own reset seed, and its exploration draws random
+numbers that are keyed by (trajectory, step). All K trajectories are played to
+their end. Taking the first K that finish would favor short episodes.
 
-Hence a trajectory that a failing environment broke off can be played again,
-and comes out as if nothing had happened.
+So if an environment fails, the interrupted trajectory can be played again with
+the same result.
 """
 
 import dataclasses
@@ -28,8 +28,9 @@ from keras_cem.engines.host.step_storage import (
 from keras_cem.engines.trajectories import Trajectories
 from keras_cem.saving import interrupts
 
-# Takes observations (one array a leaf) and int32 `(2, N)`: trajectory and step
-# of each slot. Returns actions (one array a leaf) and which rows were finite.
+# Takes observations (one array per leaf) and int32 `(2, N)`: trajectory and
+# step of each slot. Returns actions (one array per leaf) and a mask of the rows
+# with finite outputs.
 Act = Callable[
     [list[np.ndarray], np.ndarray], tuple[list[np.ndarray], np.ndarray]
 ]
@@ -41,8 +42,8 @@ class EpisodeError(RuntimeError):
     """An episode could not be played to its end.
 
     Attributes:
-        cause: The environment's own exception, None where it raised none. That
-            of `raise ... from` is dropped by Keras' `fit`.
+        cause: The environment's own exception, or None if it raised none. It is
+            stored because Keras' `fit` drops `__cause__`.
     """
 
     cause: BaseException | None = None
@@ -53,15 +54,15 @@ class HostSource:
     """An environment on the host, ready to be played.
 
     Attributes:
-        name: What error messages call the environment.
+        name: Name of the environment for error messages.
         slots: The sub-environments.
         observation_space: Space of one observation.
         action_space: Space of one action.
-        max_episode_steps: T, after which every episode is truncated.
-        max_env_restarts: How often sub-environments that fail may be made
-            anew. Defaults to `0`.
-        num_env_restarts: How often they were.
-        seeded: Whether equal seeds make equal starts. Defaults to `True`.
+        max_episode_steps: T. Every episode is truncated after T steps.
+        max_env_restarts: Maximum number of restarts of failed
+            sub-environments. Defaults to `0`.
+        num_env_restarts: Number of restarts so far.
+        seeded: Whether equal seeds give equal start states. Defaults to `True`.
     """
 
     name: str
@@ -88,37 +89,37 @@ class HostSource:
             act: The policy.
             seeds: Reset seeds of the K trajectories.
             first: Number of the first trajectory, for `act`. Defaults to `0`.
-            skip_nonfinite: Whether a trajectory in which something is not
-                finite ends there, its return being NaN or infinite, rather
-                than raise. It raises still if none is left. Defaults to
+            skip_nonfinite: Whether a nonfinite value ends its trajectory with a
+                NaN or infinite return. If false, it raises. It also raises if
+                no finite trajectory is left. Defaults to `False`.
+            clip: Whether to clip actions to the action space for the
+                environment. The returned actions are not clipped. Defaults to
                 `False`.
-            clip: Whether actions may lie outside of the action space, and the
-                environment is given what is nearest inside. They are returned
-                as they are. Defaults to `False`.
 
         Returns:
-            `Trajectories` of NumPy arrays, padded to T steps as
-            `step_storage.padded_steps` says: `max_episode_steps`, unless that
-            is very large.
+            `Trajectories` of NumPy arrays, padded to the T steps of
+            `step_storage.padded_steps`: `max_episode_steps`, unless that is
+            very large.
 
         Raises:
-            EpisodeError: If the environment fails more often than it may be
-                made anew: it raises, returns what does not fit its spaces, or
-                a process of it ends or does not answer. If it returns what is
-                not finite, or the policy's outputs are not finite. Says in
-                which trajectory and step.
-            ValueError: If the machine cannot hold the steps that are played.
+            EpisodeError: If the environment fails more often than
+                `max_env_restarts` allows. It fails if it raises, returns values
+                that do not fit its spaces, or one of its processes ends or
+                does not answer. Also if a value of the environment or of the
+                policy's outputs is not finite. The message names the
+                trajectory and the step.
+            ValueError: If the machine cannot hold the played steps.
         """
         return _Collection(self, act, seeds, first, skip_nonfinite, clip).run()
 
     def check_size(self, batch_size: int) -> None:
-        """Refuses a batch that the machine cannot hold, before it is played.
+        """Refuses a batch that the machine cannot hold, before playing it.
 
         Args:
-            batch_size: K.
+            batch_size: K, the number of trajectories.
 
         Raises:
-            ValueError: If even short episodes would be too much.
+            ValueError: If even short episodes would need too much memory.
         """
         check_size(
             self.name,
@@ -130,7 +131,7 @@ class HostSource:
         )
 
     def close(self) -> None:
-        """Closes what was opened for this source."""
+        """Closes the environments that were opened for this source."""
         self.slots.close()
 
 
@@ -169,7 +170,7 @@ class _Collection:
         # Trajectory and step of each slot.
         self._counter = zero_copy.zeros((2, self._slots.num_envs), np.int32)
         self._shift = np.array([[first], [0]], np.int32)
-        # What is reset together where slots cannot be reset one by one.
+        # Slots that were reset together, if `partial_reset` is false.
         self._wave = _NOBODY
         self._go_on_with(_NOBODY)
 
@@ -187,7 +188,7 @@ class _Collection:
         return self._result()
 
     def _go_on_with(self, live: np.ndarray) -> None:
-        """Plays in these slots from now on."""
+        """Sets the slots that continue to play."""
         self._live = live
         begin, steps = (
             self._stored.rows(self._counter[0, live]),
@@ -195,9 +196,9 @@ class _Collection:
         )
         self._rows = begin + steps[live]
         self._last_rows = begin + (self._source.max_episode_steps - 1)
-        # How many steps fit in before the storage has to grow.
+        # Number of steps that fit before the storage must grow.
         self._room = self._stored.steps - int(steps[live].max(initial=0))
-        # Where all slots play, rows need not be picked out of arrays.
+        # If all slots play, no rows need to be selected.
         self._picked = slice(None) if len(live) == self._num_slots else live
 
     def _start(self, free: np.ndarray) -> None:
@@ -220,7 +221,8 @@ class _Collection:
         """Resets slots to the start of their trajectories.
 
         Returns:
-            Those whose trajectories are over already, as they are not finite.
+            Slots whose first observation is not finite. Their trajectories have
+            ended.
         """
         partial = self._slots.partial_reset
         while slots.size:
@@ -238,10 +240,10 @@ class _Collection:
         return spoilt
 
     def _step(self) -> np.ndarray:
-        """Steps the live slots; returns those whose trajectories are over.
+        """Steps the live slots; returns the slots whose trajectories ended.
 
-        Each operation on arrays is paid once a step of all slots: this is what
-        `benchmarks/host_rollout.py` measures.
+        Each array operation costs time once per step of all slots.
+        `benchmarks/host_rollout.py` measures it.
         """
         if not self._room:
             self._stored.grow()
@@ -257,7 +259,7 @@ class _Collection:
             free = self._spoil("the policy's outputs are", live[~finite[live]])
             self._go_on_with(live[finite[live]])
             live, rows, picked = self._live, self._rows, self._picked
-            # A vector environment steps them all the same.
+            # A vector environment steps all slots, even the ended ones.
             actions = [np.nan_to_num(leaf) for leaf in actions]
         kept = self._stored
         for stored, leaf in zip(kept.observations, observations, strict=True):
@@ -286,7 +288,7 @@ class _Collection:
             over &= ~np.isin(live, broken)
         self._rows = rows + 1
         self._room -= 1
-        # Those of slots that nobody plays in count on, and mean nothing.
+        # The step counts of unused slots increase too. They have no meaning.
         counter[1] += 1
         if over.any():
             ended = live[over]
@@ -304,14 +306,14 @@ class _Collection:
         return free
 
     def _renew(self, error: SlotError) -> np.ndarray:
-        """Makes anew what failed; returns whose trajectories begin again."""
+        """Restarts failed slots; returns slots whose trajectories restart."""
         source, slots = self._source, self._slots
         failed = error.failed
         count = 1 if failed is None else len(failed)
         while True:
             left = source.max_env_restarts - source.num_env_restarts
             if count > left or isinstance(error.__cause__, InterfaceError):
-                # What does not fit its spaces now never will.
+                # A restart does not cure a violated interface.
                 self._fail(error)
             source.num_env_restarts += count
             warnings.warn(
@@ -330,7 +332,8 @@ class _Collection:
         if failed is not None:
             return np.array(failed)
         if not slots.partial_reset:
-            # Those that have ended too: what they do may rule the others' luck.
+            # Slots that have ended restart too: they may share random state
+            # with the others.
             self._live = self._wave
         return self._live
 
@@ -348,10 +351,11 @@ class _Collection:
         )
 
     def _check_observations(self, slots: np.ndarray) -> np.ndarray:
-        """Returns which slots hold an observation that is not finite.
+        """Returns the slots with an observation that is not finite.
 
         Raises:
-            EpisodeError: If one is outside of the observation space.
+            EpisodeError: If an observation is outside of the observation space,
+                or it is not finite and such episodes are not skipped.
         """
         fault = self._slots.observations.outside(slots)
         if fault is not None:
@@ -361,9 +365,10 @@ class _Collection:
         return self._spoil("the observation is", bad) if bad.size else bad
 
     def _spoil(self, what: str, slots: np.ndarray) -> np.ndarray:
-        """Ends trajectories that are not finite; returns their slots."""
+        """Ends trajectories with a nonfinite value; returns their slots."""
         self._complain(what, slots)
-        # The return tells: there is always a step to hold what makes it NaN.
+        # A NaN reward marks the trajectory. It has at least one step to hold
+        # the reward.
         trajectory, steps = self._counter[:, slots]
         last = np.maximum(steps - 1, 0)
         self._stored.rewards[self._stored.rows(trajectory) + last] = np.nan

@@ -1,4 +1,4 @@
-"""Steps of K trajectories, in arrays that grow with the longest one."""
+"""Steps of K trajectories, in arrays that grow with the longest."""
 
 import math
 
@@ -7,22 +7,22 @@ import numpy as np
 from keras_cem import spaces
 from keras_cem.utils import devices
 
-# Trajectories of environments with a limit of at most this many steps are
-# always padded to the limit: one shape, so XLA compiles an update once.
+# With a limit of at most this many steps, trajectories are always padded to
+# the limit. There is one shape, so XLA compiles an update once.
 FIXED_STEPS = 4096
-# Above it they are padded to the limit or to this times a power of two. An
-# update is compiled for a dozen shapes at most.
+# With a larger limit they are padded to the limit or to this number times a
+# power of two. An update is compiled for a dozen shapes at most.
 FIRST_STEPS = 256
 # Exploration counts steps in int32.
 MOST_STEPS = np.iinfo(np.int32).max
 
 
 def padded_steps(longest: int, limit: int) -> int:
-    """Returns T, the steps that trajectories are padded to.
+    """Returns T, the number of steps to which trajectories are padded.
 
     Args:
-        longest: Steps of the longest trajectory.
-        limit: Steps after which every trajectory is truncated.
+        longest: Number of steps of the longest trajectory.
+        limit: Number of steps after which every trajectory is truncated.
     """
     if limit <= FIXED_STEPS:
         return limit
@@ -34,19 +34,19 @@ class StepStorage:
     """Observations, actions and rewards of the steps of K trajectories.
 
     Step t of trajectory k is row k T + t. T doubles when a trajectory gets
-    longer, so that memory follows the steps that are played, not the limit.
+    longer. So memory depends on the played steps, not on the limit.
 
     Args:
-        name: What error messages call the environment.
+        name: Name of the environment for error messages.
         observation_space: Space of one observation.
         action_space: Space of one action.
-        size: K.
-        limit: Steps after which every trajectory is truncated.
+        size: K, the number of trajectories.
+        limit: Number of steps after which every trajectory is truncated.
 
     Attributes:
-        steps: T.
-        observations: One array `(K T, ...)` for each leaf of the space.
-        actions: Likewise.
+        steps: T, the number of rows per trajectory.
+        observations: One array `(K T, ...)` per leaf of the observation space.
+        actions: One array `(K T, ...)` per leaf of the action space.
         rewards: float32 `(K T,)`.
 
     Raises:
@@ -75,11 +75,14 @@ class StepStorage:
         self.rewards = np.zeros(rows, np.float32)
 
     def rows(self, trajectories: np.ndarray) -> np.ndarray:
-        """Returns the first row of trajectories, int64: K T may pass 2**31."""
+        """Returns the first row of trajectories as int64.
+
+        K T may exceed 2**31.
+        """
         return trajectories.astype(np.int64) * self.steps
 
     def grow(self) -> None:
-        """Makes room for longer trajectories.
+        """Increases T for longer trajectories.
 
         Raises:
             ValueError: If the machine cannot hold them.
@@ -91,11 +94,12 @@ class StepStorage:
     def take(
         self, longest: int
     ) -> tuple[list[np.ndarray], list[np.ndarray], np.ndarray]:
-        """Returns what is stored, as arrays `(K, T, ...)`.
+        """Returns observations, actions and rewards as arrays `(K, T, ...)`.
 
         Args:
-            longest: Steps of the longest trajectory. T follows from it alone,
-                even if a longer one was broken off and played again.
+            longest: Number of steps of the longest trajectory. It alone
+                determines T, even if a longer trajectory was interrupted and
+                played again.
         """
         steps = padded_steps(longest, self._limit)
         if steps < self.steps:
@@ -110,7 +114,7 @@ class StepStorage:
         return leaf.reshape((self._size, self.steps, *leaf.shape[1:]))
 
     def _resize(self, steps: int) -> None:
-        # One leaf after the other, so that only one is held twice.
+        # One leaf at a time, so that only one is in memory twice.
         for leaves in (self.observations, self.actions):
             for index, leaf in enumerate(leaves):
                 leaves[index] = self._resized(leaf, steps)
@@ -132,18 +136,18 @@ def check_size(
     steps: int,
     limit: int,
 ) -> None:
-    """Refuses more steps than the machine can hold, or can count.
+    """Refuses more steps than the machine can hold or count.
 
     Args:
-        name: What error messages call the environment.
+        name: Name of the environment for error messages.
         observation_space: Space of one observation.
         action_space: Space of one action.
-        size: K.
-        steps: T.
-        limit: Steps after which every trajectory is truncated.
+        size: K, the number of trajectories.
+        steps: T, the number of rows per trajectory.
+        limit: Number of steps after which every trajectory is truncated.
 
     Raises:
-        ValueError: If they are too many.
+        ValueError: If there are too many steps.
     """
     if steps > MOST_STEPS:
         raise ValueError(
@@ -152,7 +156,7 @@ def check_size(
             "within them. Set a smaller `max_episode_steps`."
         )
     leaves = [*observation_space.leaves, *action_space.leaves]
-    # The reward, and an entry of the mask.
+    # 4 bytes for the reward and 1 byte for the mask.
     row = 4 + 1
     row += sum(math.prod(leaf.shape) * leaf.dtype.itemsize for leaf in leaves)
     needed, present = row * size * steps, devices.host_memory()

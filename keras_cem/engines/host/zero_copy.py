@@ -1,4 +1,4 @@
-"""Lending NumPy arrays to TensorFlow without a copy."""
+"""Passes NumPy arrays to TensorFlow without a copy."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -6,13 +6,13 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-# What TensorFlow's kernels demand of a tensor's memory (EIGEN_MAX_ALIGN_BYTES);
-# they abort the process otherwise.
+# Memory alignment in bytes that TensorFlow's kernels require
+# (EIGEN_MAX_ALIGN_BYTES). They abort the process otherwise.
 _ALIGNMENT = 64
 
 
 def zeros(shape: Sequence[int], dtype: Any) -> np.ndarray:
-    """Returns zeros in memory that can be lent."""
+    """Returns zeros in aligned memory, which `lend` need not copy."""
     dtype = np.dtype(dtype)
     size = int(np.prod(shape)) * dtype.itemsize
     memory = np.zeros(size + _ALIGNMENT, np.uint8)
@@ -21,10 +21,10 @@ def zeros(shape: Sequence[int], dtype: Any) -> np.ndarray:
 
 
 def lend(array: np.ndarray) -> tf.Tensor:
-    """Returns an array as a tensor, if possible of the same memory.
+    """Returns an array as a tensor, which shares its memory if possible.
 
-    This takes a fifth of the time of `tf.convert_to_tensor`. Whoever uses the
-    tensor must be done with it before the array changes.
+    This takes a fifth of the time of `tf.convert_to_tensor`. Do not use the
+    tensor after the array has changed.
     """
     address = array.__array_interface__["data"][0]
     if address % _ALIGNMENT or array.dtype == np.bool_ or not array.size:

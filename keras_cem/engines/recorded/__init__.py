@@ -1,1 +1,1 @@
-"""Episodes that were played before."""
+"""Recorded episodes as a source of trajectories."""

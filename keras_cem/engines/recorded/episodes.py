@@ -8,19 +8,19 @@ import numpy as np
 from keras_cem import spaces
 
 _FIELDS = ("observations", "actions", "rewards")
-# As Minari and as gymnasium call it.
+# The names in Minari and in gymnasium.
 _TERMINATED = ("terminations", "terminated")
 
 
 class Episodes(NamedTuple):
-    """Recorded episodes, one after the other.
+    """N recorded episodes, concatenated along the step axis.
 
     Attributes:
-        observations: One array `(steps, ...)` for each leaf of the space, what
-            was seen before each action.
-        actions: Likewise.
+        observations: One array `(steps, ...)` per leaf of the observation
+            space, with the observation before each action.
+        actions: One array `(steps, ...)` per leaf of the action space.
         rewards: float32 `(steps,)`.
-        lengths: int64 `(N,)`, steps of each episode.
+        lengths: int64 `(N,)`, number of steps per episode.
         terminated: bool `(N,)`.
     """
 
@@ -32,7 +32,7 @@ class Episodes(NamedTuple):
 
 
 def is_episode(value: Any) -> bool:
-    """Whether `value` is meant as an episode, though a field may be missing."""
+    """Whether `value` has at least one field of an episode."""
     if isinstance(value, Mapping):
         return any(name in value for name in _FIELDS)
     return any(hasattr(value, name) for name in _FIELDS)
@@ -46,14 +46,15 @@ def read(
     """Reads and checks episodes.
 
     Args:
-        episodes: Objects or mappings as `CEMAgent.fit` says.
+        episodes: Objects or mappings, as in `CEMAgent.fit`.
         observation_space: Space of one observation.
         action_space: Space of one action.
 
     Raises:
-        TypeError: If something is no episode.
-        ValueError: If an episode does not fit the spaces, its arrays are not
-            of one length, or something is not finite. Names the episode.
+        TypeError: If an element is not an episode.
+        ValueError: If there is no episode, an episode does not fit the spaces,
+            its arrays differ in length, or a value is not finite. The message
+            names the episode.
     """
     parts = [
         _Reader(f"x[{number}]", episode).read(observation_space, action_space)
@@ -77,7 +78,7 @@ class _Reader:
     """Reads one episode.
 
     Args:
-        name: What error messages call it.
+        name: Name for error messages.
         episode: Object or mapping.
     """
 
@@ -178,19 +179,22 @@ class _Reader:
 
 
 def outside(leaf: spaces.Leaf, values: np.ndarray) -> np.ndarray:
-    """Returns which rows of `values` are not in the space `leaf`.
+    """Returns which rows of `values` are outside of the space `leaf`.
 
     Args:
-        leaf: A space.
-        values: Array `(N, *leaf.shape)` of its dtype.
+        leaf: A space of integers or a Box.
+        values: Array `(N, *leaf.shape)` in the dtype of `leaf`.
 
     Returns:
         bool array `(N,)`.
+
+    Raises:
+        TypeError: If `leaf` is another space.
     """
     if isinstance(leaf, spaces.Integers):
         inside = (values >= leaf.first) & (values <= leaf.last)
     elif isinstance(leaf, spaces.Box):
-        # Not a number compares as false.
+        # Comparisons with NaN are false, so NaN is outside.
         inside = (values >= leaf.low) & (values <= leaf.high)
     else:
         raise TypeError(f"no bounds are known of {leaf}")

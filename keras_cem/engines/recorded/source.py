@@ -1,4 +1,4 @@
-"""Trajectories that are read rather than played."""
+"""Trajectories that are read from recorded episodes."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -11,26 +11,27 @@ from keras_cem.engines.trajectories import Trajectories
 
 
 class RecordedTrajectories(Trajectories):
-    """Trajectories for which no environment was stepped."""
+    """Trajectories read from recorded episodes, without environment steps."""
 
     __slots__ = ()
 
 
 class RecordedSource:
-    """Recorded episodes, to read some of in each iteration.
+    """Recorded episodes; each iteration reads K of them.
 
     Args:
-        name: What error messages call it.
+        name: Name for error messages.
         recorded: The episodes.
-        size: How many there are.
-        observation_space: As recorded; None if it was not.
-        action_space: Likewise.
+        size: Number of episodes.
+        observation_space: The recorded observation space, or None if it was
+            not recorded.
+        action_space: The recorded action space, or None.
 
     Attributes:
         name: As given.
         observation_space: As given.
         action_space: As given.
-        batch_size: K, episodes an iteration, once they are loaded.
+        batch_size: K, the number of episodes per iteration; set by `load`.
     """
 
     batch_size: int
@@ -50,14 +51,14 @@ class RecordedSource:
         self._num_episodes = size
 
     def choose_batch_size(self, wanted: int | None, default: int) -> int:
-        """Returns how many episodes an iteration reads.
+        """Returns the number of episodes per iteration.
 
         Args:
-            wanted: What the user asked for.
-            default: Where nothing was, unless there are fewer.
+            wanted: The user's choice, or None.
+            default: Used without a choice, or all episodes if they are fewer.
 
         Raises:
-            ValueError: If there are too few episodes to choose an elite of.
+            ValueError: If it is less than 2 or exceeds the number of episodes.
         """
         size = min(default, self._num_episodes) if wanted is None else wanted
         if size < 2 or size > self._num_episodes:
@@ -74,15 +75,15 @@ class RecordedSource:
         action_space: spaces.Space,
         batch_size: int,
     ) -> None:
-        """Reads all episodes, and checks that they are of these spaces.
+        """Reads all episodes and checks that they fit the spaces.
 
         Args:
             observation_space: Space of one observation.
             action_space: Space of one action.
-            batch_size: K, episodes an iteration.
+            batch_size: K, the number of episodes per iteration.
 
         Raises:
-            ValueError: If an episode is not.
+            ValueError: If an episode does not fit.
         """
         self._observation_space = observation_space
         self._action_space = action_space
@@ -96,18 +97,18 @@ class RecordedSource:
 
     @property
     def max_episode_steps(self) -> int:
-        """Steps of the longest episode, once they are loaded."""
+        """Number of steps of the longest episode, available after `load`."""
         return len(self._steps)
 
     def read(self, seed: int, iteration: int) -> RecordedTrajectories:
         """Returns the K episodes of one iteration.
 
-        Each pass over all episodes takes them in an order of its own, in
-        batches of K; the few that are left at its end are left out.
+        Each pass over all episodes shuffles them and splits them into batches
+        of K. An incomplete last batch is dropped.
 
         Args:
             seed: The agent's seed.
-            iteration: Which iteration learns from them.
+            iteration: Number of the iteration that learns from them.
 
         Returns:
             Trajectories of NumPy arrays, padded to the longest episode.
@@ -118,7 +119,7 @@ class RecordedSource:
         order = generator.permutation(len(lengths))
         chosen = order[batch * size : (batch + 1) * size]
         lengths = lengths[chosen, None]
-        # Past the end, the last step again: what stands there means nothing.
+        # Padding repeats the last step. Its values have no meaning.
         rows = self._begins[chosen, None] + np.minimum(self._steps, lengths - 1)
         mask = self._steps < lengths
         return RecordedTrajectories(
@@ -136,13 +137,13 @@ class RecordedSource:
         )
 
     def close(self) -> None:
-        """Nothing is open."""
+        """Does nothing: no resource is open."""
 
 
 def is_recorded(x: Any) -> bool:
     """Whether `x` holds recorded episodes.
 
-    That is a list or a tuple of episodes, also an empty one; or a
+    Recorded episodes are a list or a tuple of episodes, which may be empty, a
     `minari.MinariDataset`, or an id that starts with `minari:`.
     """
     if isinstance(x, str):
