@@ -133,7 +133,7 @@ def agent(values: flags.FlagValues) -> CEMAgent:
 
 
 def fitting(values: flags.FlagValues) -> dict[str, Any]:
-    """Returns the arguments of `fit`, except callbacks and output."""
+    """Returns the arguments of `fit` for training and playing."""
     return {
         "x": values.env,
         "batch_size": values.batch_size,
