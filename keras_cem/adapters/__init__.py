@@ -1,4 +1,4 @@
-"""Foreign environments, each in a module that is imported when it is needed."""
+"""Adapters for environments of other packages, imported when needed."""
 
 import importlib
 from typing import Any

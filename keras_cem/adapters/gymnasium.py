@@ -1,4 +1,4 @@
-"""gymnasium environments: ids, single and vector ones, and what makes them."""
+"""Gymnasium environments: ids, single and vector environments, factories."""
 
 import contextlib
 import functools
@@ -28,11 +28,11 @@ from keras_cem.engines.sources import FORMS, Options
 from keras_cem.utils import gymnasium_internals
 from keras_cem.utils.closing import close_env
 
-# How often an environment that fails is made anew, if the caller does not say.
+# Default number of times that failing environments are made again.
 MAX_ENV_RESTARTS = 3
 
-# More sub-environments than this do not make a call of the policy cheaper a
-# step (measured by benchmarks/host_rollout.py), and each takes memory.
+# With more sub-environments, the cost of the policy per step no longer falls
+# (measured by benchmarks/host_rollout.py), and each takes memory.
 MAX_SYNC_ENVS = 256
 
 
@@ -123,7 +123,7 @@ def _vector(
         *vector_spaces.single_spaces(env)
     )
     if type(env) is SyncVectorEnv:
-        # Its sub-environments are at hand: no step is spent on idle ones.
+        # Step its sub-environments directly, so that idle ones are not stepped.
         slots: Slots = SubEnvSlots(
             gymnasium_internals.sub_envs(env),
             observation_space,
@@ -165,8 +165,8 @@ def _entry_point(env: Any, options: Options) -> HostSource:
 def _asynchronous(
     env: Any, make: Callable[[], Any], options: Options, name: str
 ) -> HostSource:
-    # An id or a factory that fails would fail in the workers, where the reason
-    # is lost; and the limit is read off here.
+    # Make one environment here: if an id or a factory fails in the workers, the
+    # reason is lost. The probe also gives the step limit.
     probe = _checked(make(), name)
     with contextlib.ExitStack() as stack:
         stack.callback(close_env, probe)
@@ -175,8 +175,8 @@ def _asynchronous(
         limit = sources.limit(options, own_limit(probe), name)
         _described(probe.observation_space, probe.action_space)
         if isinstance(env, str):
-            # As the probe was made, also where the id is registered in this
-            # process alone; and no worker need import this package for it.
+            # Use the probe's spec: the id may be registered in this process
+            # only, and workers then need not import this package.
             make = functools.partial(
                 gymnasium.make, probe.spec, disable_env_checker=True
             )
@@ -227,7 +227,10 @@ def _source(
 
 
 def own_limit(env: Any) -> int | None:
-    """The limit of an environment's spec, or of a wrapper around it."""
+    """Returns the step limit of an environment or of a wrapper around it.
+
+    None means no limit.
+    """
     while True:
         if isinstance(env, gymnasium.wrappers.TimeLimit):
             return gymnasium_internals.time_limit(env)
@@ -236,7 +239,7 @@ def own_limit(env: Any) -> int | None:
         elif isinstance(env, SyncVectorEnv):
             env = gymnasium_internals.sub_envs(env)[0]
         else:
-            # A vector environment need not have a spec.
+            # A vector environment may have no spec.
             spec = getattr(env, "spec", None)
             return None if spec is None else spec.max_episode_steps
 
@@ -263,7 +266,7 @@ def _checked(env: Any, name: str) -> Any:
 
 
 def _refuse(env: Any, options: Options, what: str) -> None:
-    """Refuses options that an environment already made cannot follow."""
+    """Refuses options that an existing environment cannot follow."""
     for name in ("num_envs", "vectorization_mode", "max_env_restarts"):
         value = getattr(options, name)
         if value:
@@ -275,7 +278,7 @@ def _refuse(env: Any, options: Options, what: str) -> None:
 
 
 def _refuse_for_vector_factory(env: Any, options: Options) -> None:
-    """Refuses options that a callable that makes a `VectorEnv` settles."""
+    """Refuses options that a factory of a `VectorEnv` decides itself."""
     for name in ("num_envs", "vectorization_mode"):
         value = getattr(options, name)
         if value:

@@ -1,7 +1,7 @@
-"""Ids of environments: from what a user writes to what gymnasium makes.
+"""Resolves environment ids and makes environments from them.
 
-gymnasium takes an id with its version (`CartPole-v1`), without one
-(`CartPole`, the latest version), and behind a module that registers it
+Gymnasium takes an id with its version (`CartPole-v1`), without a version
+(`CartPole`, the latest version), and after a module that registers it
 (`module:Id-v0`).
 """
 
@@ -24,11 +24,11 @@ _EXTRAS = {"box2d": "Box2D", "mujoco": "MuJoCo"}
 
 
 def complete(env_id: str) -> str:
-    """Returns an id with its version, importing no module.
+    """Adds the latest version to an id without one; imports no module.
 
     Args:
-        env_id: An id. One that names a module, or that nobody registered, is
-            returned as it is.
+        env_id: An id. Ids that name a module and unknown ids are returned
+            unchanged.
     """
     if ":" in env_id:
         return env_id
@@ -45,10 +45,10 @@ def complete(env_id: str) -> str:
 
 
 def in_graph_id(env_id: str) -> str | None:
-    """Returns the id of the in-graph version of what gymnasium would make.
+    """Returns the id of the in-graph version of an environment, if any.
 
-    An id that was registered anew, as another environment or with another
-    limit, has none.
+    None is returned if there is no in-graph version, or if the id was
+    registered again as another environment or with another step limit.
 
     Args:
         env_id: An id.
@@ -71,15 +71,15 @@ def make_env(env_id: str, **kwargs: Any) -> gymnasium.Env:
         **kwargs: Further arguments of `gymnasium.make`.
 
     Raises:
-        ImportError: If the module cannot be imported, or an extra is missing,
-            which it names.
-        ValueError: If there is none of that id.
-        RuntimeError: If the environment raised as it was made.
+        ImportError: If the module cannot be imported, or an extra is missing.
+            The message names the extra.
+        ValueError: If there is no environment with this id.
+        RuntimeError: If the environment raises while it is made.
     """
     name = _registered(env_id)
     try:
-        # Observations are checked as they come; gymnasium's checker would
-        # look at the first step only, and slow down all of them.
+        # The rollout checks observations itself. gymnasium's checker looks at
+        # the first step only, but slows down every step.
         return gymnasium.make(name, disable_env_checker=True, **kwargs)
     except gymnasium.error.DependencyNotInstalled as error:
         named = re.search(r"gymnasium\[([\w-]+)\]", str(error))
@@ -107,7 +107,7 @@ def make_vector_env(env_id: str, num_envs: int) -> Any:
 
     Raises:
         ImportError, ValueError, RuntimeError: As `make_env`.
-        ValueError: If it has no vector entry point, too.
+        ValueError: Also if the environment has no vector entry point.
     """
     name = _registered(env_id)
     try:
@@ -132,7 +132,7 @@ def reward_threshold(env_id: str) -> float | None:
     """Returns the return at which an environment counts as solved.
 
     Args:
-        env_id: An id. The environment is made, and asked for its spec.
+        env_id: An id. The environment is made to read its spec.
 
     Raises:
         ImportError, ValueError, RuntimeError: As `make_env`.
@@ -145,7 +145,7 @@ def reward_threshold(env_id: str) -> float | None:
 
 
 def _registered(env_id: str) -> str:
-    """Returns the id in the registry; imports the module that is named."""
+    """Returns the registered id; imports the module that `env_id` names."""
     module, _, name = env_id.rpartition(":")
     if module:
         try:
@@ -163,7 +163,7 @@ def _registered(env_id: str) -> str:
     name = complete(name)
     if name not in gymnasium.registry:
         try:
-            # Says what is nearest.
+            # The error suggests the nearest id.
             gymnasium.spec(name)
         except gymnasium.error.Error as error:
             raise _unknown(env_id, error) from error
@@ -185,18 +185,18 @@ def _unknown(env_id: str, error: Exception) -> ValueError:
 
 
 def _minari_hint(env_id: str) -> str:
-    """The cure, if `env_id` is the id of a dataset."""
-    # No id of gymnasium has two slashes; those of Minari often have.
+    """Returns the cure if `env_id` is the id of a Minari dataset."""
+    # Ids of gymnasium never have two slashes; those of Minari often do.
     if env_id.count("/") < 2 and env_id not in _minari_ids():
         return ""
     return f" `fit` takes a Minari dataset as {MINARI_PREFIX}{env_id}."
 
 
 def _minari_ids() -> list[str]:
-    """Ids of the datasets on this machine."""
+    """Returns the ids of the Minari datasets on this machine."""
     if importlib.util.find_spec("minari") is None:
         return []
-    # Whatever is wrong with them is not what the user asked about.
+    # The user did not ask about datasets, so ignore errors in them.
     with contextlib.suppress(Exception):
         return list(importlib.import_module("minari").list_local_datasets())
     return []

@@ -53,7 +53,7 @@ def open_source(env: Any, options: Options) -> GraphSource:
 
 
 def _in_graph_id(env: str) -> str | None:
-    # By name, for it needs gymnasium, and this package is imported without.
+    # Import late: the module needs gymnasium, `import keras_cem` does not.
     ids = importlib.import_module("keras_cem.adapters.gymnasium_ids")
     return ids.in_graph_id(env)
 

@@ -25,17 +25,17 @@ def open_source(env: Any, options: Options) -> RecordedSource:
 
 
 def _is_list(env: Any) -> bool:
-    """Whether this module takes `env`."""
+    """Whether `env` is a list of episodes."""
     return isinstance(env, (list, tuple)) and is_recorded(env)
 
 
 def _open_list(env: Any) -> RecordedSource:
-    """Returns the episodes of a list, which says nothing of their spaces."""
+    """Returns the episodes of a list, which has no spaces."""
     return RecordedSource(f"a {type(env).__name__} of episodes", env, len(env))
 
 
 def _is_dataset(env: Any) -> bool:
-    """Whether this module takes `env`."""
+    """Whether `env` is a Minari dataset or its id."""
     if isinstance(env, str):
         return env.startswith(MINARI_PREFIX)
     return is_minari_dataset(env)
@@ -54,7 +54,10 @@ def _open_dataset(env: Any) -> RecordedSource:
 
 
 def load(env: str) -> Any:
-    """Returns the dataset of `minari:ID`; downloads nothing.
+    """Loads the local dataset `minari:ID`; downloads nothing.
+
+    Args:
+        env: `minari:` and the id of the dataset.
 
     Raises:
         ImportError: If Minari is not installed.

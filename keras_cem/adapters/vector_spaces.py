@@ -1,8 +1,8 @@
-"""Spaces of vector environments that say only part of what gymnasium asks for.
+"""Spaces of vector environments that do not follow gymnasium completely.
 
-`gymnasium.vector.VectorEnv` names no space in its base class, so that a
-subclass can go without `single_observation_space` and `single_action_space`.
-SuperSuit's `ConcatVecEnv` does: its `observation_space` is that of one
+The base class `gymnasium.vector.VectorEnv` sets no spaces, so a subclass may
+lack `single_observation_space` and `single_action_space`. SuperSuit's
+`ConcatVecEnv` lacks them: its `observation_space` is the space of one
 sub-environment.
 """
 
@@ -20,15 +20,18 @@ _SINGLE = ("single_observation_space", "single_action_space")
 def single_spaces(env: Any) -> tuple[Any, Any]:
     """Returns the spaces of one sub-environment.
 
-    Where `env` does not name them, it is reset once: `observation_space` and
-    `action_space` are those of one sub-environment if `reset` returns a row of
-    such observations for each.
+    If `env` lacks them, this function resets it once. If `reset` returns one
+    observation of `observation_space` per sub-environment, then
+    `observation_space` and `action_space` belong to one sub-environment.
 
     Args:
         env: A `gymnasium.vector.VectorEnv`.
 
+    Returns:
+        The observation space and the action space.
+
     Raises:
-        ValueError: If they are neither named nor follow from `reset`.
+        ValueError: If `env` lacks the spaces and `reset` does not show them.
     """
     given = [_space(env, name) for name in _SINGLE]
     named = zip(_SINGLE, given, strict=True)
@@ -59,13 +62,13 @@ def single_spaces(env: Any) -> tuple[Any, Any]:
 
 
 def autoreset_mode(env: Any) -> Any:
-    """Returns what `env` says about resets; None if it says nothing.
+    """Returns the autoreset mode in the metadata of `env`, None if not given.
 
     Args:
         env: A `gymnasium.vector.VectorEnv`.
 
     Raises:
-        ValueError: If it says what is no mode of gymnasium.
+        ValueError: If the metadata has an invalid mode.
     """
     mode = (getattr(env, "metadata", None) or {}).get("autoreset_mode")
     if mode is None or isinstance(mode, gymnasium.vector.AutoresetMode):

@@ -1,4 +1,4 @@
-"""Sub-environments in processes of their own, that fail with a reason."""
+"""Sub-environments in worker processes, with clear errors when they fail."""
 
 import contextlib
 import multiprocessing
@@ -13,8 +13,8 @@ from gymnasium.vector import AsyncVectorEnv
 
 from keras_cem.utils import gymnasium_internals
 
-# How long an environment that is in the middle of a step may hold up `close`,
-# and how long a process may take to end that was told to.
+# Seconds that `close` waits for an environment in the middle of a step, and for
+# a process to end after it was told to.
 CLOSE_SECONDS = 5.0
 
 
@@ -27,15 +27,15 @@ class StepTimeoutError(RuntimeError):
 
 
 class Workers(AsyncVectorEnv):
-    """gymnasium's, but that it never waits for ever, whatever its workers do.
+    """gymnasium's `AsyncVectorEnv`, with a timeout and safe closing.
 
-    Once it has failed, it is good for nothing but `close`: there may be answers
-    left in its pipes, which gymnasium would take for those to later calls.
+    After a failure, only `close` may be called. Old answers may be left in the
+    pipes, and gymnasium would take them for answers to later calls.
 
     Args:
         env_fns: As in gymnasium.
         step_timeout: Seconds that a step or a reset may take. Defaults to
-            `None`: as long as it likes.
+            `None`: no limit.
         **kwargs: As in gymnasium.
     """
 
@@ -69,11 +69,11 @@ class Workers(AsyncVectorEnv):
 
     @contextlib.contextmanager
     def _explained(self) -> Iterator[None]:
-        """Says which sub-environment failed, as `error.sub_env`."""
+        """Adds the index of the failed sub-environment as `error.sub_env`."""
         try:
             yield
         except Exception as error:
-            # gymnasium drops the pipe of a sub-environment that raised.
+            # gymnasium sets the pipe of a sub-environment that raised to None.
             pipes = list(enumerate(gymnasium_internals.pipes(self)))
             if raised := [i for i, pipe in pipes if pipe is None]:
                 _blame(error, raised)
@@ -81,7 +81,7 @@ class Workers(AsyncVectorEnv):
             if isinstance(error, multiprocessing.TimeoutError):
                 late = [i for i, pipe in pipes if not pipe.poll(0)]
                 for i in late:
-                    # It would hold up `close`.
+                    # A hanging process would delay `close`.
                     gymnasium_internals.processes(self)[i].kill()
                 raise _blame(
                     StepTimeoutError(
@@ -98,10 +98,10 @@ class Workers(AsyncVectorEnv):
             raise
 
     def _ended(self) -> tuple[list[int], str]:
-        """Which workers have ended, and how the first of them did."""
+        """Returns the workers that ended, and how the first one ended."""
         processes = gymnasium_internals.processes(self)
         sentinels = [process.sentinel for process in processes]
-        # Its pipe ends before the fork server has heard of it.
+        # The pipe closes before the fork server notices that the worker ended.
         ended = connection.wait(sentinels, timeout=CLOSE_SECONDS)
         dead = [i for i, s in enumerate(sentinels) if s in ended]
         if not dead:
@@ -121,18 +121,18 @@ def start(
     action_space: Any,
     step_timeout: float | None = None,
 ) -> Workers:
-    """Starts a process for each of `num_envs` environments.
+    """Starts one process per environment.
 
     Args:
-        make: Makes an environment. It goes to the workers by `cloudpickle`.
-            Where it raises in a worker, `reset` raises that.
-        num_envs: How many.
-        observation_space: Of one environment.
-        action_space: Of one environment.
-        step_timeout: As in `Workers`.
+        make: Factory of an environment, sent to the workers by `cloudpickle`.
+            If it raises in a worker, `reset` raises the error.
+        num_envs: Number of environments.
+        observation_space: Observation space of one environment.
+        action_space: Action space of one environment.
+        step_timeout: As in `Workers`. Defaults to `None`.
 
     Raises:
-        RuntimeError: If the workers end as they start.
+        RuntimeError: If a worker ends while starting.
     """
     # TensorFlow's threads do not survive a fork (tensorflow #66115).
     methods = multiprocessing.get_all_start_methods()
@@ -150,13 +150,13 @@ def start(
 
 
 def end(env: AsyncVectorEnv, seconds: float | None = None) -> None:
-    """Ends the processes of `env` whatever they do, and never raises.
+    """Ends the processes of `env`, whatever their state; never raises.
 
-    gymnasium 1.4 raises out of `close`, with workers left over, where one of
-    them has died, and waits for ever where one hangs.
+    In gymnasium 1.4, `close` raises and leaves workers behind if a worker has
+    died. It waits forever if a worker hangs.
 
     Args:
-        env: Vector environment, perhaps not even made to its end.
+        env: Vector environment, which may be only partly constructed.
         seconds: How long workers may take to close their environments before
             they are terminated. Defaults to `None`: `CLOSE_SECONDS`.
     """
@@ -170,8 +170,8 @@ def end(env: AsyncVectorEnv, seconds: float | None = None) -> None:
                 process.terminate()
         _join(processes)
     finally:
-        # Also where Ctrl-C comes in between: one that is deaf to SIGTERM would
-        # hold up the end of this process, where multiprocessing joins it.
+        # Also after Ctrl-C: multiprocessing joins the workers when this process
+        # exits, and would wait for a worker that ignores SIGTERM.
         for process in processes:
             if process.exitcode is None:
                 process.kill()
@@ -181,7 +181,7 @@ def end(env: AsyncVectorEnv, seconds: float | None = None) -> None:
 def _ask_to_end(
     processes: list[Any], pipes: list[connection.Connection], seconds: float
 ) -> None:
-    """Lets workers close their environments and end, if they do so in time."""
+    """Gives workers `seconds` to close their environments and end."""
     until = time.monotonic() + seconds
     if seconds > 0:
         for pipe in pipes:
@@ -192,7 +192,7 @@ def _ask_to_end(
         if not alive:
             break
         open_pipes = [pipe for pipe in pipes if not pipe.closed]
-        # A worker with an answer too long for its pipe waits to be read.
+        # A worker blocks on an answer too long for its pipe until it is read.
         for ready in connection.wait([*alive, *open_pipes], left):
             if isinstance(ready, connection.Connection):
                 try:
@@ -218,14 +218,14 @@ def _blame(error: Exception, sub_envs: list[int]) -> Exception:
 def _sendable(
     make: Callable[[], Any], observation_space: Any, action_space: Any
 ) -> Callable[[], Any]:
-    """Makes environments all of whose exceptions reach the parent process.
+    """Wraps a factory so that all exceptions reach the parent process.
 
-    A worker hangs the parent with an exception that cannot be pickled, hides
-    one that takes other arguments than a message, and ends with one that is
-    raised as it makes the environment (gymnasium 1.4).
+    In gymnasium 1.4, an exception that cannot be pickled hangs the parent. An
+    exception whose constructor does not take a single message is hidden. An
+    exception while the environment is made ends the worker.
 
-    Functions and classes defined in here are sent by value, so that a worker
-    need not import this package, and TensorFlow with it.
+    Functions and classes inside this function are pickled by value. Workers
+    therefore import neither this package nor TensorFlow.
     """
     starter = os.getpid()
 
@@ -246,7 +246,7 @@ def _sendable(
                 return function(*args, **kwargs)
             except Exception as error:
                 try:
-                    # What gymnasium does with it: `raise kind(error)`.
+                    # gymnasium raises it again as `raise kind(error)`.
                     written = pickle.dumps((type(error), error))
                     kind, read = pickle.loads(written)  # noqa: S301
                     kind(read)
@@ -267,7 +267,7 @@ def _sendable(
                 try:
                     super().close()
                 except Exception as error:
-                    # gymnasium closes one before the first episode.
+                    # gymnasium closes an environment before the first episode.
                     warnings.warn(
                         "`close` of the environment raised "
                         f"{type(error).__name__}: {error}",
@@ -295,7 +295,7 @@ def _sendable(
 
         if os.getpid() == starter:
             return Sendable(make())
-        # Ctrl-C is for the parent, which closes its workers when it is done.
+        # Ignore Ctrl-C: the parent handles it and closes its workers.
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         threading.Thread(target=end_with_parent, daemon=True).start()
         try:

@@ -1,4 +1,4 @@
-"""What a command prints, and what it says to a wrong call."""
+"""Output and errors of commands."""
 
 import os
 import sys
@@ -6,24 +6,25 @@ from typing import Any
 
 
 class CommandError(Exception):
-    """A command cannot do what it was asked; the message says why."""
+    """A command refuses its arguments or files; the message says why."""
 
 
 def say(text: str, stream: Any = None) -> None:
-    """Prints a line at once, or nowhere if nobody reads any more.
+    """Prints a line and flushes it; survives a closed pipe.
 
-    Ctrl-C ends `tee` as well as what it reads from, which may have something to
-    save still. What is printed later goes nowhere too.
+    In `keras-cem ... | tee log`, Ctrl-C ends `tee` too, while the command may
+    still have files to save. After the pipe closes, this line and all later
+    output are discarded.
 
     Args:
         text: The line.
-        stream: Defaults to `None`: the standard output.
+        stream: Where to print. Defaults to `None`: the standard output.
     """
     stream = sys.stdout if stream is None else stream
     try:
         print(text, file=stream, flush=True)
     except BrokenPipeError:
-        # Not the stream alone: Python flushes it once more as it ends.
+        # Replace the descriptor: Python flushes the stream again at exit.
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, stream.fileno())
         os.close(nowhere)

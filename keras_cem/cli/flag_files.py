@@ -6,22 +6,22 @@ from collections.abc import Sequence
 
 from keras_cem.cli.console import CommandError
 
-# Bytes; all flags of a command have about 2,000.
+# Bytes; all flags of a command take about 2,000.
 _MAX_SIZE = 2**20
 _FLAG = "flagfile"
 
 
 def check(arguments: Sequence[str], reading: tuple[str, ...] = ()) -> None:
-    """Refuses files of flags that absl would not read, or never end to.
+    """Refuses flag files that absl cannot read, or would read forever.
 
     Args:
-        arguments: Of the command, or lines of a file of flags.
-        reading: Files that name each other, the outermost first. Defaults to
-            none.
+        arguments: Arguments of the command, or lines of a flag file.
+        reading: Flag files that include each other, the outermost first.
+            Defaults to none.
 
     Raises:
-        CommandError: If a file is none, is too large, is not text, or names
-            itself.
+        CommandError: If a flag file is not a regular file, is too large, is
+            not UTF-8 text, or includes itself.
     """
     for path in _named(arguments):
         if path in reading:
@@ -33,7 +33,7 @@ def check(arguments: Sequence[str], reading: tuple[str, ...] = ()) -> None:
 
 
 def _named(arguments: Sequence[str]) -> list[str]:
-    """The files that arguments name, as absl finds them."""
+    """Returns the flag files in `arguments`, found as absl finds them."""
     found = []
     for number, argument in enumerate(arguments):
         name, equals, value = argument.strip().lstrip("-").partition("=")
@@ -41,14 +41,14 @@ def _named(arguments: Sequence[str]) -> list[str]:
             continue
         if not equals:
             value = (*arguments[number + 1 : number + 2], "")[0]
-        # As absl does.
+        # absl expands the path in the same way.
         found.append(os.path.expanduser(value.strip(" \"'")))
     return found
 
 
 def _lines(path: str) -> list[str]:
     try:
-        # To open a named pipe waits for whoever writes to it.
+        # Opening a named pipe would wait for a writer.
         about = os.stat(path)
         if not stat.S_ISREG(about.st_mode):
             raise CommandError(

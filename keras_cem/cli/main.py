@@ -38,12 +38,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Runs one command.
 
     Args:
-        argv: Arguments after the program's name. Defaults to `None`: those of
-            the process.
+        argv: Arguments after the program's name. Defaults to `None`: the
+            arguments of the process.
 
     Returns:
-        Exit status: 0 for success, 1 if the command failed, 2 if it was called
-        wrongly, 130 after Ctrl-C, 143 after SIGTERM in training.
+        Exit status: 0 for success, 1 if the command failed, 2 for wrong
+        arguments, 130 after Ctrl-C, 143 after SIGTERM in training.
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
     if not arguments or arguments[0] in ("--help", "-h", "help"):
@@ -67,7 +67,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         _, *extra = values([program, *rest])
     except flags.UnrecognizedFlagError as error:
         return _usage(program, old_settings.about(error.flagname) or str(error))
-    # ValueError: what absl makes of --noplot=1.
+    # absl raises ValueError for --noplot=1.
     except (CommandError, flags.Error, ValueError) as error:
         return _usage(program, str(error))
     if extra:
@@ -81,7 +81,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         CommandError,
         ValueError,
         TypeError,
-        # An environment in a module, or one that needs a package.
+        # The environment's module or a package that it needs is missing.
         ImportError,
         gymnasium.error.DependencyNotInstalled,
     ) as error:

@@ -1,9 +1,9 @@
-"""TF-Agents, both ways: its environments in, policies and environments out.
+"""TF-Agents adapters: trains on its environments, exports policies to it.
 
-Importing this package does not import TF-Agents; asking it for one of its
-classes does, with `TF_USE_LEGACY_KERAS=1` where that is needed. So take one of
-them first, before your own imports of `tf_agents`. `docs/tf_agents.md` says
-what works how.
+In-graph and gymnasium environments can be used in TF-Agents too. Importing this
+package does not import TF-Agents. The first access to a class imports it, with
+`TF_USE_LEGACY_KERAS=1` if needed. Access a class before your own imports of
+`tf_agents`. See `docs/tf_agents.md`.
 """
 
 import importlib

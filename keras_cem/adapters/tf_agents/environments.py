@@ -1,4 +1,4 @@
-"""TF-Agents' environments, ready to be played."""
+"""Opens environments of TF-Agents as sources of trajectories."""
 
 from typing import Any
 
@@ -51,8 +51,8 @@ def open_py(env: Any, options: Options) -> HostSource:
     actions = Side(env.action_spec(), "action_spec", acts=True)
     own = env
     if type(env) is ParallelPyEnvironment:
-        # A process ends when it is asked for an attribute that is not there,
-        # so one environment is made in this one, to be asked.
+        # A process ends if it lacks a requested attribute. So make one
+        # environment in this process to read its attributes.
         pickled = tf_agents_internals.pickled_maker(env.envs[0])
         own = cloudpickle.loads(pickled)()
     elif type(env) is BatchedPyEnvironment:
@@ -78,8 +78,8 @@ def open_tf(env: Any, options: Options) -> GraphSource | HostSource:
     """Returns a `TFEnvironment`, ready to be played.
 
     Args:
-        env: `TFEnvironment`: one around a `PyEnvironment` is played on the
-            host, others inside the compiled step.
+        env: `TFEnvironment`. If it wraps a `PyEnvironment`, it is played on the
+            host; otherwise, inside the compiled step.
         options: How to play it.
     """
     if isinstance(env, TFPyEnvironment):
@@ -125,10 +125,10 @@ def _slots(env: Any, seeded: bool, observations: Side, actions: Side) -> Slots:
 
 
 def _own_limit(env: Any) -> int | None:
-    """The least limit of what truncates episodes in `env`.
+    """Returns the smallest step limit of `env` and its wrappers.
 
-    No other attribute is a limit, whatever its name: a `duration` may be
-    seconds.
+    Only known classes are read. Other attributes are not limits, whatever their
+    name: a `duration` may be in seconds.
     """
     limits: list[int | None] = []
     while True:

@@ -14,32 +14,32 @@ from keras_cem.envs.base import Environment
 from keras_cem.envs.checking import check
 from keras_cem.utils import checks
 
-# Stream of random numbers, beside those of agents.
+# Random stream, distinct from the streams of agents.
 _STREAM = 101
 
 
 class GraphTFEnvironment(tf_environment.TFEnvironment):
     """A batched in-graph environment for TF-Agents' drivers and metrics.
 
-    `reset` and `step` are functions of tensors and variables alone: they run in
-    `tf.function`, compiled with XLA or not. Episodes are truncated after
-    `environment.max_episode_steps`, with LAST and discount 1; those that
-    terminate end with discount 0. The step after LAST ignores the action and is
-    FIRST of the next episode. What happens to a row depends on the seed, its
-    actions and how many steps and resets there were, not on `batch_size`.
+    `reset` and `step` use only tensors and variables, so they run in
+    `tf.function`, with or without XLA. Episodes are truncated after
+    `environment.max_episode_steps` steps, with LAST and discount 1. Terminated
+    episodes end with LAST and discount 0. The step after LAST ignores the
+    action and returns FIRST of the next episode. A row depends on the seed, its
+    actions and the number of steps and resets, but not on `batch_size`.
 
-    `agent.fit` and `agent.evaluate` take it for the environment inside.
+    `agent.fit` and `agent.evaluate` play the wrapped environment directly.
 
     Args:
         environment: An in-graph environment, see `keras_cem.envs`.
         batch_size: Number of rows. Defaults to `1`.
-        seed: int in [0, 2**32), of all episodes. Defaults to `0`.
+        seed: Seed of all episodes, int in [0, 2**32). Defaults to `0`.
 
     Attributes:
-        environment: As given.
+        environment: The in-graph environment.
 
     Raises:
-        TypeError: If `environment` is no in-graph environment.
+        TypeError: If `environment` is not an in-graph environment.
         ValueError: If `batch_size` or `seed` is out of range.
     """
 

@@ -1,4 +1,4 @@
-"""gymnasium's environments as TF-Agents' `PyEnvironment`s."""
+"""Gymnasium environments as TF-Agents' `PyEnvironment`s."""
 
 from typing import Any
 
@@ -16,19 +16,19 @@ from keras_cem.utils import checks
 
 
 class GymnasiumPyEnvironment(py_environment.PyEnvironment):
-    """A gymnasium environment for TF-Agents, which knows gym 0.23 only.
+    """A gymnasium environment for TF-Agents, which supports only gym 0.23.
 
     `terminated` becomes LAST with discount 0, `truncated` LAST with discount 1.
-    The step after LAST starts the next episode. Observations are in the dtypes
-    of the space.
+    The step after LAST starts the next episode. Observations have the dtypes of
+    the observation space.
 
     Args:
-        env: `gymnasium.Env`, or the id of one.
+        env: `gymnasium.Env` or an environment id.
 
     Raises:
-        TypeError: If `env` is neither.
-        ValueError: If there is none of that id, or no spec for a space.
-        RuntimeError: If the environment raises as it is made.
+        TypeError: If `env` is neither an environment nor an id.
+        ValueError: If the id is unknown, or a space has no TF-Agents spec.
+        RuntimeError: If the environment raises while it is made.
     """
 
     def __init__(self, env: Any):
@@ -54,12 +54,12 @@ class GymnasiumPyEnvironment(py_environment.PyEnvironment):
 
     @property
     def gymnasium_env(self) -> gymnasium.Env:
-        """The environment that was given, or made from the id."""
+        """The gymnasium environment."""
         return self._env
 
     @property
     def max_episode_steps(self) -> int | None:
-        """Steps after which it truncates its episodes; None if it does not."""
+        """Step limit after which episodes are truncated; None for no limit."""
         return own_limit(self._env)
 
     def observation_spec(self) -> Any:
@@ -69,14 +69,14 @@ class GymnasiumPyEnvironment(py_environment.PyEnvironment):
         return self._action_spec
 
     def seed(self, seed: int) -> None:
-        """Makes the next `reset`, and all that follows it, repeatable."""
+        """Seeds the next `reset`, so that all later episodes are repeatable."""
         self._next_seed = int(seed)
 
     def get_info(self) -> Any:
         return self._info
 
     def render(self, mode: str = "rgb_array") -> Any:
-        """Renders as the environment was made to.
+        """Renders the environment in its own `render_mode`.
 
         Args:
             mode: Must be the environment's `render_mode`. Defaults to

@@ -1,9 +1,9 @@
 """Importing TF-Agents 0.19, which is older than Keras 3.
 
-It needs tensorflow-probability 0.23, which cannot be imported where `tf.keras`
-is Keras 3. With `TF_USE_LEGACY_KERAS=1` in the environment when `tf.keras` is
-first used, it is the package tf_keras instead. `import keras` is Keras 3 either
-way.
+TF-Agents needs tensorflow-probability 0.23, which cannot be imported if
+`tf.keras` is Keras 3. If `TF_USE_LEGACY_KERAS=1` is set when `tf.keras` is
+first used, `tf.keras` is the package tf_keras instead. `import keras` is
+always Keras 3.
 """
 
 import importlib
@@ -29,9 +29,9 @@ _DISTRIBUTIONS = (
 def load() -> None:
     """Imports TF-Agents.
 
-    Sets `TF_USE_LEGACY_KERAS=1` before, unless the variable is set already. It
-    stays set, as processes that TF-Agents starts need it as well; if the import
-    fails, the environment is what it was.
+    Sets `TF_USE_LEGACY_KERAS=1` first, unless the variable is already set. The
+    variable stays set, because processes that TF-Agents starts need it too. If
+    the import fails, the variable is restored.
 
     Raises:
         ImportError: If TF-Agents is not installed, or cannot be imported.
@@ -50,10 +50,10 @@ def load() -> None:
             os.environ[FLAG] = "1"
             _use_tf_keras()
         with warnings.catch_warnings():
-            # About distutils and NumPy 2, which its last release will not mend.
+            # Warnings about distutils and NumPy 2, from the last release.
             warnings.simplefilter("ignore")
             importlib.import_module("tf_agents")
-    # Not an ImportError: tensorflow-probability fails by an AttributeError.
+    # Not only ImportError: tensorflow-probability raises AttributeError.
     except Exception as error:
         if given is None:
             del os.environ[FLAG]
@@ -67,15 +67,15 @@ def load() -> None:
 
 
 def _use_tf_keras() -> None:
-    """Makes `tf.keras` the package tf_keras, in all the ways it is reached."""
+    """Makes both `tf.keras` and `tensorflow.keras` the package tf_keras."""
     import tensorflow as tf
 
-    # What it is, is settled when it is first used.
+    # The first use of `tf.keras` decides which package it is.
     kind = tf.keras.Model.__module__.partition(".")[0]
     if "tensorflow.keras" in sys.modules or kind != "tf_keras":
         raise RuntimeError("`tf.keras` has been used, and is Keras 3.")
-    # TF-Agents' `from tensorflow.keras import layers` would go by a path that
-    # was settled when TensorFlow was imported, and make it Keras 3 again.
+    # TF-Agents uses `from tensorflow.keras import layers`. That import follows
+    # a path set when TensorFlow was imported, and would give Keras 3 again.
     sys.modules["tensorflow.keras"] = importlib.import_module(
         tf_agents_internals.TF_KERAS
     )

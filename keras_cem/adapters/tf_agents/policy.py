@@ -13,29 +13,29 @@ from keras_cem.networks import state_features
 
 
 class CEMPolicy(tf_policy.TFPolicy):
-    """Acts as a `CEMAgent` does, under TF-Agents' drivers, metrics and saver.
+    """The policy of a `CEMAgent`, for TF-Agents' drivers, metrics and saver.
 
-    Its variables are the agent's own: what the agent learns, it knows at once.
+    The policy shares the agent's variables, so it follows further training.
 
-    A greedy policy has no state. An exploring one carries three things from
-    step to step: a random number that stands for the episode, the step in it,
-    and what the agent's head remembers of its exploration. The number of the
-    episode is drawn by TensorFlow's generator, as TF-Agents' policies draw
-    theirs, so `tf.random.set_seed` makes it repeatable.
+    A greedy policy has no state. The state of an exploring policy has three
+    parts: a random number per episode, the step in the episode, and the
+    exploration state of the agent's head. TensorFlow's generator draws the
+    random number, as in TF-Agents' policies, so `tf.random.set_seed` makes it
+    repeatable.
 
     Args:
-        agent: A `CEMAgent` that knows its observation space.
+        agent: A `CEMAgent` with a known observation space.
         time_step_spec: `TimeStep` of specs, as an environment's
             `time_step_spec()` returns it.
         action_spec: Nest of bounded specs.
-        epsilon: How much to explore: a number, or `agent.epsilon` to follow
-            the agent's. Defaults to `None`: act greedily.
-        name: Of the module. Defaults to `None`.
+        epsilon: Amount of exploration: a number, or `agent.epsilon` to follow
+            the agent. Defaults to `None`: act greedily.
+        name: Name of the module. Defaults to `None`.
 
     Raises:
-        TypeError: If `agent` is no `CEMAgent`.
-        ValueError: If the agent does not know its observation space, the specs
-            are not of its spaces, or `epsilon` is out of range.
+        TypeError: If `agent` is not a `CEMAgent`.
+        ValueError: If the agent's observation space is unknown, the specs do
+            not match its spaces, or `epsilon` is out of range.
 
     Example:
 
@@ -83,7 +83,7 @@ class CEMPolicy(tf_policy.TFPolicy):
             time_step_spec,
             action_spec,
             policy_state_spec=state,
-            # Traces several functions anew in each eager step (0.19).
+            # TF-Agents 0.19 would retrace several functions per eager step.
             automatic_state_reset=False,
             name=name,
         )
@@ -91,15 +91,15 @@ class CEMPolicy(tf_policy.TFPolicy):
         self._actions = actions
         self._head = head
         self._seed = agent.seed
-        # Neither is a `tf.Module`, so this one would not find their variables.
+        # `tf.Module` finds variables only in other `tf.Module`s, so list them.
         self._weights = [
             variable.value for variable in agent.network_variables()
         ]
         self._epsilon = epsilon
         if isinstance(epsilon, keras.Variable):
             self._epsilon = epsilon.value
-        # Past the tracking of `tf.Module`, which copies containers and would
-        # take the layer for a part to be saved.
+        # A function hides the layer from the tracking of `tf.Module`, which
+        # copies containers and would save the layer as a part.
         self._network = lambda values: agent.acting_network()(
             values, training=False
         )
@@ -110,7 +110,7 @@ class CEMPolicy(tf_policy.TFPolicy):
         self._trace()
 
     def _trace(self) -> None:
-        """Makes the functions that act, anew after the agent's `compile`."""
+        """Traces the acting functions, again after the agent's `compile`."""
         self._traced = self._num_forgotten()
         self._greedy = tf.function(self._act_greedily, reduce_retracing=True)
         self._explore = tf.function(self._act_exploring, reduce_retracing=True)
@@ -164,7 +164,7 @@ class CEMPolicy(tf_policy.TFPolicy):
         episode = tf.where(
             first, _draw_episodes(tf.shape(first)), state["episode"]
         )
-        # In step 0, heads start afresh whatever they are given.
+        # In step 0, heads ignore the given state and start afresh.
         step = tf.where(first, 0, state["step"])
         key = prng.threefry2x32(
             prng.make_key(words[0], prng.ACT),

@@ -1,9 +1,8 @@
-"""`PyEnvironment`s in gymnasium's words, for the slots of host rollouts.
+"""`PyEnvironment`s with gymnasium's interface, for the slots of host rollouts.
 
-An episode begins with an explicit `reset` and ends with LAST, where it is over:
-nothing depends on whether and how an environment resets by itself, and no step
-from LAST to FIRST becomes data. LAST with discount 0 is termination, with any
-other discount truncation.
+An episode begins with an explicit `reset` and ends with LAST. Rollouts do not
+depend on automatic resets, and the step from LAST to FIRST is never data. LAST
+with discount 0 is termination; LAST with any other discount is truncation.
 """
 
 import warnings
@@ -27,8 +26,8 @@ class Single:
 
     Args:
         env: A `PyEnvironment`, not batched.
-        observations: Its observations.
-        actions: Its actions.
+        observations: Spec and space of its observations.
+        actions: Spec and space of its actions.
     """
 
     def __init__(self, env: Any, observations: Side, actions: Side):
@@ -65,13 +64,13 @@ class Single:
 class Batched:
     """A batched `PyEnvironment` as a `gymnasium.vector.VectorEnv`.
 
-    All rows are reset together, by one seed. A row whose episode is over idles
-    until then, whatever its environment makes of it.
+    All rows are reset together, with one seed. After a row's episode is over,
+    the row is idle until the next reset, even if its environment plays on.
 
     Args:
         env: A `PyEnvironment`, batched.
-        observations: Its observations, of one row.
-        actions: Its actions, of one row.
+        observations: Spec and space of one row's observations.
+        actions: Spec and space of one row's actions.
     """
 
     def __init__(self, env: Any, observations: Side, actions: Side):
@@ -110,15 +109,15 @@ class Batched:
 class Parallel:
     """A `ParallelPyEnvironment` as a `gymnasium.vector.VectorEnv`.
 
-    Its processes are spoken to one by one, so that each of them starts its next
-    episode, by a seed of its own, when it is due.
+    Each process is called separately, so each can start its next episode when
+    due, with its own seed.
 
     Args:
         env: A `ParallelPyEnvironment`.
-        observations: Observations of one process.
-        actions: Actions of one process.
-        seedable: Whether its environments can be seeded. A process that is
-            asked for what its environment lacks would end.
+        observations: Spec and space of one process' observations.
+        actions: Spec and space of one process' actions.
+        seedable: Whether its environments can be seeded. If not, seeding them
+            would end their processes.
     """
 
     def __init__(
@@ -175,7 +174,7 @@ class Parallel:
         self._env.close()
 
     def _ask(self, name: str, given: dict[int, list[Any]]) -> dict[int, Any]:
-        """Calls a method in some processes; all work before any is awaited."""
+        """Calls a method in several processes at the same time."""
         envs = self._env.envs
         promises = {
             row: envs[row].call(name, *args) for row, args in given.items()
@@ -185,12 +184,13 @@ class Parallel:
             try:
                 answers[row] = promise()
             except Exception as error:
-                # Goes on: an answer left in a pipe would be taken for the next.
+                # Read the other answers too: the next call would take an answer
+                # left in a pipe for its own.
                 failed.append((row, error))
         if failed:
             row, first = failed[0]
             told = _told(first)
-            # Which one `VectorSlots` blames.
+            # `VectorSlots` names this sub-environment in its error.
             told.sub_env = row  # type: ignore[attr-defined]
             raise told from first
         return answers
@@ -203,7 +203,7 @@ class Parallel:
 
 
 class Seeding:
-    """Seeds an environment, if it has seeds.
+    """Seeds an environment, if it can be seeded.
 
     Args:
         env: A `PyEnvironment`.
@@ -214,11 +214,11 @@ class Seeding:
         self._able = True
 
     def __call__(self, seed: int) -> bool:
-        """Seeds the environment; returns whether it could be."""
+        """Seeds the environment; returns whether it can be seeded."""
         if self._able:
             try:
                 with warnings.catch_warnings():
-                    # gym's own `seed` says that it is deprecated, each time.
+                    # gym's `seed` warns of its deprecation at each call.
                     warnings.simplefilter("ignore", DeprecationWarning)
                     self._env.seed(seed)
             except NotImplementedError:
@@ -227,9 +227,10 @@ class Seeding:
 
 
 def _told(error: Exception) -> Exception:
-    """What an environment raised in its process, without the traceback there.
+    """Returns the error of an environment's process, without its traceback.
 
-    TF-Agents sends the traceback as the message of an `Exception`.
+    TF-Agents sends the traceback as the message of an `Exception`; its last
+    line is the error.
     """
     lines = str(error).strip().splitlines()
     if type(error) is not Exception or not lines:

@@ -1,4 +1,4 @@
-"""Which environments are TF-Agents', found without importing it."""
+"""Recognizes environments of TF-Agents without importing it."""
 
 import importlib
 import sys
@@ -21,7 +21,7 @@ def accepts(env: Any, options: Options) -> bool:
 
 def open_source(env: Any, options: Options) -> GraphSource | HostSource:
     """Returns an environment of TF-Agents, ready to be played."""
-    # By name, for it needs TF-Agents, and this module must not.
+    # Import late: the module needs TF-Agents, and this one must not.
     environments = importlib.import_module(
         "keras_cem.adapters.tf_agents.environments"
     )
@@ -31,6 +31,6 @@ def open_source(env: Any, options: Options) -> GraphSource | HostSource:
 
 
 def _is(env: Any, module: str, name: str) -> bool:
-    # Who has such an environment has imported the module.
+    # If there is such an environment, its module is already imported.
     imported = sys.modules.get(f"{_PACKAGE}.{module}")
     return imported is not None and isinstance(env, getattr(imported, name))

@@ -1,8 +1,7 @@
-"""TF-Agents' specs and our descriptions of spaces, one from the other.
+"""Converts between TF-Agents' specs and `keras_cem.spaces`.
 
-A spec is a nest whose leaves are `ArraySpec`s; a space is one of `Dict` and
-`Tuple`. Leaves have the same shapes and dtypes on both sides, and stand in the
-same order.
+A spec is a nest of `ArraySpec`s; a space is a nest of `Dict` and `Tuple`.
+Leaves have the same shapes, dtypes and order in both.
 """
 
 from collections.abc import Mapping
@@ -16,19 +15,20 @@ from keras_cem import spaces
 
 
 class Side:
-    """What an environment, or a policy, has on its one side: a spec.
+    """The spec of observations or of actions, with the matching space.
 
     Args:
         spec: Nest of array or tensor specs.
-        name: What error messages call it.
-        acts: Whether it is of actions, else it is of observations.
+        name: Name of the spec in error messages.
+        acts: Whether the spec describes actions; otherwise observations.
 
     Attributes:
-        spec: The nest, of array specs.
-        space: The space of it.
+        spec: Nest of array specs.
+        space: The matching space.
 
     Raises:
-        ValueError: If it is no nest of specs, or there is no space for one.
+        ValueError: If `spec` is not a nest of specs, or a spec in it has no
+            matching space.
     """
 
     def __init__(self, spec: Any, name: str, *, acts: bool):
@@ -43,13 +43,13 @@ class Side:
         self._single = not tf.nest.is_nested(self.spec)
 
     def to_space(self, value: Any) -> Any:
-        """Returns a value, or a batch, in the structure of the space."""
+        """Returns a value or a batch in the structure of the space."""
         if self._single:
             return value
         return self.space.pack(tf.nest.flatten(value))
 
     def to_spec(self, value: Any) -> Any:
-        """Returns a value, or a batch, in the structure of the spec."""
+        """Returns a value or a batch in the structure of the spec."""
         if self._single:
             return value
         return tf.nest.pack_sequence_as(self.spec, self.space.flatten(value))
@@ -60,7 +60,7 @@ def from_space(space: spaces.Space, name: str) -> Any:
 
     Args:
         space: A description of a space.
-        name: Of the spec; those of parts are made of it.
+        name: Name of the spec, and prefix of the names of its parts.
     """
     if isinstance(space, spaces.Dict):
         return {
@@ -127,7 +127,7 @@ def _observation(spec: Any, name: str) -> spaces.Space:
 
 
 def _finite_range(spec: Any) -> tuple[np.ndarray, np.ndarray] | None:
-    """Bounds as int64 of the spec's shape; None where they bound nothing."""
+    """Returns the bounds, int64 of the spec's shape; None if unbounded."""
     if not isinstance(spec, array_spec.BoundedArraySpec):
         return None
     limits = np.iinfo(spec.dtype)
@@ -149,7 +149,7 @@ def _box(spec: Any) -> spaces.Box:
     low = np.broadcast_to(low, spec.shape)
     high = np.broadcast_to(high, spec.shape)
     if floats:
-        # Bounded specs hold the largest float in place of infinity.
+        # Bounded specs store the largest float instead of infinity.
         low = np.where(low == limits.min, -np.inf, low)
         high = np.where(high == limits.max, np.inf, high)
     return spaces.Box(low, high, spec.shape, spec.dtype)

@@ -1,8 +1,8 @@
 """`TFEnvironment`s inside the compiled step.
 
-They keep their state in variables, where an in-graph environment hands it on.
-What is handed on here is what the loop needs of the latest time step; the loop
-plays one step after the other, as each acts on what the one before observed.
+An in-graph environment passes its state from step to step. A `TFEnvironment`
+keeps its state in variables, so only the latest time step is passed on. Each
+action depends on the previous observation, so the steps run in order.
 """
 
 import dataclasses
@@ -24,11 +24,11 @@ from keras_cem.envs.base import Environment, Seeds
 
 
 class Latest(NamedTuple):
-    """What the loop needs of the latest time step.
+    """The parts of the latest time step that the loop needs.
 
     Attributes:
-        observations: One tensor `(B, ...)` a leaf of the observation space.
-        truncated: bool `(B,)`, whether it ended the episode short.
+        observations: One tensor `(B, ...)` per leaf of the observation space.
+        truncated: bool `(B,)`, whether the step truncated the episode.
     """
 
     observations: tuple[Any, ...]
@@ -36,15 +36,15 @@ class Latest(NamedTuple):
 
 
 class Traced(Environment[Latest]):
-    """A `TFEnvironment` in the words of the graph engine.
+    """A `TFEnvironment` with the interface of in-graph environments.
 
     Args:
-        env: The `TFEnvironment`. If it has a method `seed_rows`, that is called
-            before each `reset`, inside the graph, with two uint32 tensors
-            `(B,)`: 64 bits for each row, as `Environment.initial` gets them.
+        env: The `TFEnvironment`. If it has a method `seed_rows`, the graph
+            calls the method before each `reset`. Its arguments are two uint32
+            tensors `(B,)`, 64 bits per row, as in `Environment.initial`.
 
     Raises:
-        ValueError: If a spec has no space.
+        ValueError: If a spec has no matching space.
         RuntimeError: If the environment cannot be traced.
     """
 
@@ -74,7 +74,7 @@ class Traced(Environment[Latest]):
 
     @property
     def seeded(self) -> bool:
-        """Whether it has `seed_rows`."""
+        """Whether the environment has `seed_rows`."""
         return "seed_rows" in self._functions
 
     @property
@@ -84,7 +84,7 @@ class Traced(Environment[Latest]):
 
     @property
     def state_bytes(self) -> int:
-        """What the loop keeps of one row in each step."""
+        """Bytes that the loop keeps per row and step."""
         sizes = [
             math.prod(leaf.shape) * leaf.dtype.itemsize
             for leaf in self.observation_space.leaves
@@ -99,7 +99,7 @@ class Traced(Environment[Latest]):
     def transition(
         self, state: Latest, actions: Any, seeds: Seeds
     ) -> tuple[Latest, Any, Any]:
-        del seeds  # It draws its own random numbers.
+        del seeds  # The environment draws its own random numbers.
         leaves = zip(
             self.action_space.flatten(actions),
             self.action_space.leaves,
@@ -122,7 +122,10 @@ class Traced(Environment[Latest]):
 
     @functools.cached_property
     def compilable(self) -> bool:
-        """Whether XLA can compile it; warns, with the reason, if not."""
+        """Whether XLA can compile the environment; warns if it cannot.
+
+        The warning gives the reason.
+        """
 
         def play() -> Any:
             zeros = tf.zeros(self.num_rows, tf.uint32)
@@ -167,7 +170,7 @@ class Traced(Environment[Latest]):
         return tf.ensure_shape(tf.cast(value, leaf.dtype), shape)
 
     def _some(self, leaf: spaces.Leaf) -> tf.Tensor:
-        """Actions of which each is allowed."""
+        """Returns a batch of valid actions."""
         if isinstance(leaf, spaces.Integers):
             value = leaf.first
         elif isinstance(leaf, spaces.Box):
@@ -176,11 +179,11 @@ class Traced(Environment[Latest]):
         return tf.constant(np.broadcast_to(value, shape), leaf.dtype)
 
     def _row(self, value: Any) -> Any:
-        """One number a row, of known number."""
+        """Reshapes a value to one number per row, shape `(B,)`."""
         return tf.reshape(value, (self.num_rows,))
 
     def _trace(self, name: str) -> Callable[..., Any]:
-        # With autograph, as TF-Agents' own drivers would have it.
+        # With autograph, as in TF-Agents' own drivers.
         function = tf.function(getattr(self.env, name))
 
         def call(*args: Any) -> Any:
@@ -199,8 +202,9 @@ class Traced(Environment[Latest]):
 class TFEnvironmentSource(GraphSource):
     """A `TFEnvironment` of B rows, ready to be played inside a compiled step.
 
-    K trajectories are ceil(K / B) rounds: in each, all rows are reset and play
-    one episode. Which of the last round count is settled before it begins.
+    K trajectories take ceil(K / B) rounds. In each round, all rows are reset
+    and play one episode. The rows of the last round that count are fixed before
+    it begins.
     """
 
     env: Traced
@@ -211,7 +215,7 @@ class TFEnvironmentSource(GraphSource):
 
     @functools.cached_property
     def key(self) -> tuple[Hashable, ...]:
-        # Equal where the `TFEnvironment` is the same object.
+        # Keys are equal if the `TFEnvironment` is the same object.
         return (self.env, self.batch_size, self.max_episode_steps)
 
     def compilable(self, policy: Any) -> bool:
@@ -220,11 +224,11 @@ class TFEnvironmentSource(GraphSource):
     def play(
         self, policy: Any, head: heads.Head, *, first: Any = 0, **options: Any
     ) -> GraphTrajectories:
-        """Plays K episodes; to be called inside of a compiled function.
+        """Plays K episodes; call it inside a compiled function.
 
         Args:
-            policy: As `GraphSource.play` takes it.
-            head: Likewise.
+            policy: As in `GraphSource.play`.
+            head: As in `GraphSource.play`.
             first: Number of the first trajectory. Defaults to `0`.
             **options: Further arguments of `GraphSource.play`.
         """
@@ -251,14 +255,14 @@ class TFEnvironmentSource(GraphSource):
         rewards: Any = None,
         **of_trajectories: tf.Tensor,
     ) -> GraphTrajectories:
-        """Makes one batch of rounds, stacked along a first axis R."""
+        """Joins rounds, stacked along the first axis R, into one batch."""
 
         def of_rows(leaf: tf.Tensor) -> tf.Tensor:
-            """From `(R, B)` to `(K,)`."""
+            """Reshapes `(R, B)` to `(K,)`."""
             return tf.reshape(leaf, (-1,))[: self.batch_size]
 
         def of_steps(leaf: tf.Tensor) -> tf.Tensor:
-            """From `(R, T, B, ...)` to `(T, K, ...)`."""
+            """Reshapes `(R, T, B, ...)` to `(T, K, ...)`."""
             shape = (leaf.shape[1], leaf.shape[0] * leaf.shape[2])
             rest = leaf.shape[3:]
             leaf = tf.experimental.numpy.swapaxes(leaf, 0, 1)
@@ -274,7 +278,7 @@ class TFEnvironmentSource(GraphSource):
 
 
 def _stack(function: Callable[[Any], Any], times: int) -> Any:
-    """Calls a function with 0, 1, ..., one after the other; stacks results."""
+    """Calls a function with 0, 1, ... in order, and stacks the results."""
     if times == 1:
         return tf.nest.map_structure(
             lambda leaf: leaf[tf.newaxis], function(tf.constant(0))

@@ -42,7 +42,7 @@ def define_flags(values: flags.FlagValues) -> None:
 
 
 def run(values: flags.FlagValues) -> None:
-    """Evaluates and prints."""
+    """Evaluates the agent and prints the return."""
     folder = RunFolder(values.run)
     trained_with = folder.read_config(values.env)["flags"]
     agent = folder.load_agent()
@@ -54,7 +54,7 @@ def run(values: flags.FlagValues) -> None:
         max_episode_steps=(
             values.max_episode_steps or trained_with.get("max_episode_steps")
         ),
-        # Gymnasium's own environment, never an in-graph copy of it.
+        # The environment of gymnasium, never an in-graph version of it.
         engine="host",
     )
     print(summary(evaluation))

@@ -8,7 +8,7 @@ from keras_cem.cli.console import CommandError
 from keras_cem.cli.flags import path_flags
 from keras_cem.cli.run.folder import RunFolder
 
-# By the flag's value, what `CEMAgent.export` calls it.
+# Value of the flag: the format's name in `CEMAgent.export`.
 FORMATS = {
     "saved_model": "tf_saved_model",
     "onnx": "onnx",
@@ -44,7 +44,7 @@ def define_flags(values: flags.FlagValues) -> None:
 
 
 def run(values: flags.FlagValues) -> None:
-    """Exports."""
+    """Exports the policy."""
     output = values.output
     if os.path.lexists(output) and not values.overwrite:
         raise CommandError(

@@ -21,15 +21,16 @@ _HEAD = ("id", "engines", "preset", "threshold", "measured", "missing")
 
 @dataclasses.dataclass(frozen=True)
 class Listed:
-    """What is known of an environment.
+    """An environment in the list.
 
     Attributes:
-        id: Gymnasium's id.
-        engines: What plays it.
-        preset: Whether there are settings for it.
+        id: Id in gymnasium.
+        engines: Engines that can play the environment.
+        preset: Whether there is a preset for the environment.
         reward_threshold: The return that gymnasium calls solved, if any.
-        measured: What the preset reaches, if that was measured.
-        missing_extra: Of keras-cem, without which it cannot be made.
+        measured: Measured results of the preset, if any.
+        missing_extra: The missing extra of keras-cem that the environment
+            needs, if any.
     """
 
     id: str
@@ -61,10 +62,10 @@ def run(values: flags.FlagValues) -> None:
 
 
 def environments() -> list[Listed]:
-    """Returns what is known of each environment, in the order of their ids.
+    """Returns the list of environments, in the order of their ids.
 
-    None is made, and no package of an extra imported. An id that this
-    gymnasium does not have is left out.
+    This makes no environment and imports no package of an extra. Ids that the
+    installed gymnasium does not have are left out.
     """
     measured = presets.measured()
     with_preset = set(presets.names())
@@ -83,7 +84,7 @@ def environments() -> list[Listed]:
 
 
 def _missing_extra(spec: gymnasium.envs.registration.EnvSpec) -> str | None:
-    """The extra that is named as the part of gymnasium it is in."""
+    """Returns the missing extra, named after the environment's package."""
     module = str(spec.entry_point).partition(":")[0].split(".")
     for extra in ("box2d", "mujoco"):
         if extra in module and extras.missing(extra):

@@ -19,7 +19,7 @@ from keras_cem.cli.run.folder import RunFolder
 from keras_cem.pictures import policy_slice
 from keras_cem.utils import extras
 
-# What makes no other line of a run.
+# Settings that may differ between runs of one line.
 _SAME_LINE = {
     "preset",
     "report",
@@ -67,7 +67,7 @@ def define_flags(values: flags.FlagValues) -> None:
 
 
 def run(values: flags.FlagValues) -> None:
-    """Draws."""
+    """Draws the pictures."""
     extras.require("plot", "`plot` needs")
     folders = [RunFolder(path) for path in values.run]
     if len(folders) > 1 and values.output is None:
@@ -89,7 +89,7 @@ def run(values: flags.FlagValues) -> None:
             "comparison.png",
         ],
     )
-    # Not before it is needed: matplotlib takes a second.
+    # Import only when needed: matplotlib takes a second.
     pictures = importlib.import_module("keras_cem.cli.report.pictures")
     if len(folders) > 1:
         drawn = [output / "comparison.png"]
@@ -146,7 +146,7 @@ def _dimensions(given: list[str] | None) -> tuple[int, ...] | None:
 def _groups(
     folders: list[RunFolder], configs: list[dict[str, Any]]
 ) -> dict[str, list[pathlib.Path]]:
-    """Histories by what tells their runs apart from others."""
+    """Groups histories by the settings that differ between runs."""
     settings = [
         {
             name: json.dumps(value)
@@ -174,6 +174,6 @@ def _groups(
 
 
 def _solved(pictures: Any, configs: list[dict[str, Any]]) -> float | None:
-    """The return that counts as solved, if it is the same for all."""
+    """Returns the return that counts as solved if all runs share it."""
     found = {pictures.stop_at(config) for config in configs}
     return found.pop() if len(found) == 1 else None

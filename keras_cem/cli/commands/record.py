@@ -61,7 +61,7 @@ def define_flags(values: flags.FlagValues) -> None:
 
 
 def run(values: flags.FlagValues) -> None:
-    """Films."""
+    """Writes the videos."""
     extras.require("video", "`record` needs")
     folder = RunFolder(values.run)
     trained_with = folder.read_config(values.env)["flags"]

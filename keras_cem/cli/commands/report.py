@@ -18,7 +18,7 @@ from keras_cem.cli.run import results as run_results
 from keras_cem.cli.run.folder import RunFolder
 from keras_cem.utils import files
 
-# Bytes of a picture or a film that a page can hold.
+# Bytes; largest picture or video that a page can hold.
 _MAX_SIZE = 2**25
 
 
@@ -34,7 +34,7 @@ def define_flags(values: flags.FlagValues) -> None:
 def run(values: flags.FlagValues) -> None:
     """Writes the page."""
     folder = RunFolder(values.run)
-    # Nothing is played.
+    # The report plays no episodes.
     config = folder.read_config(plays=False)
     output = output_folder.prepare(
         folder.path if values.output is None else values.output,
@@ -50,14 +50,14 @@ def write(
 
     Args:
         folder: The run.
-        output: Where to.
-        config: What its config.json says.
+        output: Folder to write the page to.
+        config: The content of the run's config.json.
 
     Returns:
-        The page.
+        Path of the page.
 
     Raises:
-        ValueError: If a file of the run is not what a run writes.
+        ValueError: If a file of the run is damaged.
     """
     pictures = {
         "Learning curve": _content(folder.learning_curve),
@@ -87,7 +87,7 @@ def write(
 
 
 def _results(folder: RunFolder) -> dict[str, Any]:
-    """What results.json says, the ends of the returns for all of them."""
+    """Returns results.json, with only the least and largest return."""
     results = run_results.read_results(folder.results)
     if not results:
         return {"training": "has not ended"}
@@ -108,7 +108,7 @@ def _dictionary(value: Any) -> dict[str, Any]:
 def _current(
     folder: RunFolder, path: pathlib.Path, command: str
 ) -> bytes | None:
-    """What is in a file, if it was made from the agent as it is now."""
+    """Returns the content of a file if it was made from the current agent."""
     if not path.is_file() or provenance.is_current(folder, path):
         return _content(path)
     print(
@@ -119,7 +119,7 @@ def _current(
 
 
 def _content(path: pathlib.Path) -> bytes | None:
-    """What is in a file, if it is there and not too large for a page."""
+    """Returns the content of a file if it exists and fits into a page."""
     if not path.is_file():
         return None
     size = path.stat().st_size

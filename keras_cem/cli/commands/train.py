@@ -36,7 +36,7 @@ from keras_cem.pictures import film_episodes, policy_slice
 from keras_cem.pictures.tensorboard_images import write_images
 from keras_cem.utils import extras, files
 
-# Of a policy that snapshots are kept of: 1 MiB each.
+# Largest policy to take snapshots of: 1 MiB per snapshot.
 _MAX_WEIGHTS = 2**18
 
 
@@ -54,7 +54,7 @@ def run(values: flags.FlagValues) -> None:
         extras.require("tensorboard", "--tensorboard: training needs")
     if values.video:
         extras.require("video", "--video: films need")
-        # Whether it can be drawn is known before it is learned.
+        # Find out before training whether the environment can be rendered.
         film_episodes.try_first_frame(values.env)
     agent = from_flags.agent(values)
     stop_at = _stop_at(values)
@@ -72,15 +72,15 @@ def run(values: flags.FlagValues) -> None:
         "versions": versions(),
     }
     fit_callbacks = _callbacks(values, agent, folder, config, clock)
-    # All that can be refused was refused: now the folder.
+    # All settings are valid: only now touch the folder.
     if not values.resume:
         folder.create(overwrite=values.overwrite)
-    # Not before `fit` has accepted what is resumed.
+    # Write config.json only after `fit` has accepted the checkpoint.
     written = keras.callbacks.LambdaCallback(
         on_train_begin=lambda logs: write_json(folder.config, config)
     )
     if not has_bar(values.progress) and values.progress != "none":
-        # `fit` says it where there is a bar.
+        # With a progress bar, `fit` prints it.
         say_network(agent)
     history = _fit(values, agent, folder, [*fit_callbacks, written])
     best = folder.load_agent()
@@ -102,7 +102,7 @@ def run(values: flags.FlagValues) -> None:
         ),
     }
     write_json(folder.results, results)
-    # From here on nothing that fails takes anything else with it.
+    # From here on, each part may fail without stopping the others.
     failures: dict[str, Exception] = {}
     with _failing_into(failures, "export"):
         folder.write_policy(best)
@@ -131,10 +131,10 @@ def run(values: flags.FlagValues) -> None:
 def _failing_into(
     failures: dict[str, Exception], command: str
 ) -> Iterator[None]:
-    """Notes what fails, by the command that can do it later."""
+    """Records an exception under the command that can repeat the work."""
     try:
         yield
-    except Exception as error:  # Environments and drivers raise anything.
+    except Exception as error:  # Environments and drivers can raise any.
         failures[command] = error
 
 
@@ -160,7 +160,7 @@ def _callbacks(
     config: dict[str, Any],
     clock: ProgressLine,
 ) -> list[keras.callbacks.Callback]:
-    # For maps of it, by now or later, over any two components.
+    # Snapshots for maps of the policy, over any two components.
     policies = (
         [callbacks.PolicyLogger(folder.policies)]
         if policy_slice.can_be_drawn(agent)
@@ -174,7 +174,7 @@ def _callbacks(
             ),
             callbacks.Summaries(
                 _summaries(folder),
-                # Indented, it is shown as it is.
+                # Markdown shows indented text unchanged.
                 textwrap.indent(json.dumps(config, indent=2), " " * 4),
             ),
         ]
@@ -203,14 +203,14 @@ def _callbacks(
 def _named(
     callback: keras.callbacks.Callback, path: pathlib.Path
 ) -> keras.callbacks.Callback:
-    """Lets errors of a callback of Keras that writes a file name the file."""
+    """Lets errors of a Keras callback name the file that it writes."""
     write = callback.on_epoch_end
 
     def on_epoch_end(epoch: int, logs: Any = None) -> None:
         with files.naming(path):
             write(epoch, logs)
 
-    # Not a subclass: checkpoints know callbacks by their class.
+    # Not a subclass: checkpoints identify callbacks by their class.
     setattr(callback, "on_epoch_end", on_epoch_end)  # noqa: B010
     return callback
 
@@ -227,7 +227,7 @@ def _film(values: flags.FlagValues, agent: CEMAgent, folder: RunFolder) -> None:
 
 
 def _summaries(folder: RunFolder) -> pathlib.Path:
-    """Where TensorBoard's x axis is environment steps."""
+    """Returns the TensorBoard folder whose x axis is environment steps."""
     return folder.tensorboard / "env_steps"
 
 
@@ -251,11 +251,11 @@ def _fit(
             f"--resume --output={shlex.quote(str(folder.path))}",
         ) from None
     except BaseException:
-        # What was learned is kept; if that fails, it is not what to tell.
+        # Save what was learned. If saving fails, report the first error.
         with contextlib.suppress(OSError):
             agent.save(folder.last)
         for callback in fit_callbacks:
-            # It has no file where `fit` refused to begin.
+            # There is no file if `fit` refused to start.
             file = getattr(callback, "csv_file", None)
             if file is not None:
                 with contextlib.suppress(OSError):
@@ -272,7 +272,7 @@ def _stop_at(values: flags.FlagValues) -> float | None:
 
 
 def _plots(values: flags.FlagValues) -> Any:
-    """The module that draws, or None; says so if it cannot."""
+    """Returns the module that draws, or None; prints why if it cannot draw."""
     if values.plot is False:
         return None
     try:
@@ -282,5 +282,5 @@ def _plots(values: flags.FlagValues) -> Any:
             raise ImportError(f"--plot: {error}") from error
         print(f"No pictures: {error}")
         return None
-    # Not before it is needed: matplotlib takes a second.
+    # Import only when needed: matplotlib takes a second.
     return importlib.import_module("keras_cem.cli.report.pictures")

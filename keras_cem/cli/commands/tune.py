@@ -84,7 +84,7 @@ def define_flags(values: flags.FlagValues) -> None:
 
 
 def run(values: flags.FlagValues) -> None:
-    """Searches, and writes what it finds after each trial."""
+    """Runs the search and writes its results after each trial."""
     extras.require("tune", "`keras-cem tune` needs")
     given = json_flags.given(values)
     preset.take_settings(values)
@@ -93,12 +93,12 @@ def run(values: flags.FlagValues) -> None:
     def settled(tried: Mapping[str, Any]) -> flags.FlagValues:
         return trial.settled(values, tried, given, episodes)
 
-    # Refuses what no trial could be made with.
+    # Refuse settings that would make every trial fail.
     from_flags.agent(settled({}))
     space = search_space.space(values, given, values.search)
     start = search_space.base(values, space)
     folder = _folder(values.output)
-    # Not before it is known to be there.
+    # Import only now: Optuna is known to be installed.
     study = importlib.import_module("keras_cem.cli.tuning.study").Study(
         folder / LOG,
         _config(values, given, episodes, space),
@@ -179,8 +179,8 @@ def _config(
     episodes: int,
     space: Mapping[str, search_space.Values],
 ) -> dict[str, Any]:
-    """All that trials depend on, as it is after a file was written and read."""
-    # Where the settings came from makes no difference.
+    """Returns everything that trials depend on, as read back from JSON."""
+    # The source of the settings does not matter, only their values.
     left_out = {"output", "preset", "search", "trials"}
     config = {
         **{name: values[name].value for name in values if name not in left_out},

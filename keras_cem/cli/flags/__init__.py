@@ -1,1 +1,1 @@
-"""The flags of training, and what they make."""
+"""The flags of training, and the objects built from them."""

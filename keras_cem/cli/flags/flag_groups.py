@@ -6,7 +6,7 @@ from typing import Any
 
 from absl import flags
 
-# The largest integer that a flag takes.
+# Largest integer that a flag accepts.
 LARGEST = 2**32 - 1
 # In the order of the help.
 SUBJECTS = (
@@ -25,7 +25,7 @@ class Group:
     """Defines the flags of one subject.
 
     Args:
-        values: Get the flags.
+        values: Where to define the flags.
         subject: One of `SUBJECTS`.
     """
 
@@ -42,11 +42,11 @@ class Group:
         flags.DEFINE_string(name, default, about, **self._common)
 
     def texts(self, name: str, default: list[str] | None, about: str) -> None:
-        """Defines a flag that takes texts, separated by commas."""
+        """Defines a flag that takes comma-separated texts."""
         flags.DEFINE_list(name, default, about, **self._common)
 
     def switch(self, name: str, default: bool | None, about: str) -> None:
-        """Defines a flag that is given as --name or --noname."""
+        """Defines a boolean flag: --name or --noname."""
         flags.DEFINE_bool(name, default, about, **self._common)
 
     def count(
@@ -77,11 +77,11 @@ class Group:
     def choice(
         self, name: str, default: str | None, choices: Sequence[str], about: str
     ) -> None:
-        """Defines a flag that takes one of some texts."""
+        """Defines a flag that takes one of `choices`."""
         flags.DEFINE_enum(name, default, list(choices), about, **self._common)
 
     def flag(self, flag: flags.Flag) -> None:
-        """Defines a flag of another kind."""
+        """Defines a flag of any other type."""
         flags.DEFINE_flag(flag, **self._common)
 
 
@@ -89,8 +89,7 @@ def help_text(values: flags.FlagValues) -> str:
     """Returns the help of a command's flags.
 
     Args:
-        values: The flags. Where they are not grouped by subject, this is what
-            absl makes of them.
+        values: The flags. If none belongs to a subject, the help is absl's.
     """
     by_subject = values.flags_by_module_dict()
     if not set(by_subject) & set(SUBJECTS):

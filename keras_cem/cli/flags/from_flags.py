@@ -1,4 +1,4 @@
-"""From the values of flags to objects."""
+"""Builds agents, schedules and arguments of `fit` from flags."""
 
 from typing import Any
 
@@ -12,7 +12,8 @@ from keras_cem.cli.training.deferred_xla import BATCH_SIZE, DeferredXLA
 from keras_cem.engines import sources
 from keras_cem.utils.devices import has_gpu
 
-# Each makes a schedule of the initial epsilon and a number of iterations.
+# Each function takes the initial epsilon and a number of iterations, and
+# returns a schedule.
 EPSILON_SCHEDULES = {
     "harmonic": lambda initial, _: schedules.HarmonicDecay(initial),
     "constant": lambda initial, steps: (
@@ -31,7 +32,7 @@ EPSILON_SCHEDULES = {
 
 
 def hidden_units(values: flags.FlagValues) -> tuple[int, ...]:
-    """Units of the hidden layers.
+    """Returns the number of units per hidden layer.
 
     Raises:
         ValueError: If they are not positive integers.
@@ -49,10 +50,10 @@ def hidden_units(values: flags.FlagValues) -> tuple[int, ...]:
 
 
 def optimizer(values: flags.FlagValues) -> keras.optimizers.Optimizer:
-    """The optimizer, by its Keras name.
+    """Returns the optimizer, found by its Keras name.
 
     Raises:
-        ValueError: If Keras has none of that name.
+        ValueError: If Keras has no optimizer of that name.
     """
     try:
         return keras.optimizers.get(
@@ -78,21 +79,21 @@ def _learning_rate(values: flags.FlagValues) -> Any:
 
 
 def epsilon_schedule(values: flags.FlagValues) -> Any:
-    """The schedule of epsilon."""
+    """Returns the schedule of epsilon."""
     make = EPSILON_SCHEDULES[values.epsilon_schedule]
     return make(values.epsilon, epsilon_steps(values))
 
 
 def epsilon_steps(values: flags.FlagValues) -> int:
-    """Iterations over which epsilon falls."""
+    """Returns the number of iterations of the epsilon schedule."""
     return values.epsilon_steps or values.epochs * values.steps_per_epoch
 
 
 def agent(values: flags.FlagValues) -> CEMAgent:
-    """The agent, compiled, and a policy that was seen to fit.
+    """Returns a compiled agent, after checking that it can be trained.
 
     Raises:
-        ValueError, TypeError: If a setting cannot be, or contradicts another.
+        ValueError, TypeError: If a setting is invalid or contradicts another.
     """
     made = CEMAgent.from_env(
         values.env,
@@ -123,7 +124,7 @@ def agent(values: flags.FlagValues) -> CEMAgent:
     made.check_ready("train")
     made.check_batch_size(values.batch_size)
     if values.engine == "graph":
-        # What `fit` would refuse; nothing is made in here that takes time.
+        # Refuses here what `fit` would refuse later; opening is cheap.
         playing = {**on_host(values), "engine": values.engine}
         sources.open_source(
             values.env, sources.Options(values.batch_size, **playing)
@@ -132,7 +133,7 @@ def agent(values: flags.FlagValues) -> CEMAgent:
 
 
 def fitting(values: flags.FlagValues) -> dict[str, Any]:
-    """Arguments of `fit` that say how to train and play."""
+    """Returns the arguments of `fit` for training and playing."""
     return {
         "x": values.env,
         "batch_size": values.batch_size,
@@ -146,7 +147,10 @@ def fitting(values: flags.FlagValues) -> dict[str, Any]:
 
 
 def on_host(values: flags.FlagValues) -> dict[str, Any]:
-    """How to play gymnasium's own environment, never an in-graph copy."""
+    """Returns arguments to play the gymnasium environment on the host.
+
+    They never select an in-graph version.
+    """
     return {
         "num_envs": values.num_envs,
         "vectorization_mode": values.vectorization_mode,
@@ -160,14 +164,14 @@ def on_host(values: flags.FlagValues) -> dict[str, Any]:
 def callbacks(
     values: flags.FlagValues, stop_at: float | None
 ) -> list[keras.callbacks.Callback]:
-    """Returns the callbacks that steer training.
+    """Returns the callbacks that control training.
 
-    A callback that keeps the best weights must come after them, because the
-    last one may correct `val_episode_return`.
+    Callbacks that keep the best weights must come after these, because
+    `ConfirmedStop` may correct `val_episode_return`.
 
     Args:
         values: The flags.
-        stop_at: Return to stop at, None not to.
+        stop_at: Return to stop at, or None to train for all epochs.
     """
     steering: list[keras.callbacks.Callback] = [
         EpsilonDecay(epsilon_schedule(values), values.epsilon_minimum)
@@ -175,8 +179,8 @@ def callbacks(
     if (
         values.jit_compile is None
         and values.batch_size <= BATCH_SIZE
-        # Where each of its many small operations waits to be started, XLA is
-        # worth waiting for.
+        # On a GPU, starting many small operations is slow, so XLA is worth
+        # its compile time from the start.
         and not has_gpu()
     ):
         steering.append(DeferredXLA())

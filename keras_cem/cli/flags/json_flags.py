@@ -1,4 +1,4 @@
-"""Flags that hold further arguments of a function, as a JSON object."""
+"""Flags that take further arguments of a function as a JSON object."""
 
 import inspect
 import json
@@ -13,13 +13,13 @@ from keras_cem.cli.flags.flag_groups import LARGEST
 
 _AGENT = inspect.signature(CEMAgent.__init__).parameters
 _NETWORK = inspect.signature(networks.default_policy).parameters
-# Keys of each flag; those that have a flag of their own are refused.
+# Keys per flag. Keys with a flag of their own are refused.
 KEYS = {
     "network": tuple(
         name
         for name, parameter in _NETWORK.items()
         if parameter.kind is parameter.KEYWORD_ONLY
-        # The agent's action scale is that of the network.
+        # The network takes the action scale of the agent.
         and name not in ("action_scale", "name")
     ),
     "agent_kwargs": tuple(
@@ -35,10 +35,10 @@ class JsonParser(flags.ArgumentParser[dict[str, Any]]):
     """Parses the value of a flag in `KEYS`.
 
     Values are numbers, strings, true, false, null, or lists of these. Objects
-    are refused: Keras would make instances of the classes that they name.
+    are refused, because Keras would instantiate the classes that they name.
 
     Args:
-        name: Of the flag.
+        name: Name of the flag.
         values: The flags of the command.
     """
 
@@ -50,13 +50,14 @@ class JsonParser(flags.ArgumentParser[dict[str, Any]]):
         self._values = values
 
     def parse(self, argument: Any) -> dict[str, Any]:
-        """Returns the object.
+        """Returns the parsed object.
 
         Args:
-            argument: Its text, or what the text holds.
+            argument: The JSON text, or the parsed object.
 
         Raises:
-            ValueError: If it is no such object, or a key is not allowed.
+            ValueError: If `argument` is not such an object, or a key is not
+                allowed.
         """
         found = self._load(argument) if isinstance(argument, str) else argument
         if not isinstance(found, dict):
@@ -70,12 +71,12 @@ class JsonParser(flags.ArgumentParser[dict[str, Any]]):
         return found
 
     def flag_type(self) -> str:
-        """What it is called in the help."""
+        """Returns the name of the type in the help."""
         return "JSON object"
 
     @property
     def keys(self) -> list[str]:
-        """The keys that are allowed."""
+        """The allowed keys."""
         return [key for key in KEYS[self._name] if key not in self._values]
 
     def _load(self, text: str) -> Any:
@@ -109,17 +110,17 @@ class JsonParser(flags.ArgumentParser[dict[str, Any]]):
 
 class _Serializer(flags.ArgumentSerializer[dict[str, Any]]):
     def serialize(self, value: dict[str, Any]) -> str:
-        """Returns the text of the value."""
+        """Returns the value as JSON text."""
         return json.dumps(value)
 
 
 def make(name: str, values: flags.FlagValues, about: str) -> flags.Flag:
-    """Returns a flag that holds further arguments.
+    """Returns a flag that takes further arguments.
 
     Args:
-        name: A key of `KEYS`.
+        name: Name of the flag, a key of `KEYS`.
         values: The flags of the command.
-        about: Its help.
+        about: Help of the flag.
     """
     return flags.Flag(
         JsonParser(name, values), _Serializer(), name, "{}", about
@@ -127,14 +128,14 @@ def make(name: str, values: flags.FlagValues, about: str) -> flags.Flag:
 
 
 def add(flag: Any, value: Any) -> dict[str, Any]:
-    """Adds keys to a flag, but for those that it has; returns the new ones.
+    """Adds keys that a flag does not have yet, and returns them.
 
     Args:
         flag: A flag in `KEYS`.
-        value: The keys and their values.
+        value: Values by key.
 
     Raises:
-        flags.IllegalFlagValueError: If it is no value of the flag.
+        flags.IllegalFlagValueError: If the flag does not accept `value`.
     """
     try:
         parsed = flag.parser.parse(value)
@@ -148,10 +149,10 @@ def add(flag: Any, value: Any) -> dict[str, Any]:
 
 
 def given(values: flags.FlagValues) -> set[str]:
-    """Returns the names of flags that were given, and of keys in them.
+    """Returns the names of the given flags and of the keys in them.
 
     Args:
-        values: Flags, as parsed, before a preset sets others.
+        values: The parsed flags, before a preset sets others.
     """
     names = {name for name in values if values[name].present}
     for name in names & KEYS.keys():
@@ -164,7 +165,7 @@ def get(values: flags.FlagValues, name: str) -> Any:
 
     Args:
         values: The flags.
-        name: Of the flag or the key.
+        name: Name of the flag or the key.
     """
     if name in values:
         return values[name].value
@@ -172,12 +173,12 @@ def get(values: flags.FlagValues, name: str) -> Any:
 
 
 def put(values: flags.FlagValues, name: str, value: Any) -> None:
-    """Sets a key of --agent_kwargs; one with its default is left out.
+    """Sets a key of --agent_kwargs, or removes it if it has its default.
 
     Args:
         values: The flags.
-        name: Of the key.
-        value: Of the key.
+        name: Name of the key.
+        value: Value of the key.
     """
     flag: Any = values["agent_kwargs"]
     others = {key: old for key, old in flag.value.items() if key != name}
@@ -217,7 +218,7 @@ def _check_value(key: str, value: Any) -> None:
 
 
 def _allowed(number: int | float) -> bool:
-    # Not `isfinite` of a large integer, which raises.
+    # `isfinite` raises for a very large integer.
     if isinstance(number, int):
         return abs(number) <= LARGEST
     return math.isfinite(number) and abs(number) <= LARGEST
@@ -227,5 +228,5 @@ def _short(value: Any) -> str:
     try:
         return repr(value)[:80]
     except ValueError:
-        # Python writes no integer of thousands of digits.
+        # Python refuses to print integers of thousands of digits.
         return "a very large integer"

@@ -1,13 +1,13 @@
 """Settings of earlier versions, in presets and in config.json of runs.
 
-Up to version 0.1, some keys of --network and --agent_kwargs were flags, and
-there were flags that no longer exist.
+Up to version 0.1, some keys of --network and --agent_kwargs were separate
+flags. Other flags of that time no longer exist.
 """
 
 from collections.abc import Mapping
 from typing import Any
 
-# By the name of the old flag: the flag that holds it now, and its old default.
+# Old flag: the flag that holds it now, and its old default.
 FOLDED: dict[str, tuple[str, Any]] = {
     "action_scale": ("agent_kwargs", None),
     "batch_normalization": ("network", False),
@@ -24,7 +24,7 @@ FOLDED: dict[str, tuple[str, Any]] = {
     "on_nonfinite": ("agent_kwargs", "raise"),
     "persistence": ("agent_kwargs", 1),
 }
-# By the name of the old flag: its default, which asked for nothing.
+# Old flag: its default, which had no effect.
 TAKEN_OUT: dict[str, Any] = {
     "confirm_best": False,
     "discount_steps": None,
@@ -45,14 +45,13 @@ TAKEN_OUT: dict[str, Any] = {
 def translated(settings: Mapping[str, Any]) -> dict[str, Any]:
     """Returns settings under the names of this version.
 
-    Flags that were taken out are dropped if they had their default, which
-    asked for nothing.
+    Removed flags are dropped if they had their default, which had no effect.
 
     Args:
-        settings: By names of flags, of this or of an earlier version.
+        settings: Values by name of flag, of this or an earlier version.
 
     Raises:
-        ValueError: If a setting is there under both names.
+        ValueError: If a setting is given under both its old and its new name.
     """
     found: dict[str, Any] = {}
     for name, value in settings.items():
@@ -79,10 +78,11 @@ def refuse_taken_out(settings: Mapping[str, Any], source: str) -> None:
 
     Args:
         settings: As `translated` returns them.
-        source: The file that they are from.
+        source: File of the settings, for the error message.
 
     Raises:
-        ValueError: With the name and the value.
+        ValueError: If there is such a setting; the message shows its name and
+            value.
     """
     for name in sorted(settings.keys() & TAKEN_OUT.keys()):
         raise ValueError(
@@ -93,13 +93,13 @@ def refuse_taken_out(settings: Mapping[str, Any], source: str) -> None:
 
 
 def about(name: str) -> str:
-    """Returns what to say of a flag that no longer exists.
+    """Returns an error message for a flag that no longer exists.
 
     Args:
-        name: Of the flag, `no` before a switch included.
+        name: Name of the flag, which may start with `no`.
 
     Returns:
-        An error message; empty if there never was such a flag.
+        The message; empty if there never was such a flag.
     """
     for known in (name, name.removeprefix("no")):
         if known in FOLDED:

@@ -14,15 +14,15 @@ def define(
     multiple: bool = False,
     subject: str | None = None,
 ) -> None:
-    """Defines a flag that is a path, and refuses an empty one.
+    """Defines a flag that takes a path and refuses an empty one.
 
-    To pathlib an empty path is the current folder, which nobody meant who gave
-    `--output=$FOLDER` with a variable that is not set.
+    pathlib takes an empty path for the current folder. `--output=$FOLDER` gives
+    an empty path if the variable is not set.
 
     Args:
-        name: Of the flag.
-        about: Its help.
-        values: Gets the flag.
+        name: Name of the flag.
+        about: Help of the flag.
+        values: Where to define the flag.
         multiple: Whether it may be given more than once. Defaults to `False`.
         subject: The group of the flag in the help, one of
             `flag_groups.SUBJECTS`. Defaults to `None`: no group.

@@ -1,4 +1,4 @@
-"""Settings of `keras-cem train` from a preset; given flags prevail."""
+"""Takes settings of `keras-cem train` from a preset; given flags prevail."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from keras_cem.cli import presets
 from keras_cem.cli.console import CommandError
 from keras_cem.cli.flags import json_flags, old_settings
 
-# What a run is of and where it goes, which is not for a preset to say.
+# Flags that describe the run, and so cannot be in a preset.
 NOT_SETTINGS = ("env", "output", "overwrite", "preset", "resume")
 
 
@@ -19,32 +19,31 @@ class PresetParser(flags.ArgumentParser[bool | str]):
     syntactic_help = "the id of an environment, or a JSON file"
 
     def parse(self, argument: Any) -> bool | str:
-        """Returns whether to take the environment's own, or a name."""
+        """Returns a name, or whether to take the environment's own preset."""
         if isinstance(argument, bool):
             return argument
         if not isinstance(argument, str):
             raise TypeError(f"must be a string. Received: {argument!r}")
         if not argument:
             raise ValueError(f"must be {self.syntactic_help}")
-        # What absl makes of a flag without a value.
+        # absl turns a flag without a value into "true" or "false".
         return {"true": True, "false": False}.get(argument, argument)
 
     def flag_type(self) -> str:
-        """What it is called in the help."""
+        """Returns the name of the type in the help."""
         return "preset"
 
 
 def take_settings(values: flags.FlagValues) -> None:
-    """Gives flags that were not given the values of the preset, and says so.
+    """Sets the flags that were not given to the preset's values, and prints it.
 
     Args:
-        values: Flags of `train`, as parsed.
+        values: The parsed flags of `train`.
 
     Raises:
-        CommandError: If there is no such preset, or it has a setting that
-            `train` has not, or a value that a flag cannot have.
-        ValueError: If the file of the preset holds none, or a setting that was
-            taken out.
+        CommandError: If there is no such preset, or if it has an unknown
+            setting or an invalid value.
+        ValueError: If the file holds no preset, or a setting that was removed.
     """
     source = _source(values)
     if source is None:
@@ -87,7 +86,7 @@ def take_settings(values: flags.FlagValues) -> None:
 
 
 def _source(values: flags.FlagValues) -> str | None:
-    """The id or file of the preset, or None to take none."""
+    """Returns the id or file of the preset, or None for no preset."""
     if values.preset is False:
         return None
     if isinstance(values.preset, str):

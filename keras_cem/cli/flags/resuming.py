@@ -1,4 +1,4 @@
-"""Going on with a run: its settings are those of its config.json."""
+"""Resuming a run with the settings in its config.json."""
 
 from typing import Any
 
@@ -7,11 +7,11 @@ from absl import flags
 from keras_cem.cli.console import CommandError
 from keras_cem.cli.flags import old_settings
 
-# What config.json does not keep: where the run is, what to do with it, and what
-# is seen of that.
+# Flags that config.json does not store: the folder, how to start, and how to
+# show progress.
 NOT_KEPT = ("output", "overwrite", "progress", "resume")
-# What a resumed run may have otherwise, for the epochs so far do not depend on
-# it.
+# Flags that a resumed run may change, because the finished epochs do not
+# depend on them.
 _FREE = (
     "epochs",
     "episodes",
@@ -24,16 +24,17 @@ _FREE = (
 
 
 def take_settings(values: flags.FlagValues, config: dict[str, Any]) -> None:
-    """Gives flags the values that the run was started with.
+    """Sets flags to the values that the run was started with.
 
     Args:
-        values: Flags of `train`, as parsed.
-        config: What `config.json` holds.
+        values: The parsed flags of `train`.
+        config: The content of `config.json`.
 
     Raises:
-        CommandError: If a flag that was given contradicts it, or a value of it
-            cannot be.
-        ValueError: If it has a setting that was taken out.
+        CommandError: If --overwrite was given, if a given flag contradicts
+            `config`, or if `config` is incomplete, has an unknown setting or
+            an invalid value.
+        ValueError: If `config` has a setting that was removed.
     """
     if values.overwrite:
         raise CommandError(
@@ -55,7 +56,7 @@ def take_settings(values: flags.FlagValues, config: dict[str, Any]) -> None:
     contradictions = []
     for name in sorted(values):
         flag = values[name]
-        # What an earlier version did not know was as it is by default.
+        # A flag unknown to an earlier version had its default.
         value = kept.pop(name, flag.default)
         if name in NOT_KEPT or (name in _FREE and flag.present):
             continue

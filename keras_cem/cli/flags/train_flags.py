@@ -69,12 +69,12 @@ def define_settings(
     seed: int | None = None,
     about_seed: str = "Of everything random; drawn if not given.",
 ) -> None:
-    """Defines what any command that trains needs to know.
+    """Defines the flags that every training command needs.
 
     Args:
-        values: Get the flags.
-        seed: The default of --seed.
-        about_seed: What it is.
+        values: Where to define the flags.
+        seed: Default of --seed.
+        about_seed: Help of --seed.
     """
     _define_environment(Group(values, "environment"))
     method = Group(values, "method")

@@ -1,9 +1,9 @@
-"""Settings that learn an environment, by its id.
+"""Presets: settings that learn an environment, by its id.
 
-One JSON file an environment: an object from names of flags of
-`keras-cem train` to their values. What a file leaves out is as the flag's
-default is. `benchmarks/results.py` measures what they reach, and writes it to
-results.json beside them.
+There is one JSON file per environment. It maps names of flags of
+`keras-cem train` to values; other flags have their defaults.
+`benchmarks/results.py` measures the returns that presets reach, and writes
+them to results.json in this folder.
 """
 
 import dataclasses
@@ -20,22 +20,23 @@ _NAME = re.compile(r"[a-z][a-z0-9_]*")
 # Bytes; a preset has about 200.
 _MAX_SIZE = 2**20
 
-# A list is one flag whose values are separated by commas, a dictionary one that
-# takes a JSON object.
+# A list stands for a flag with comma-separated values, a dictionary for a flag
+# that takes a JSON object.
 Value = bool | int | float | str | list[Any] | dict[str, Any]
 
 
 @dataclasses.dataclass(frozen=True)
 class Measured:
-    """What the settings for an environment reach.
+    """Measured results of a preset.
 
     Attributes:
         episode_return: Mean return of greedy episodes, over all seeds.
-        least: The least of the means of a seed.
-        seeds: How many trainings.
-        episodes: Greedy episodes of each, which no decision was made on.
-        env_steps: Median of the steps that training played.
-        seconds: Median of the whole process.
+        least: Smallest mean return of a seed.
+        seeds: Number of seeds, one training each.
+        episodes: Number of greedy episodes per seed. No decision in training
+            depended on these episodes.
+        env_steps: Environment steps per training, median over seeds.
+        seconds: Seconds per process, from start to end, median over seeds.
     """
 
     episode_return: float
@@ -47,7 +48,7 @@ class Measured:
 
 
 def names() -> list[str]:
-    """Returns the ids of the environments that have settings, in order."""
+    """Returns the ids of the environments with a preset, in order."""
     return sorted(
         entry.name.removesuffix(_SUFFIX)
         for entry in importlib.resources.files(__name__).iterdir()
@@ -56,9 +57,9 @@ def names() -> list[str]:
 
 
 def measured() -> dict[str, Measured]:
-    """Returns what the settings reach, by the ids of the environments.
+    """Returns the measured results of presets, by environment id.
 
-    Those that were not measured are not in it.
+    Presets without measurements are left out.
     """
     entry = importlib.resources.files(__name__) / _RESULTS
     content = json.loads(entry.read_text(encoding="utf-8"))
@@ -66,16 +67,16 @@ def measured() -> dict[str, Measured]:
 
 
 def load(env: str) -> dict[str, Value]:
-    """Returns the settings for an environment.
+    """Returns the preset of an environment.
 
     Args:
         env: Id of a gymnasium environment, such as `"CartPole-v1"`.
 
     Returns:
-        Names of flags of `keras-cem train`, and their values.
+        Values by name of flag of `keras-cem train`.
 
     Raises:
-        ValueError: If there are no settings for it, or the file is damaged.
+        ValueError: If there is no preset for `env`, or its file is damaged.
     """
     if env not in names():
         raise ValueError(
@@ -93,10 +94,10 @@ def read(path: str | os.PathLike[str]) -> dict[str, Value]:
         path: The file.
 
     Raises:
-        ValueError: If it cannot be read, or holds no settings.
+        ValueError: If the file cannot be read or holds no settings.
     """
     try:
-        # To open a named pipe waits for whoever writes to it.
+        # Opening a named pipe would wait for a writer.
         if not stat.S_ISREG(os.stat(path).st_mode):
             raise ValueError(
                 f"{path} must be a file. Received: a folder, a pipe or a device"
@@ -115,14 +116,14 @@ def read(path: str | os.PathLike[str]) -> dict[str, Value]:
 
 
 def parse(text: str | bytes, source: str) -> dict[str, Value]:
-    """Returns the settings that `text` spells out.
+    """Parses settings.
 
     Args:
         text: JSON; bytes are UTF-8.
-        source: What error messages call it.
+        source: Name of the source in error messages.
 
     Raises:
-        ValueError: If it is no JSON object from names of flags to values.
+        ValueError: If `text` is not a JSON object that maps flags to values.
     """
     try:
         settings = json.loads(text, object_pairs_hook=_distinct)
@@ -142,7 +143,7 @@ def parse(text: str | bytes, source: str) -> dict[str, Value]:
                 f"batch_size. Received: {name!r}"
             )
         if isinstance(value, dict):
-            # Its keys and values are checked where they are used.
+            # The flag that uses the object checks its keys and values.
             continue
         items = value if isinstance(value, list) else [value]
         if not all(
@@ -157,7 +158,7 @@ def parse(text: str | bytes, source: str) -> dict[str, Value]:
 
 
 def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """An object whose names differ; of two alike, JSON would take the last."""
+    """Refuses duplicate names, of which `json` would keep only the last."""
     found = dict(pairs)
     if len(found) < len(pairs):
         names = [name for name, _ in pairs]
@@ -172,7 +173,7 @@ def as_flags(settings: dict[str, Value]) -> list[str]:
 
 
 def as_text(value: Value) -> str:
-    """Returns a value as the command line takes it."""
+    """Returns a value as text for the command line."""
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, list):

@@ -1,4 +1,4 @@
-"""Draws what a run folder holds."""
+"""Draws the pictures of a run folder."""
 
 import pathlib
 from collections.abc import Sequence
@@ -18,15 +18,15 @@ from keras_cem.pictures.policy_slice import PolicySlice, can_be_drawn
 def draw(
     folder: RunFolder, output: pathlib.Path, config: dict[str, Any]
 ) -> list[pathlib.Path]:
-    """Draws the learning curve, and the returns if they were written down.
+    """Draws the learning curve and, if they were recorded, the returns.
 
     Args:
-        folder: A run.
-        output: Folder to draw in.
-        config: What its config.json says.
+        folder: The run.
+        output: Folder to write the pictures to.
+        config: The content of the run's config.json.
 
     Returns:
-        The pictures.
+        Paths of the pictures.
     """
     threshold = stop_at(config)
     stages = run_results.read_stages(folder.stages)
@@ -46,13 +46,13 @@ def draw(
 
 
 def stop_at(config: dict[str, Any]) -> float | None:
-    """The return that counts as solved, if the run had one."""
+    """Returns the return that counts as solved, None if the run has none."""
     value = config.get("stop_at")
     return None if value is None else float(value)
 
 
 def has_map(agent: CEMAgent) -> bool:
-    """Whether what the agent sees has two dimensions, so that it is drawn."""
+    """Whether the agent's observations have two components to draw over."""
     space = agent.observation_space
     return can_be_drawn(agent) and getattr(space, "shape", None) == (2,)
 
@@ -64,17 +64,20 @@ def draw_map(
     output: pathlib.Path,
     dimensions: Sequence[int] = (0, 1),
 ) -> pathlib.Path:
-    """Draws the policy; if in the run's own folder, for its report as well.
+    """Draws a map of the policy.
+
+    If `output` is the run's own folder, this also writes the maps over
+    iterations for the report.
 
     Args:
         agent: The agent.
-        played: Episodes of it, of which the map shows where they went.
-        folder: Its run.
-        output: Folder to draw in.
-        dimensions: Which two components of the observation.
+        played: Episodes of the agent; the map marks the states they visited.
+        folder: The run of the agent.
+        output: Folder to write the picture to.
+        dimensions: Indices of the two components of the observation to draw.
 
     Returns:
-        The picture.
+        Path of the picture.
     """
     visited = np.asarray(played.observations)[np.asarray(played.mask)]
     picture = output / folder.policy_map.name

@@ -1,4 +1,4 @@
-"""Maps of the policy over iterations, for the page of a run."""
+"""Maps of the policy over iterations, for the report of a run."""
 
 import pathlib
 from typing import Any
@@ -12,29 +12,32 @@ from keras_cem.pictures import policy_snapshots
 from keras_cem.pictures.policy_slice import PolicySlice
 from keras_cem.pictures.policy_snapshots import Snapshots
 
-# Points of each axis; arrows need room.
+# Number of grid points per axis; arrows need room.
 _RESOLUTION = {"regions": 64, "scale": 64, "field": 16}
 _LEVELS, _LENGTHS = 255, 100
 
 
 def make(over: PolicySlice, snapshots: Snapshots) -> dict[str, Any]:
-    """Returns what JSON says of the greedy actions at each snapshot.
+    """Returns the greedy actions at each snapshot, as content for JSON.
 
     Args:
-        over: Where the policy is looked at.
-        snapshots: What its policy was.
+        over: The slice of the observation space to evaluate the policy on.
+        snapshots: Snapshots of the policy in training.
 
     Returns:
-        `kind`, which is "regions" for discrete actions, "scale" for a Box of
-        one component and "field" for the first two of several; `dimensions`,
-        `ranges` and `resolution` of the axes; `low` and `high`, the ends of
-        the actions; and `maps`, of each snapshot `iteration`, `env_steps` and
-        `values`: whole numbers, rows of one y after another from the lowest.
-        Those of "regions" are actions, from 0; of "scale" they are 0 for `low`
-        to 255 for `high`; of "field" pairs, 100 for `high`.
+        A dictionary with these keys:
+
+        - `kind`: "regions" for discrete actions, "scale" for a Box with one
+          component, "field" for the first two components of a larger Box.
+        - `dimensions`, `ranges` and `resolution` of the axes.
+        - `low` and `high`: bounds of the actions.
+        - `maps`: per snapshot, `iteration`, `env_steps` and `values`. `values`
+          are integers, one row per y, from the lowest y up. For "regions" they
+          are actions, counted from 0. For "scale" they run from 0 at `low` to
+          255 at `high`. For "field" they are pairs, with 100 at `high`.
 
     Raises:
-        ValueError: If the snapshots are of another policy.
+        ValueError: If the snapshots belong to another policy.
     """
     space = over.agent.action_space
     if isinstance(space, spaces.Discrete):
@@ -69,7 +72,7 @@ def make(over: PolicySlice, snapshots: Snapshots) -> dict[str, Any]:
 def _numbers(
     kind: str, space: Any, grids: np.ndarray
 ) -> tuple[float, float, np.ndarray]:
-    """Ends of the actions, and whole numbers for them."""
+    """Returns the bounds of the actions, and the actions as integers."""
     if kind == "regions":
         first = space.start
         return first, first + space.n - 1, grids[..., 0].astype(int) - first
@@ -87,13 +90,16 @@ def _numbers(
 
 
 def read(path: pathlib.Path) -> dict[str, Any] | None:
-    """Returns maps as `make` made them, from a file that may be a stranger's.
+    """Reads maps that `make` returned; the file may be untrusted.
 
     Args:
-        path: The file; if it is not there, None is returned.
+        path: The file.
+
+    Returns:
+        The maps, or None if there is no such file.
 
     Raises:
-        ValueError: If it is another file.
+        ValueError: If the file does not hold such maps.
     """
     return json_files.read(path, _parse, None)
 

@@ -1,8 +1,8 @@
-"""The page of a run: one file of HTML that loads nothing from anywhere.
+"""The report of a run: one self-contained HTML file.
 
-What a run folder says may be a stranger's. All of it is escaped, and the page
-has a policy by which browsers run no script but its own, report_page.js, whose
-checksum it names.
+The run folder may come from an untrusted source, so its content is escaped.
+The page's content security policy names the checksum of report_page.js;
+browsers run no other script.
 """
 
 import base64
@@ -62,14 +62,14 @@ def render(
     """Returns the page.
 
     Args:
-        title: Its title.
-        tables: By its heading, what a table holds: values by their names.
-        stages: Returns in training, as `run_returns.read_stages` returns them.
+        title: Title of the page.
+        tables: Tables by heading; each maps names to values.
+        stages: Returns in training, as `results.read_stages` returns them.
             Defaults to none.
-        pictures: By its heading, a PNG. Defaults to `None`.
+        pictures: PNG images by heading. Defaults to `None`.
         video: An MP4. Defaults to `None`.
-        maps: Of the policy over iterations, as `policy_maps.read` returns them.
-            Defaults to `None`.
+        maps: Maps of the policy over iterations, as `policy_maps.read` returns
+            them. Defaults to `None`.
     """
     first, *others = tables.items()
     sections = [_table(*first)]
@@ -131,7 +131,7 @@ def _cell(value: Any) -> str:
 
 
 def _json(content: Any) -> str:
-    # JSON in a script is not HTML: only what could end it is to be kept out.
+    # JSON in a script is not HTML: only `<` could end the script.
     return json.dumps(content).replace("<", "\\u003c")
 
 

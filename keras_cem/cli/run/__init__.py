@@ -1,1 +1,1 @@
-"""A run folder, file by file."""
+"""Reading and writing the files of a run folder."""

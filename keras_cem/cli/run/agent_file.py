@@ -1,4 +1,4 @@
-"""Loading an agent that may come from a stranger."""
+"""Loading an agent from a file that may be untrusted."""
 
 import json
 import pathlib
@@ -11,22 +11,22 @@ from keras_cem import CEMAgent
 from keras_cem.cli.console import CommandError
 
 _MEMBERS = frozenset({"config.json", "metadata.json", "model.weights.h5"})
-# Bytes of the two that are JSON.
+# Bytes per JSON file in the archive.
 _MAX_JSON = 2**24
 
 
 def load(path: pathlib.Path) -> CEMAgent:
-    """Returns the agent that a `.keras` file holds.
+    """Loads an agent from a `.keras` file.
 
-    What Keras refuses in its safe mode is refused, such as code in the file.
-    Sizes are checked by `keras_cem.saving.size_limits` before memory is taken
-    for them.
+    Keras' safe mode refuses code in the file. `keras_cem.saving.size_limits`
+    checks sizes before memory is allocated.
 
     Args:
         path: The file.
 
     Raises:
-        CommandError: If it holds no agent, or something else besides.
+        CommandError: If the file does not hold exactly one agent, or if the
+            agent cannot be loaded.
     """
     try:
         found = _class_of(_read_config(path))
@@ -34,8 +34,8 @@ def load(path: pathlib.Path) -> CEMAgent:
             loaded = keras.saving.load_model(path, safe_mode=True)
             if isinstance(loaded, CEMAgent):
                 return loaded
-    except Exception as error:  # A file of anyone's: it may be any.
-        # Keras shows the whole configuration, and then what the matter is.
+    except Exception as error:  # An untrusted file can raise any exception.
+        # Keras puts the whole configuration in front of the reason.
         reason = str(error).rpartition("Exception encountered: ")[2]
         raise CommandError(
             f"{path} must be an agent that can be loaded. Received: "
@@ -45,7 +45,7 @@ def load(path: pathlib.Path) -> CEMAgent:
 
 
 def _read_config(path: pathlib.Path) -> Any:
-    """The configuration in the archive, which holds nothing but an agent."""
+    """Returns the configuration; refuses archives with other members."""
     with zipfile.ZipFile(path) as archive:
         members = archive.infolist()
         names = sorted(member.filename for member in members)

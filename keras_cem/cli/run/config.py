@@ -1,4 +1,4 @@
-"""The settings of a run, read from a file that may be a stranger's."""
+"""The settings of a run, read from a config.json that may be untrusted."""
 
 import json
 from typing import Any
@@ -10,7 +10,7 @@ from keras_cem.cli.run import json_files
 
 # Bytes; a run writes about 2,000.
 _MAX_SIZE = 2**20
-# What is there besides flags and names.
+# Checks of entries other than `flags`.
 _OTHERS = {
     "stop_at": json_files.finite,
     "seed": json_files.count,
@@ -19,18 +19,17 @@ _OTHERS = {
 
 
 def parse(content: bytes) -> dict[str, Any]:
-    """Returns what config.json says, each flag as the command line allows it.
+    """Parses config.json and checks its flags as the command line does.
 
-    Flags of earlier versions are there under the names of this version.
-    Flags that `keras-cem train` does not have are left as they are; nobody
-    reads them.
+    Flags of earlier versions get their names in this version. Flags unknown to
+    `keras-cem train` are left unchecked, because nothing reads them.
 
     Args:
-        content: What is in the file.
+        content: Content of the file.
 
     Raises:
-        ValueError: If it is not JSON, too large or too deeply nested, or if a
-            flag of `keras-cem train` has a value that it could not have.
+        ValueError: If `content` is not JSON, is too large or too deeply nested,
+            or if a flag of `keras-cem train` has an invalid value.
     """
     check_size(len(content))
     try:
@@ -67,7 +66,7 @@ def parse(content: bytes) -> dict[str, Any]:
 
 
 def check_size(size: int) -> None:
-    """Refuses a file of too many bytes, before it is read."""
+    """Refuses a file that is too large, before reading it."""
     if size > _MAX_SIZE:
         raise ValueError(
             f"config.json must have at most {_MAX_SIZE:,} bytes. "
@@ -79,7 +78,7 @@ def _check(flag: flags.Flag, value: Any) -> None:
     if value is None and flag.default is None:
         return
     try:
-        # Infinity and its like are no JSON, yet `1e999` is.
+        # JSON has no `Infinity`, but `1e999` also parses as infinity.
         if isinstance(value, float):
             int(value)
         flag.parser.parse(value)

@@ -1,4 +1,4 @@
-"""The folder that a training run leaves behind."""
+"""The folder of a training run."""
 
 import json
 import os
@@ -23,30 +23,30 @@ from keras_cem.version import __version__
 
 
 class RunFolder:
-    """Paths of a run, and what is written there.
+    """Paths of the files of a run.
 
     Args:
         path: The folder.
 
     Attributes:
         agent: The best agent by greedy evaluation.
-        last: The agent as training ended.
+        last: The agent at the end of training.
         policy: SavedModel of the best agent.
-        history: One line an epoch.
-        config: Every setting, the versions and the seed.
-        results: What the best agent reaches.
+        history: Training history, one line per epoch.
+        config: All settings, the versions and the seed.
+        results: Final evaluation of the best agent.
         learning_curve: Picture of the history.
-        returns: Picture of returns, from the first to the final evaluation.
-        policy_map: Picture of the policy, of two-dimensional observations.
-        policies: Policies in training, of few of many iterations.
-        policy_maps: Maps of them.
-        mp4: Film of greedy episodes.
-        gif: The same, small.
-        report: All of it on one page.
-        tensorboard: What TensorBoard shows.
-        stages: Returns in training, of few of many iterations.
-        made_from: Which agent policy maps and films were made from.
-        checkpoints: What the run can be resumed from.
+        returns: Picture of the returns in training and final evaluation.
+        policy_map: Picture of the policy, for two-dimensional observations.
+        policies: Snapshots of the policy at selected iterations.
+        policy_maps: Maps of these snapshots.
+        mp4: Video of greedy episodes.
+        gif: The same video, smaller.
+        report: Report of the run, on one page.
+        tensorboard: Logs for TensorBoard.
+        stages: Returns in training at selected iterations.
+        made_from: The agents that policy maps and videos were made from.
+        checkpoints: Checkpoints to resume the run from.
     """
 
     def __init__(self, path: str | os.PathLike[str]):
@@ -71,19 +71,19 @@ class RunFolder:
         self.checkpoints = self.path / "checkpoints"
 
     def create(self, *, overwrite: bool) -> None:
-        """Makes the folder, and shows that it can be written to.
+        """Creates the folder and checks that it is writable.
 
         Args:
-            overwrite: Whether a run that is there already is removed first.
-                Only files that a run leaves are.
+            overwrite: Whether to remove an existing run first. Only files of a
+                run are removed.
 
         Raises:
-            CommandError: If the folder holds something and `overwrite` is
-                false, or if it cannot be written.
+            CommandError: If the folder is not empty and `overwrite` is false,
+                or if the folder is not writable.
         """
         try:
             self.path.mkdir(parents=True, exist_ok=True)
-            # A name that nobody could have put a link at.
+            # The name is random, so no link can wait there.
             with tempfile.TemporaryFile(dir=self.path):
                 pass
         except OSError as error:
@@ -107,8 +107,8 @@ class RunFolder:
         CheckpointStore(self.checkpoints).clear()
 
     def write_policy(self, agent: CEMAgent) -> None:
-        """Exports an agent as `policy`, which is whole or not there."""
-        # Of an export that was killed.
+        """Exports an agent to `policy`, completely or not at all."""
+        # Remove the rest of an export that was killed.
         for left in self.path.glob(f".partial-{self.policy.name}-*"):
             shutil.rmtree(left)
         remove_saved_model(self.policy)
@@ -118,7 +118,8 @@ class RunFolder:
         """Returns the best agent.
 
         Raises:
-            CommandError: If this is not the folder of a run.
+            CommandError: If this is not the folder of a run, or its agent
+                cannot be loaded.
         """
         if not self.agent.is_file():
             raise CommandError(
@@ -135,13 +136,14 @@ class RunFolder:
         """Returns the settings of the run.
 
         Args:
-            env: Id of the environment that the user gave; with None the run's
-                own is taken.
-            plays: Whether the environment will be made.
+            env: Id of the environment that the user gave. Defaults to `None`:
+                the run's own environment.
+            plays: Whether the caller will make the environment. Defaults to
+                `True`.
 
         Raises:
-            CommandError: If there are none, or they are not what a run writes,
-                or the run's own environment is in a module to be imported.
+            CommandError: If the settings are missing or invalid, or if making
+                the run's own environment would import a module.
         """
         self.check_links()
         try:
@@ -154,7 +156,7 @@ class RunFolder:
             ) from error
         recorded = config["flags"]["env"]
         if plays and env is None and ":" in recorded:
-            # gymnasium imports what stands before the colon.
+            # gymnasium imports the module in front of the colon.
             raise CommandError(
                 "--env must be given where a run's own names a module, which "
                 f"runs its code. Received: {recorded!r} in {self.config}. If "
@@ -163,13 +165,14 @@ class RunFolder:
         return config
 
     def check_links(self) -> None:
-        """Refuses symbolic links: a stranger's may lead out of the folder.
+        """Refuses symbolic links, which may lead out of the folder.
 
         Raises:
-            CommandError: If a file of the run is one, or is in or below one.
+            CommandError: If a file of the run, or a file below a folder of the
+                run, is a symbolic link, a pipe or a device.
         """
         own = [path for path in vars(self).values() if path != self.path]
-        # What is there while a file is written.
+        # Temporary names of files while they are written.
         own += self.path.glob(".partial-*")
         for path in own:
             for link in (path, *path.rglob("*")):
@@ -178,7 +181,7 @@ class RunFolder:
                         f"{link} must be no symbolic link. "
                         f"Received: a link to {os.readlink(link)}"
                     )
-                # To open a named pipe waits for whoever writes to it.
+                # Opening a named pipe would wait for a writer.
                 if link.exists() and not (link.is_file() or link.is_dir()):
                     raise CommandError(
                         f"{link} must be a file or a folder. Received: a pipe "
@@ -187,7 +190,7 @@ class RunFolder:
 
 
 def versions() -> dict[str, str]:
-    """Versions of what a result depends on."""
+    """Returns the versions of the packages that results depend on."""
     return {
         "python": platform.python_version(),
         "keras_cem": __version__,
@@ -201,16 +204,16 @@ def versions() -> dict[str, str]:
 def write_json(
     path: pathlib.Path, content: dict[str, Any], indent: int | None = 2
 ) -> None:
-    """Writes JSON that is either whole or not there."""
+    """Writes a JSON file, completely or not at all."""
     with files.replacing(path) as partial:
         partial.write_text(json.dumps(content, indent=indent) + "\n")
 
 
 def remove_saved_model(path: pathlib.Path) -> None:
-    """Removes a SavedModel, and no other folder.
+    """Removes a SavedModel if there is one; refuses any other folder.
 
     Raises:
-        CommandError: If there is something else at `path`.
+        CommandError: If `path` is not a SavedModel.
     """
     if not path.exists():
         return

@@ -1,4 +1,4 @@
-"""JSON of a run folder, which may be a stranger's."""
+"""Reading JSON files of a run folder that may be untrusted."""
 
 import json
 import math
@@ -13,16 +13,16 @@ _MAX_SIZE = 2**24
 
 
 def read(path: pathlib.Path, parse: Callable[[Any], Any], missing: Any) -> Any:
-    """Returns what a file holds.
+    """Reads and parses a JSON file.
 
     Args:
         path: The file.
-        parse: Takes what the JSON says to what is returned; may raise what
-            comes of a content of another shape.
-        missing: What to return if there is no file.
+        parse: Converts the JSON content to the result. It may raise the usual
+            exceptions for content of another structure.
+        missing: Result if there is no file.
 
     Raises:
-        ValueError: If it is too large, no JSON, or not what `parse` takes.
+        ValueError: If the file is too large, is not JSON, or `parse` fails.
     """
     if not path.exists():
         return missing
@@ -50,10 +50,10 @@ def read(path: pathlib.Path, parse: Callable[[Any], Any], missing: Any) -> Any:
 
 
 def finite(value: Any) -> float:
-    """Returns a number that a run can have written, or raises ValueError."""
+    """Returns the value as a finite float; raises ValueError for others."""
     if isinstance(value, str | bool):
         raise ValueError(f"{value!r}, which is no number")
-    # An integer of JSON may be too large for `float`.
+    # A JSON integer may be too large for `float`.
     if abs(value) > MAX_NUMBER or not math.isfinite(value):
         raise ValueError(
             f"{shown(value)}, which is not finite or beyond {MAX_NUMBER:.2e}"
@@ -70,6 +70,6 @@ def count(value: Any) -> int:
 
 
 def shown(value: Any) -> str:
-    """Returns a value as messages show it: the beginning of a long one."""
+    """Returns the `repr` of a value for error messages; long ones are cut."""
     text = repr(value)
     return text if len(text) <= 80 else f"{text[:60]}... ({len(text)} long)"

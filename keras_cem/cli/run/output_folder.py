@@ -1,4 +1,4 @@
-"""A folder that pictures and films are written to."""
+"""Preparing an output folder for the files of a command."""
 
 import os
 import pathlib
@@ -8,14 +8,15 @@ from keras_cem.cli.console import CommandError
 
 
 def prepare(path: str | os.PathLike[str], names: Iterable[str]) -> pathlib.Path:
-    """Makes a folder, and refuses links at what will be written in it.
+    """Creates a folder; refuses symbolic links in place of files to write.
 
     Args:
         path: The folder.
-        names: Of all files that will be.
+        names: Names of the files to write in the folder.
 
     Raises:
-        CommandError: If it cannot be made, or one of them is a symbolic link.
+        CommandError: If the folder cannot be created, or if one of the files
+            is a symbolic link.
     """
     folder = pathlib.Path(path)
     try:

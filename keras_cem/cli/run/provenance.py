@@ -1,7 +1,7 @@
-"""Which agent pictures and films of a run were made from.
+"""Records which agent the pictures and videos of a run were made from.
 
-A run that goes on may have another agent by its end. What was made from the
-one before is then out of date, and no page shows it as the agent's.
+Resuming a run may replace its best agent. Pictures and videos of the earlier
+agent are then out of date, and the report leaves them out.
 """
 
 import hashlib
@@ -13,11 +13,11 @@ from keras_cem.cli.run.folder import RunFolder, write_json
 
 
 def note(folder: RunFolder, *made: pathlib.Path) -> None:
-    """Writes down that files of a run were made from its agent as it is now.
+    """Records that files of a run were made from its current agent.
 
     Args:
         folder: The run.
-        *made: Files in it.
+        *made: Files of the run.
     """
     digest = _digest(folder.agent)
     noted = {**_read(folder), **{path.name: digest for path in made}}
@@ -25,14 +25,14 @@ def note(folder: RunFolder, *made: pathlib.Path) -> None:
 
 
 def is_current(folder: RunFolder, path: pathlib.Path) -> bool:
-    """Whether a file of a run was made from its agent as it is now.
+    """Whether a file of a run was made from its current agent.
 
     Args:
         folder: The run.
-        path: A file in it.
+        path: A file of the run.
 
     Raises:
-        ValueError: If what was written down is something else.
+        ValueError: If the record is damaged.
     """
     return (
         folder.agent.is_file()

@@ -1,6 +1,6 @@
-"""Returns of a run: how they are written down, and read again.
+"""Writing and reading the returns of a run.
 
-The files may be a stranger's.
+The files may be untrusted.
 """
 
 import math
@@ -14,41 +14,51 @@ from keras_cem.cli.run.json_files import count, finite, read
 
 
 def read_stages(path: pathlib.Path) -> list[dict[str, Any]]:
-    """Returns stages as `callbacks.ReturnsLogger` wrote them.
+    """Reads the stages that `callbacks.ReturnsLogger` wrote.
 
     Args:
-        path: The file; if it is not there, there are none.
+        path: The file.
+
+    Returns:
+        The stages; empty if there is no such file.
 
     Raises:
-        ValueError: If it is another file.
+        ValueError: If the file does not hold such stages.
     """
     return read(path, lambda content: [*map(_stage, content["stages"])], [])
 
 
 def read_evaluation(path: pathlib.Path) -> list[float]:
-    """Returns the returns of the final evaluation, as results.json has them.
+    """Reads the episode returns of the final evaluation from results.json.
 
     Args:
-        path: The file; if it is not there, there are none.
+        path: The file.
+
+    Returns:
+        The finite returns; empty if there is no such file.
 
     Raises:
-        ValueError: If it is another file.
+        ValueError: If the file is damaged.
     """
     return read_results(path).get("episode_returns", [])
 
 
 def read_results(path: pathlib.Path) -> dict[str, Any]:
-    """Returns what results.json says; of `episode_returns`, what is finite.
+    """Reads results.json.
 
     Args:
-        path: The file; if it is not there, nothing is said.
+        path: The file.
+
+    Returns:
+        The content, with only the finite `episode_returns`; empty if there is
+        no such file.
 
     Raises:
-        ValueError: If it is another file.
+        ValueError: If the file is damaged.
     """
 
     def parse(content: Any) -> dict[str, Any]:
-        # With `on_nonfinite="skip"` there may be others among them.
+        # With `on_nonfinite="skip"`, some returns may not be finite.
         numbers = [
             finite(value)
             for value in content["episode_returns"]
@@ -75,22 +85,22 @@ def _stage(stage: Any) -> dict[str, Any]:
 def evaluation_of(
     agent: CEMAgent, env: str, episodes: int, **playing: Any
 ) -> dict[str, Any]:
-    """Plays greedily and returns what results.json says of it.
+    """Plays greedily and returns the evaluation for results.json.
 
     Args:
         agent: The agent.
         env: Id of an environment.
-        episodes: How many episodes.
+        episodes: Number of episodes.
         **playing: Further arguments of `CEMAgent.collect`.
     """
     return describe(agent.collect(env, episodes, **playing).returns)
 
 
 def describe(returns: np.ndarray) -> dict[str, Any]:
-    """Returns what results.json says of an evaluation.
+    """Returns an evaluation as results.json stores it.
 
     Args:
-        returns: float32 array, one an episode.
+        returns: float32 array, one return per episode.
     """
     return {
         "episodes": len(returns),
@@ -101,7 +111,7 @@ def describe(returns: np.ndarray) -> dict[str, Any]:
 
 
 def summary(evaluation: dict[str, Any]) -> str:
-    """Returns an evaluation as a line for people."""
+    """Returns a one-line summary of an evaluation."""
     return (
         f"Greedy return over {evaluation['episodes']} episodes: "
         f"{evaluation['episode_return_mean']:.2f} "

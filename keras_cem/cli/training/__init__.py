@@ -1,1 +1,1 @@
-"""What `keras-cem train` adds to `fit`."""
+"""Callbacks that `keras-cem train` adds to `fit`."""

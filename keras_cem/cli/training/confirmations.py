@@ -1,4 +1,4 @@
-"""Stops training once the return is reached, and was not luck."""
+"""Stops training once a second evaluation confirms the return."""
 
 import math
 from typing import Any
@@ -8,18 +8,19 @@ from keras_cem.prng import MAX_SEED
 
 
 class ConfirmedStop(StopOnEpisodeReturn):
-    """Stops when a validation reaches a return, and other episodes do as well.
+    """Stops when a validation and a second evaluation reach the threshold.
 
-    The best of many validations is in part the luckiest. So where one reaches
-    the threshold, as many episodes are played again from other start states.
-    What they return becomes `val_episode_return`, also for the callbacks behind
-    this one, and training stops if it exceeds the threshold by its standard
-    error.
+    The best of many validations is partly luck. If a validation reaches the
+    threshold, this callback plays the same number of episodes from other start
+    states. Training stops if their mean return minus its standard error is at
+    least the threshold. Their mean also replaces `val_episode_return` in the
+    logs, for later callbacks too. If not confirmed, it is kept below the
+    threshold.
 
     Args:
         threshold: The return to reach.
-        env: Environment for the second evaluation.
-        episodes: Its number of episodes.
+        env: Environment of the second evaluation.
+        episodes: Number of episodes of the second evaluation.
         **playing: Further arguments of `CEMAgent.collect`.
     """
 
@@ -38,14 +39,14 @@ class ConfirmedStop(StopOnEpisodeReturn):
         returns = self.model.collect(
             self._env,
             self._episodes,
-            # Not those of the agent's own seed: the last evaluation, of which
-            # nothing is decided any more, plays these.
+            # The agent's own seed is left to the final evaluation: no decision
+            # may depend on the episodes of that evaluation.
             seed=(self.model.seed + 1) % (MAX_SEED + 1),
             **self._playing,
         ).returns
         mean, error = returns.mean(), returns.std() / math.sqrt(len(returns))
-        # Below the threshold unless confirmed: the best by this is, once there
-        # is one, a confirmed one.
+        # An unconfirmed value stays below the threshold, so that a confirmed
+        # agent is always the best by this value.
         confirmed = mean - error >= self.threshold
         below = math.nextafter(self.threshold, -math.inf)
         logs[self.monitor] = float(mean if confirmed else min(mean, below))

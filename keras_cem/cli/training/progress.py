@@ -1,4 +1,4 @@
-"""Training progress, one line an epoch: for terminals and for log files."""
+"""Training progress, one line per epoch, for terminals and log files."""
 
 import sys
 import time
@@ -9,12 +9,12 @@ import keras
 from keras_cem.agent.progress_bar import StepRate
 from keras_cem.cli.console import say
 
-# What --progress may be.
+# Values of --progress.
 KINDS = ("auto", "bar", "line", "none")
 
 
 def has_bar(kind: str) -> bool:
-    """Whether Keras' bar is to be seen.
+    """Whether to show Keras' progress bar.
 
     Args:
         kind: One of `KINDS`.
@@ -23,13 +23,13 @@ def has_bar(kind: str) -> bool:
 
 
 class ProgressLine(keras.callbacks.Callback):
-    """Prints one line after each epoch, with the time that the run has taken.
+    """Prints one line after each epoch, with the run's total time.
 
-    The clock starts as this is made, and counts what the run had taken before
-    it was resumed.
+    The clock starts when the callback is created. In a resumed run, it includes
+    the time before the checkpoint.
 
     Attributes:
-        quiet: Whether nothing is printed, and only the clock runs.
+        quiet: Whether to print nothing and only measure time.
     """
 
     def __init__(self) -> None:
@@ -40,19 +40,19 @@ class ProgressLine(keras.callbacks.Callback):
         self._rate = StepRate()
 
     def seconds(self) -> float:
-        """Seconds that the run has taken."""
+        """Returns the run's total time in seconds."""
         return self._before + time.perf_counter() - self._started
 
     def get_state(self) -> dict[str, float]:
-        """What a checkpoint keeps."""
+        """Returns the state to store in a checkpoint."""
         return {"seconds": self.seconds()}
 
     def set_state(self, state: dict[str, float]) -> None:
-        """Counts the time before the checkpoint."""
+        """Restores the time before the checkpoint."""
         self._before = state["seconds"]
 
     def on_train_begin(self, logs: Any = None) -> None:
-        """Takes note of the steps that the agent has done in its life."""
+        """Notes the environment steps that the agent has played so far."""
         self._rate = StepRate(int(self.model.env_steps))
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
@@ -60,7 +60,7 @@ class ProgressLine(keras.callbacks.Callback):
         self._rate.begin()
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-        """Takes the time: validation is not counted."""
+        """Stops the clock of the epoch before validation starts."""
         self._rate.stop()
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:

@@ -1,1 +1,1 @@
-"""The search of `keras-cem tune`."""
+"""The hyperparameter search of `keras-cem tune`."""

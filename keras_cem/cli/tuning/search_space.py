@@ -1,4 +1,4 @@
-"""What `keras-cem tune` searches, and the values it tries.
+"""The search space of `keras-cem tune`: names and their values.
 
 Names are flags of `keras-cem train`, or keys of its --agent_kwargs.
 """
@@ -17,13 +17,13 @@ from keras_cem.cli.flags import from_flags, json_flags, train_flags
 
 @dataclasses.dataclass(frozen=True)
 class Numbers:
-    """Numbers of a range; integers if both of its ends are.
+    """A range of numbers; integers if both ends are integers.
 
     Attributes:
-        low: The least.
-        high: The largest.
-        log: Whether ratios count, not differences.
-        step: Distance of integers.
+        low: Smallest value.
+        high: Largest value.
+        log: Whether to sample on a logarithmic scale.
+        step: Distance between neighboring integers.
     """
 
     low: float
@@ -32,25 +32,25 @@ class Numbers:
     step: int = 1
 
     def including(self, value: Any) -> "Numbers":
-        """Returns a range that has `value` in it."""
+        """Returns the range, extended to contain `value`."""
         low, high = min(self.low, value), max(self.high, value)
         return dataclasses.replace(self, low=low, high=high)
 
     def multiples_of(self, step: int) -> "Numbers":
-        """Returns the range of multiples, two of them at least."""
+        """Returns the range of multiples of `step`, with at least two."""
         low = math.ceil(self.low / step) * step
         high = max(low + step, math.floor(self.high / step) * step)
         return Numbers(low, high, step=step)
 
     @property
     def probe(self) -> float:
-        """A value that is refused where the others are."""
+        """A value for a test: the agent refuses it if it refuses others."""
         return self.high
 
 
 @dataclasses.dataclass(frozen=True)
 class Choices:
-    """Some values of a flag, as it is written; None is not to give it."""
+    """Values of a flag as written on the command line; None leaves it out."""
 
     values: tuple[str | int | bool | None, ...]
 
@@ -62,7 +62,7 @@ class Choices:
 
     @property
     def probe(self) -> str | int | bool | None:
-        """A value that is refused where the others are."""
+        """A value for a test: the agent refuses it if it refuses others."""
         return self.values[-1]
 
 
@@ -94,16 +94,18 @@ def space(
     given: Collection[str],
     asked: Collection[str] | None,
 ) -> dict[str, Values]:
-    """Returns what is searched.
+    """Returns the search space for the given flags.
 
     Args:
-        values: Flags, those of the preset included.
-        given: Names of the flags and keys that are held as they are.
-        asked: Names to search; all that can be if None.
+        values: The flags, including those of the preset.
+        given: Names of the flags and keys that stay fixed.
+        asked: Names to search; if None, every name that the environment and
+            the other flags allow.
 
     Raises:
-        CommandError: If one that was asked for is unknown or given.
-        ValueError: If one that was asked for contradicts the other flags.
+        CommandError: If a name in `asked` is unknown or fixed, or if no name
+            is left to search.
+        TypeError, ValueError: If a name in `asked` contradicts the other flags.
     """
     for name in asked or ():
         if name not in SPACE or name in given:
@@ -117,8 +119,8 @@ def space(
             continue
         tried = {**found, name: _fitted(name, values)}
         try:
-            # What cannot be searched here is what an agent refuses: nobody
-            # else needs to know which option is for which environment.
+            # The agent refuses options that do not suit its environment, so
+            # this module need not know which option suits which.
             from_flags.agent(
                 changed(
                     values, {key: each.probe for key, each in tried.items()}
@@ -140,7 +142,7 @@ def space(
 def base(
     values: flags.FlagValues, searched: Mapping[str, Values]
 ) -> dict[str, Any]:
-    """Returns what flags say of what is searched: where a search begins."""
+    """Returns the flags' values of the searched names, to start from."""
     return {name: _written(name, values) for name in searched}
 
 
@@ -162,11 +164,11 @@ def _written(name: str, values: flags.FlagValues) -> Any:
 def changed(
     values: flags.FlagValues, tried: Mapping[str, Any]
 ) -> flags.FlagValues:
-    """Returns a copy of flags in which some are others.
+    """Returns a copy of the training flags with some values changed.
 
     Args:
-        values: Flags of which those of a training are taken.
-        tried: Names and values; None is not to give the flag.
+        values: Flags; only the settings of a training are copied.
+        tried: New values by name; None leaves the flag out.
     """
     copy = flags.FlagValues()
     train_flags.define_settings(copy)

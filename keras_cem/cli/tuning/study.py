@@ -1,4 +1,4 @@
-"""The trials of `keras-cem tune`, as Optuna keeps, chooses and prunes them."""
+"""The study of `keras-cem tune`: Optuna stores, samples and prunes trials."""
 
 import json
 import os
@@ -25,28 +25,29 @@ from keras_cem.utils import files
 _NAME = "keras-cem tune"
 _DONE = (TrialState.COMPLETE, TrialState.PRUNED)
 
-# Plays what a trial tries.
+# Runs one trial with the given settings.
 Play = Callable[[dict[str, Any], Report], Outcome]
 
 
 class Study:
-    """Trials, kept in a file from which a search goes on.
+    """Trials of a search, stored in a file so that the search can resume.
 
-    What is tried next depends on the seed and on the trials that are done, and
-    on nothing else: a search that goes on is the one that was not interrupted.
-    A trial that was interrupted is not done.
+    The next settings depend only on the seed and on the finished trials. A
+    resumed search therefore equals an uninterrupted one. An interrupted trial
+    does not count as finished.
 
     Args:
-        path: File, new or of an earlier call.
-        config: All that the trials depend on.
-        space: What is searched.
-        seed: Of the choice of what is tried.
-        startup_trials: Trials that are drawn at random, and not pruned.
-        prune: Whether a trial ends early that is worse than the median of those
-            before at the same stage.
+        path: File of the study, new or from an earlier call.
+        config: Everything that the trials depend on.
+        space: The search space.
+        seed: Seed of the sampler.
+        startup_trials: Number of random trials at the start. They are not
+            pruned.
+        prune: Whether to end a trial early if it is worse than the median of
+            earlier trials at the same stage.
 
     Raises:
-        CommandError: If the file holds something else, or a search with another
+        CommandError: If the file is not a study, or is the study of another
             `config`.
     """
 
@@ -79,14 +80,14 @@ class Study:
             self._study.tell(left.number, state=TrialState.FAIL)
 
     def done(self) -> list[Record]:
-        """Returns the trials that are done, in their order."""
+        """Returns the finished trials in order."""
         trials = self._study.get_trials(deepcopy=False, states=_DONE)
         return [_record(trial) for trial in trials]
 
     def best(self) -> Record | None:
-        """Returns the trial of the largest return, None if none has one.
+        """Returns the trial with the largest return, None if none has a return.
 
-        Of equal ones it is that of the fewest environment steps.
+        Ties go to the trial with the fewest environment steps.
         """
         return max(
             (each for each in self.done() if each.env_steps is not None),
@@ -95,12 +96,13 @@ class Study:
         )
 
     def run(self, start: Mapping[str, Any], play: Play) -> Record:
-        """Runs one trial more.
+        """Runs the next trial.
 
         Args:
-            start: What the first trial tries.
-            play: Plays what this one tries. Where it raises a RuntimeError, as
-                for weights that are not finite, the trial is done as well.
+            start: Settings of the first trial.
+            play: Runs a trial with its settings. If it raises RuntimeError,
+                for example for weights that are not finite, the trial counts
+                as finished.
         """
         trial = self._next(start)
 
@@ -124,7 +126,7 @@ class Study:
 
     def _next(self, start: Mapping[str, Any]) -> optuna.Trial:
         number = len(self.done())
-        # Anew for each trial: a sampler does not keep its state in the file.
+        # A new sampler per trial: its state is not stored in the file.
         entropy = np.random.SeedSequence((self._seed, number))
         self._study.sampler = optuna.samplers.TPESampler(
             seed=int(entropy.generate_state(1)[0]),
@@ -147,7 +149,7 @@ def _record(trial: FrozenTrial) -> Record:
 
 
 def _tried(params: Mapping[str, Any]) -> dict[str, Any]:
-    """In numbers that a person can write."""
+    """Returns the settings, with numbers rounded to a readable length."""
     return {
         name: float(f"{value:.4g}") if isinstance(value, float) else value
         for name, value in params.items()
@@ -155,7 +157,7 @@ def _tried(params: Mapping[str, Any]) -> dict[str, Any]:
 
 
 class _Log(JournalFileBackend):
-    """Optuna's file, whose errors of writing name it."""
+    """Optuna's journal file; write errors name the file."""
 
     def __init__(self, path: str, lock: JournalFileOpenLock):
         super().__init__(path, lock)
@@ -167,10 +169,10 @@ class _Log(JournalFileBackend):
 
 
 def _repaired(path: str, lock: JournalFileOpenLock) -> None:
-    """Makes a log ready to be appended to, or names the line that is damaged.
+    """Prepares a log for appending, or names the damaged line.
 
     Raises:
-        CommandError: If a line is not one of Optuna's journal.
+        CommandError: If a line is not an entry of an Optuna journal.
     """
     if not os.path.exists(path):
         return
@@ -183,7 +185,7 @@ def _repaired(path: str, lock: JournalFileOpenLock) -> None:
         for number, line in enumerate(file, 1):
             try:
                 entry = json.loads(line)
-                # What Optuna tells entries apart by.
+                # Optuna distinguishes entries by this code.
                 int(entry["op_code"])
             except (KeyError, RecursionError, TypeError, ValueError) as error:
                 raise CommandError(
@@ -195,7 +197,7 @@ def _repaired(path: str, lock: JournalFileOpenLock) -> None:
 
 
 def _opened(path: str, pruner: optuna.pruners.BasePruner) -> optuna.Study:
-    # This lock, unlike the default, also where there are no links.
+    # Unlike the default, this lock works without symbolic links.
     lock = JournalFileOpenLock(path)
     _repaired(path, lock)
     try:

@@ -1,4 +1,4 @@
-"""One trial of `keras-cem tune`: its settings, its trainings, its worth."""
+"""One trial of `keras-cem tune`: its settings, trainings and result."""
 
 import contextlib
 import dataclasses
@@ -17,10 +17,10 @@ from keras_cem.cli.presets import Value
 from keras_cem.cli.tuning import search_space
 from keras_cem.prng import MAX_SEED
 
-# Parts of a training after each of which it may be given up. Not epochs, of
-# which each trial has another number.
+# Number of stages per training; a trial may be pruned after each. Epochs would
+# not do, because their number differs between trials.
 STAGES = 20
-# How a machine plays, and what a run is of, which no preset says.
+# Flags that describe the machine or the run, and so are not in presets.
 _NOT_IN_PRESETS = {
     "engine",
     "env",
@@ -34,24 +34,25 @@ _NOT_IN_PRESETS = {
     "vectorization_mode",
 }
 
-# What goes by iterations or epochs, of which a trial may have another number.
+# Flags in iterations or epochs, whose number may differ between trials.
 _SCHEDULED = (
     "epsilon_steps",
     "learning_rate_decay_steps",
 )
 
-# Takes a number of stages that are over and the best return so far; what it
-# raises ends the training.
+# Takes the number of finished stages and the best return so far. An exception
+# that it raises ends the training.
 Report = Callable[[int, float], None]
 
 
 @dataclasses.dataclass(frozen=True)
 class Outcome:
-    """What the trainings of a trial came to.
+    """The result of a trial.
 
     Attributes:
-        episode_return: Mean over the trainings of the mean greedy return.
-        env_steps: Mean over the trainings of the steps that they played.
+        episode_return: Mean greedy return per training, averaged over the
+            trainings.
+        env_steps: Environment steps per training, averaged over the trainings.
     """
 
     episode_return: float
@@ -60,15 +61,15 @@ class Outcome:
 
 @dataclasses.dataclass(frozen=True)
 class Record:
-    """What is kept of a trial that is done.
+    """The stored record of a finished trial.
 
     Attributes:
-        tried: Names of flags and values.
-        episode_return: As of its outcome; where it ended early, the best of the
-            validations that it had, None if it had none.
-        env_steps: As of its outcome; None if it ended early.
-        stages: How many it had, of all its trainings.
-        failure: Why it could not go on, None if it was not that.
+        tried: Values by name of flag.
+        episode_return: As in `Outcome`. If the trial ended early, its best
+            validation, or None if it had none.
+        env_steps: As in `Outcome`; None if the trial ended early.
+        stages: Number of finished stages, over all its trainings.
+        failure: Reason of a failure, None if the trial did not fail.
     """
 
     tried: dict[str, Any]
@@ -79,13 +80,14 @@ class Record:
 
 
 class StageReporter(keras.callbacks.Callback):
-    """Reports the best validation so far, as often in every training.
+    """Reports the best validation so far, equally often in each training.
 
-    A training that stops early reports what it has for the stages left.
+    A training that stops early reports its best validation for the remaining
+    stages.
 
     Args:
-        epochs: Of the training.
-        report: Takes what is reported.
+        epochs: Number of epochs of the training.
+        report: Receives the reports.
     """
 
     def __init__(self, epochs: int, report: Report):
@@ -101,7 +103,7 @@ class StageReporter(keras.callbacks.Callback):
         self._report_up_to(STAGES * (epoch + 1) // self._epochs)
 
     def on_train_end(self, logs: Any = None) -> None:
-        """Reports the stages that are left."""
+        """Reports the remaining stages."""
         self._report_up_to(STAGES)
 
     def _report_up_to(self, stages: int) -> None:
@@ -119,16 +121,16 @@ def settled(
     """Returns the flags of a trial.
 
     Args:
-        values: Flags, those of the preset included.
-        tried: What the search tries.
-        given: Names of flags that are held as they are.
-        train_episodes: Episodes to train for, whatever the batch size, unless
-            epochs are given. Schedules that the preset has are stretched
-            alike.
+        values: The flags, including those of the preset.
+        tried: Values that the search tries, by name.
+        given: Names of the flags that stay fixed.
+        train_episodes: Number of training episodes, for any batch size. It
+            sets the number of epochs and scales schedules of the preset in
+            proportion. Ignored if `epochs` is in `given`.
     """
     copy = search_space.changed(values, tried)
     if copy.elite_memory is None:
-        # Nothing to forget.
+        # Without a memory, its age has no meaning.
         json_flags.put(copy, "elite_memory_age", None)
     if "epochs" not in given:
         an_epoch = copy.batch_size * copy.steps_per_epoch
@@ -155,16 +157,18 @@ def as_preset(values: flags.FlagValues) -> dict[str, Value]:
 
 
 def play(values: flags.FlagValues, trainings: int, report: Report) -> Outcome:
-    """Trains and evaluates.
+    """Trains and evaluates the agents of a trial.
 
-    All trials are evaluated on the same episodes, which decide nothing before.
-    A training stops at --stop_at only, not at the environment's threshold.
+    All trials are evaluated on the same episodes. No earlier decision depends
+    on these episodes. A training stops early at --stop_at only, not at the
+    environment's threshold.
 
     Args:
         values: Flags of the trial.
-        trainings: How many, with the seed of `values` and those after it.
-        report: Takes how many stages of all the trainings are over, and the
-            mean over the trainings so far of the best validation.
+        trainings: Number of trainings. The first has the seed of `values`, the
+            others the seeds that follow.
+        report: Takes the number of finished stages of all trainings, and the
+            best validation averaged over the trainings so far.
 
     Raises:
         RuntimeError: If training or playing fails.
@@ -195,7 +199,7 @@ def play(values: flags.FlagValues, trainings: int, report: Report) -> Outcome:
 
 @contextlib.contextmanager
 def _tracing_again() -> Iterator[None]:
-    """Keeps TensorFlow from wondering that each agent has its functions."""
+    """Silences TensorFlow's warning that each agent traces its functions."""
     logger = tf.get_logger()
     level = logger.level
     logger.setLevel(logging.ERROR)
@@ -206,14 +210,14 @@ def _tracing_again() -> Iterator[None]:
 
 
 def _trained(values: flags.FlagValues, report: Report) -> Any:
-    """The best agent of a training, by greedy evaluation."""
-    # Of the trial before, whose functions take memory.
+    """Returns the best agent of a training, by greedy evaluation."""
+    # Frees the functions of the previous trial.
     keras.backend.clear_session()
     agent = from_flags.agent(values)
     best = keras.callbacks.EarlyStopping(
         monitor="val_episode_return",
         mode="max",
-        # Never.
+        # Never stop early: only restore the best weights.
         patience=values.epochs,
         restore_best_weights=True,
     )
