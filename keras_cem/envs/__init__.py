@@ -1,7 +1,7 @@
 """Batched environments written in TensorFlow.
 
-`make("CartPole-v1")` returns one by gymnasium's id. Importing this package does
-not import gymnasium; the toy-text environments do when they are made.
+`make("CartPole-v1")` makes one by gymnasium's id. Importing this package does
+not import gymnasium; making a toy-text environment does.
 """
 
 from keras_cem.envs.acrobot import Acrobot

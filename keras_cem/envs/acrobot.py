@@ -13,9 +13,10 @@ from keras_cem.envs.base import Environment, Seeds
 
 
 class AcrobotState(NamedTuple):
-    """Angles, the second relative to the first link, and their velocities.
+    """Angles and angular velocities of both links.
 
-    Each is a float32 vector of shape `(N,)`; hanging down, all are 0.
+    Each is a float32 vector of shape `(N,)`. The second angle is relative to
+    the first link. All are 0 when the chain hangs at rest.
     """
 
     theta1: tf.Tensor
@@ -53,12 +54,13 @@ class AcrobotParameters:
 
 @keras.saving.register_keras_serializable("keras_cem")
 class Acrobot(Environment[AcrobotState]):
-    """Two links hang in a chain; a motor between them must swing them up.
+    """A chain of two links with a motor between them; swing it up.
 
     Action space: `Discrete(3)`. The motor applies a torque of -1, 0 or 1 N m.
 
     Observation space: `Box` of shape `(6,)`, float32. theta1 is the angle of
-    the first link, 0 downwards; theta2 that of the second relative to it.
+    the first link, 0 if it points down. theta2 is the angle of the second link
+    relative to the first.
 
     | Num | Observation      | Min     | Max    | Unit  |
     |-----|------------------|---------|--------|-------|
@@ -69,7 +71,7 @@ class Acrobot(Environment[AcrobotState]):
     | 4   | velocity, theta1 | -12.567 | 12.567 | rad/s |
     | 5   | velocity, theta2 | -28.274 | 28.274 | rad/s |
 
-    Rewards: -1 for each step, 0 for the one that terminates.
+    Rewards: -1 for each step, 0 for the step that terminates.
 
     Starting state: all four numbers uniform in [-0.1, 0.1).
 
@@ -80,15 +82,15 @@ class Acrobot(Environment[AcrobotState]):
     Args:
         max_episode_steps: Steps of an episode. Defaults to `None`, 500.
         **parameters: `dt` [s], `link_length_1` [m], `link_mass_1`,
-            `link_mass_2` [kg], `link_com_pos_1`, `link_com_pos_2` (centres of
+            `link_mass_2` [kg], `link_com_pos_1`, `link_com_pos_2` (centers of
             mass) [m], `link_moi` (moment of inertia) [kg m^2], `max_vel_1`,
             `max_vel_2` [rad/s], `torque` [N m], `gravity` [m/s^2],
             `book_or_nips` (equations of the book or of the paper),
             `reset_low`, `reset_high`.
 
     Differences from the reference: float32 instead of float64. The system is
-    chaotic, so that trajectories part after some ten steps even though each
-    single step agrees. No noise on the torque.
+    chaotic, so trajectories differ after about ten steps although each single
+    step agrees. No noise on the torque.
 
     Example:
 
@@ -120,7 +122,7 @@ class Acrobot(Environment[AcrobotState]):
         return spaces.Discrete(3)
 
     def initial(self, seeds: Seeds) -> AcrobotState:
-        """Draws a chain that nearly hangs and nearly rests."""
+        """Draws a chain that hangs nearly at rest."""
         p = self.parameters
         return AcrobotState(
             *prng.row_uniform(seeds, 4, p.reset_low, p.reset_high)
@@ -129,7 +131,7 @@ class Acrobot(Environment[AcrobotState]):
     def transition(
         self, state: AcrobotState, actions: Any, seeds: Seeds
     ) -> tuple[AcrobotState, tf.Tensor, tf.Tensor]:
-        """Plays one step of `dt` seconds; needs no random numbers."""
+        """Plays one step of `dt` seconds; ignores the seeds."""
         p = self.parameters
         torque = (tf.cast(actions, tf.float32) - 1.0) * p.torque
         theta1, theta2, dtheta1, dtheta2 = runge_kutta(
@@ -154,7 +156,7 @@ class Acrobot(Environment[AcrobotState]):
     def _derivatives(
         self, state: AcrobotState, torque: tf.Tensor
     ) -> tuple[tf.Tensor, ...]:
-        """Velocities and accelerations of both angles."""
+        """Returns the velocities and accelerations of both angles."""
         p = self.parameters
         m1, m2, l1 = p.link_mass_1, p.link_mass_2, p.link_length_1
         lc1, lc2, moi, g = (
@@ -190,10 +192,11 @@ class Acrobot(Environment[AcrobotState]):
 def runge_kutta(
     derivatives: Callable[[Any], Any], y0: tuple[Any, ...], dt: float
 ) -> tuple[Any, ...]:
-    """One step of the Runge-Kutta method of fourth order.
+    """Computes one step of the fourth-order Runge-Kutta method.
 
     Args:
-        derivatives: Function of the variables that returns as many.
+        derivatives: Function of the variables that returns the derivative of
+            each.
         y0: The variables, each a tensor.
         dt: Length of the step.
 
@@ -215,7 +218,7 @@ def runge_kutta(
 
 
 def wrap(angle: tf.Tensor) -> tf.Tensor:
-    """Adds or subtracts whole turns until the angle is in [-pi, pi]."""
+    """Adds or subtracts full turns until the angle is in [-pi, pi]."""
     turn = 2.0 * math.pi
     above = tf.math.ceil((angle - math.pi) / turn)
     below = tf.math.ceil((-math.pi - angle) / turn)

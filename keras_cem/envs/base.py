@@ -1,4 +1,4 @@
-"""What a batched environment in TensorFlow is."""
+"""The interface of a batched environment in TensorFlow."""
 
 import abc
 import dataclasses
@@ -17,38 +17,39 @@ Seeds = tuple[Any, Any]
 
 @dataclasses.dataclass(frozen=True)
 class NoParameters:
-    """The parameters of an environment that has none."""
+    """The parameters of an environment without parameters."""
 
 
 class Environment(abc.ABC, Generic[StateT]):
     """N independent copies of an environment, as functions of tensors.
 
-    Nothing is kept between calls: the state comes in and goes out, and random
-    numbers come from the seeds that the caller gives. So a whole rollout can be
-    one compiled function. `docs/environments.md` shows how to write one.
+    An environment keeps no state between calls. The caller passes the state in
+    and gets the next state back, and gives the seeds of all random numbers. So
+    a whole rollout can be one compiled function. `docs/environments.md` shows
+    how to write an environment.
 
-    A subclass says what it is (`id`, `observation_space`, `action_space`,
-    `max_episode_steps`, `reward_threshold`, `Parameters`) and what it does
-    (`initial`, `transition`, `observe`); `reset` and `step` are made of these.
+    A subclass defines the attributes `id`, `observation_space`,
+    `action_space`, `max_episode_steps`, `reward_threshold` and `Parameters`,
+    and the functions `initial`, `transition` and `observe`. `reset` and `step`
+    call these functions.
 
-    The state is a `NamedTuple` of tensors, each of shape `(N,)`: XLA compiles
-    separate vectors to faster code on a CPU than one `(N, D)` array. What
-    happens to a row must depend on this row alone, and shapes and dtypes must
-    not change; `keras_cem.envs.check` tells where they do.
+    The state is a `NamedTuple` of tensors of shape `(N,)`: on a CPU, XLA
+    compiles separate vectors to faster code than one `(N, D)` array. Each row
+    must depend on its own state and action only. Shapes and dtypes must not
+    change between steps; `keras_cem.envs.check` finds such changes.
 
     Args:
-        max_episode_steps: Steps after which an episode is truncated. Whoever
-            plays the environment counts them. Defaults to `None`, the class's
-            own.
+        max_episode_steps: Steps after which an episode is truncated. The
+            caller counts them. Defaults to `None`, the limit of the class.
         **parameters: Fields of the environment's `Parameters` to override.
 
     Attributes:
         id: Gymnasium's name of the environment.
-        parameters: A frozen dataclass, all numbers the dynamics depend on.
-        max_episode_steps: As above, or `None` where episodes have no limit.
+        parameters: A frozen dataclass with all numbers of the dynamics.
+        max_episode_steps: As above, or `None` if episodes have no limit.
         reward_threshold: Mean return that counts as solved, or `None`.
-        stateful: Whether its functions read and write variables, against the
-            rule; false but for adapters of foreign environments.
+        stateful: Whether the functions read and write variables. True only for
+            adapters of environments of other libraries.
     """
 
     id: str
@@ -69,12 +70,12 @@ class Environment(abc.ABC, Generic[StateT]):
     @property
     @abc.abstractmethod
     def observation_space(self) -> spaces.Space:
-        """What one row of `observe` looks like."""
+        """Space of one row of `observe`."""
 
     @property
     @abc.abstractmethod
     def action_space(self) -> spaces.Space:
-        """What one row of `actions` looks like, as in gymnasium."""
+        """Space of one row of `actions`, as in gymnasium."""
 
     @abc.abstractmethod
     def initial(self, seeds: Seeds) -> StateT:
@@ -96,12 +97,12 @@ class Environment(abc.ABC, Generic[StateT]):
 
         Args:
             state: The state of N rows.
-            actions: In gymnasium's format. Discrete: integers of any dtype,
-                shape `(N,)`, from `action_space.start` on. MultiDiscrete,
-                MultiBinary: likewise, of shape `(N, *action_space.shape)`.
-                Box: float32 of that shape, not clipped yet. Dict, Tuple: a
-                nest of these.
-            seeds: As in `initial`; other ones in each step.
+            actions: Actions in gymnasium's format. Discrete: integers of any
+                dtype, shape `(N,)`, from `action_space.start` on.
+                MultiDiscrete, MultiBinary: integers of any dtype, shape
+                `(N, *action_space.shape)`. Box: float32 of the same shape,
+                before clipping. Dict, Tuple: a nest of these.
+            seeds: As in `initial`; different in each step.
 
         Returns:
             The next state, rewards (float32, `(N,)`) and terminated (bool,
@@ -112,13 +113,13 @@ class Environment(abc.ABC, Generic[StateT]):
     def observe(self, state: StateT) -> Any:
         """Returns the observations of a state, of shape `(N, ...)`.
 
-        A nest of such for a Dict or Tuple as the observation space.
+        For a Dict or Tuple space, returns a nest of such tensors.
         """
 
     def truncated(self, state: StateT) -> Any:
-        """Returns which rows the last step ended short of termination.
+        """Returns which rows the last step truncated.
 
-        The limit on steps is not meant, which whoever plays counts.
+        This excludes the limit `max_episode_steps`, which the caller counts.
 
         Returns:
             bool tensor that broadcasts to `(N,)`. Defaults to false.
@@ -136,8 +137,8 @@ class Environment(abc.ABC, Generic[StateT]):
     ) -> tuple[StateT, Any, Any, Any]:
         """Returns state, observations, rewards and terminated after a step.
 
-        A row that has terminated may be stepped on; what it does then means
-        nothing.
+        A row may be stepped after it has terminated; its results are then
+        undefined.
         """
         state, rewards, terminated = self.transition(state, actions, seeds)
         return state, self.observe(state), rewards, terminated
@@ -172,7 +173,7 @@ def make_parameters(id: str, cls: Any, given: dict[str, Any]) -> Any:
 
     Raises:
         ValueError: If `cls` has no such field, or a number is not finite.
-        TypeError: If a value is of another kind than the field's default.
+        TypeError: If a value is not of the kind of the field's default.
     """
     defaults = {field.name: field.default for field in dataclasses.fields(cls)}
     valid = {}
@@ -194,7 +195,7 @@ def unknown_parameter(
 
 
 def _same_kind(id: str, name: str, value: Any, default: Any) -> Any:
-    """Returns `value` as the kind that `default` is; refuses another kind."""
+    """Returns `value` as the kind of `default`; refuses another kind."""
     received = f"Received: {name}={value!r}"
     if isinstance(default, float):
         if isinstance(value, bool) or not isinstance(value, numbers.Real):

@@ -13,7 +13,7 @@ from keras_cem.envs.base import Environment, Seeds
 
 
 class CartPoleState(NamedTuple):
-    """Cart and pole, each a float32 vector of shape `(N,)`."""
+    """State of cart and pole, float32 vectors of shape `(N,)`."""
 
     x: tf.Tensor
     x_dot: tf.Tensor
@@ -59,7 +59,7 @@ class CartPoleParameters:
 
 @keras.saving.register_keras_serializable("keras_cem")
 class CartPole(Environment[CartPoleState]):
-    """A pole stands on a cart; push the cart so that the pole stays up.
+    """A pole on a cart; push the cart so that the pole stays upright.
 
     Action space: `Discrete(2)`. 0 pushes the cart to the left, 1 to the right,
     with a force of `force_mag`.
@@ -73,26 +73,26 @@ class CartPole(Environment[CartPoleState]):
     | 2   | pole angle            | -0.419 | 0.419 | rad   |
     | 3   | pole angular velocity | -inf   | inf   | rad/s |
 
-    Rewards: 1 for each step, the last one included. With
-    `sutton_barto_reward`: -1 for the step that terminates, else 0.
+    Rewards: 1 for each step, including the last. With `sutton_barto_reward`:
+    -1 for the step that terminates, else 0.
 
     Starting state: all four numbers uniform in [-0.05, 0.05).
 
-    Episode end: terminated if the angle leaves 12 degrees or the position
-    2.4 m to either side; truncated after 500 steps. Solved at a mean return
-    of 475.
+    Episode end: terminated if the angle exceeds 12 degrees or the position
+    2.4 m in either direction; truncated after 500 steps. Solved at a mean
+    return of 475.
 
     Args:
         max_episode_steps: Steps of an episode. Defaults to `None`, 500.
         **parameters: `gravity` [m/s^2], `masscart`, `masspole` [kg], `length`
-            (half of the pole's) [m], `force_mag` [N], `tau` (between states)
+            (half of the pole's length) [m], `force_mag` [N], `tau` (time step)
             [s], `kinematics_integrator` (`"euler"` or `"semi-implicit
             euler"`), `theta_threshold_radians`, `x_threshold` [m],
             `sutton_barto_reward`, `reset_low`, `reset_high`.
 
     Differences from the reference: float32 instead of float64; a step after
-    termination goes on and is rewarded like any other, as in gymnasium's
-    `CartPoleVectorEnv`.
+    termination moves the cart and gives the same reward as any other step, as
+    in gymnasium's `CartPoleVectorEnv`.
 
     Example:
 
@@ -134,7 +134,7 @@ class CartPole(Environment[CartPoleState]):
     def transition(
         self, state: CartPoleState, actions: Any, seeds: Seeds
     ) -> tuple[CartPoleState, tf.Tensor, tf.Tensor]:
-        """Plays one step of `tau` seconds; needs no random numbers."""
+        """Plays one step of `tau` seconds; ignores the seeds."""
         p = self.parameters
         xacc, thetaacc = self._accelerations(state, actions)
         x, x_dot, theta, theta_dot = state

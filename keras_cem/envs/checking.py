@@ -1,4 +1,4 @@
-"""Finds out what is wrong with an environment before it is compiled."""
+"""Finds faults of an environment before it is compiled."""
 
 import re
 from typing import Any
@@ -9,12 +9,13 @@ import tensorflow as tf
 from keras_cem import spaces
 from keras_cem.envs.base import Environment
 
-# Not 1, and no size that a shape is likely to have by chance.
+# Not 1, and unlikely to be a size of the environment.
 _NUM_ROWS = 7
-# Steps that are played to look at observations of integers.
+# Number of steps played to check integer observations.
 _NUM_STEPS = 16
 
-# Operations with an effect, or a result, that does not come from the inputs.
+# Operations with side effects, or with results that depend on more than their
+# inputs.
 _IMPURE = re.compile(
     r"PyFunc|EagerPyFunc|Random|Multinomial|TruncatedNormal|Parameterized"
     r"|Stateful(?!PartitionedCall)|Rng|Assign"
@@ -24,9 +25,9 @@ _IMPURE = re.compile(
 def check(environment: Any) -> None:
     """Checks that an environment can be played in a compiled graph.
 
-    Traces `initial`, `observe` and `transition` without compiling them. Where
-    observations are of integers, it also plays a few random steps, as a
-    compiled step does not look at what it observes.
+    Traces `initial`, `observe` and `transition` without compiling them. If
+    observations hold integers, it also plays a few random steps, because a
+    compiled step does not check observations.
 
     Args:
         environment: An `Environment`.
@@ -34,11 +35,11 @@ def check(environment: Any) -> None:
     Raises:
         TypeError: If it is not an `Environment`, or a space is not a
             `keras_cem.spaces.Space`.
-        ValueError: If shapes or dtypes change in a step or are not what the
-            spaces say, or a function is not pure. The message names the leaf.
-            If an integer of an observation is outside of its space; the message
-            names the row and the step too.
-        RuntimeError: If a function raises an exception, with it as the cause.
+        ValueError: If shapes or dtypes change in a step or differ from the
+            spaces, or a function is not pure. The message names the leaf. Also
+            if an integer of an observation is outside of its space. The
+            message then also names the row and the step.
+        RuntimeError: If a function raises an exception, which is the cause.
     """
     if not isinstance(environment, Environment):
         raise TypeError(
@@ -137,7 +138,7 @@ def _check_truncated(environment: Environment, state: Any) -> None:
 def _check_integers(
     environment: Environment, initial: Any, observe: Any, transition: Any
 ) -> None:
-    """Plays random steps, and refuses integers outside of their space."""
+    """Plays random steps; refuses integers outside of their space."""
     generator = np.random.default_rng(0)
 
     def seeds() -> Any:
@@ -157,7 +158,7 @@ def _check_integers(
                 ]
             )
             state, _, terminated = transition(state, actions, seeds())
-            # What is observed after the end means nothing.
+            # Observations after the end of an episode are undefined.
             live &= ~(terminated | environment.truncated(state)).numpy()
     except tf.errors.OpError as error:
         raise RuntimeError(
@@ -189,7 +190,7 @@ def _check_inside(
 
 
 def _random(leaf: spaces.Leaf, generator: np.random.Generator) -> np.ndarray:
-    """Random values of a space, one a row."""
+    """Draws random values of a space, one per row."""
     shape = (_NUM_ROWS, *leaf.shape)
     if isinstance(leaf, spaces.Integers):
         return generator.integers(leaf.first, leaf.last, shape, endpoint=True)
@@ -240,7 +241,7 @@ def _operations(graph: tf.Graph) -> set[str]:
 
 
 def _leaves(state: Any) -> list[tuple[str, Any]]:
-    """The tensors of a state with their names."""
+    """Returns the tensors of a state with their names."""
     leaves: list[tuple[str, Any]] = []
     for field, value in zip(state._fields, state, strict=True):
         parts = tf.nest.flatten(value)
@@ -251,7 +252,7 @@ def _leaves(state: Any) -> list[tuple[str, Any]]:
 
 
 def _action_specs(space: spaces.Space) -> list[Any]:
-    """Integers may come as any dtype that holds them, so try two."""
+    """Returns specs of actions, with a small and a large integer dtype."""
     pairs = [_leaf_specs(leaf) for leaf in space.leaves]
     first, second = map(list, zip(*pairs, strict=True))
     tries = [first] if first == second else [first, second]

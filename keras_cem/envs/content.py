@@ -1,4 +1,4 @@
-"""Keys that are equal only where environments behave the same."""
+"""Keys that are equal only if environments behave the same."""
 
 import dataclasses
 import hashlib
@@ -14,14 +14,14 @@ import tensorflow as tf
 from keras_cem import spaces
 from keras_cem.envs.base import Environment
 
-# Compared by type and value.
+# Types that are compared by type and value.
 _ATOMS = frozenset({bool, int, str, bytes, type(None)})
-# Values that are nested deeper are compared by identity; so are cycles.
+# Values nested deeper than this are compared by identity, and so are cycles.
 _MOST_DEPTH = 32
 
 
 class _Same:
-    """Equals another one of the same object.
+    """Compares an object by identity.
 
     It keeps the object alive, so that no later object gets its id.
     """
@@ -60,12 +60,12 @@ def key_of(env: Environment) -> Hashable:
 
 
 def _add(tokens: list[Any], value: Any, depth: int) -> None:
-    """Appends what tells a value from others; lengths make it unambiguous."""
+    """Appends tokens that identify a value; lengths make them unambiguous."""
     kind = type(value)
     if kind in _ATOMS:
         tokens.extend((kind, value))
     elif kind is float:
-        # Unlike `==`, tells 0.0 from -0.0, and finds NaN again.
+        # Unlike `==`, this distinguishes 0.0 from -0.0 and makes NaN equal NaN.
         tokens.extend((kind, value.hex()))
     elif depth > _MOST_DEPTH:
         tokens.append(_Same(value))
@@ -82,7 +82,7 @@ def _add(tokens: list[Any], value: Any, depth: int) -> None:
         _add_array(tokens, value)
     elif isinstance(value, spaces.Space):
         tokens.append(kind)
-        # Never a cycle, and made anew each time.
+        # Depth 0: the result is newly made and has no cycles.
         _add(tokens, spaces.serialize(value), 0)
     elif _is_plain(value):
         attributes = _attributes(value)
@@ -110,7 +110,7 @@ def _is_named_tuple(value: Any) -> bool:
 
 
 def _is_plain(value: Any) -> bool:
-    """Whether its attributes are all that it is."""
+    """Whether the attributes of a value determine it."""
     if isinstance(value, (type, tf.Module, keras.Layer)):
         return False
     return isinstance(value, (Environment, types.SimpleNamespace)) or (

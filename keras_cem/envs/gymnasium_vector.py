@@ -1,6 +1,6 @@
-"""In-graph environments as gymnasium's vector environments.
+"""In-graph environments as vector environments of gymnasium.
 
-Importing this module registers them, so that other libraries can use them:
+Importing this module registers them for use by other libraries:
 
 >>> import gymnasium as gym
 >>> import keras_cem.envs.gymnasium_vector
@@ -9,8 +9,8 @@ Importing this module registers them, so that other libraries can use them:
 >>> observations.shape
 (4096, 4)
 
-Gymnasium imports it by itself for
-`"keras_cem.envs.gymnasium_vector:keras_cem/CartPole-v1"`.
+The id `"keras_cem.envs.gymnasium_vector:keras_cem/CartPole-v1"` makes gymnasium
+import this module itself.
 """
 
 import functools
@@ -30,19 +30,20 @@ NAMESPACE = "keras_cem"
 
 
 class GraphVectorEnv(VectorEnv):
-    """A batched in-graph environment, stepped from Python with NumPy arrays.
+    """Steps a batched in-graph environment from Python with NumPy arrays.
 
-    Each step is one call of one function that XLA compiled. Episodes are
-    truncated after `environment.max_episode_steps`. The step after the end of
-    an episode ignores the action and returns the first observation of the next
-    one with reward 0 (`AutoresetMode.NEXT_STEP`, as gymnasium's
-    `CartPoleVectorEnv`). What happens to a row depends on the seed and its
-    actions alone, not on `num_envs`.
+    Each step is one call of a function compiled by XLA. Episodes are truncated
+    after `environment.max_episode_steps`. The step after the end of an episode
+    ignores the action and returns the first observation of the next episode
+    with reward 0 (`AutoresetMode.NEXT_STEP`, as in gymnasium's
+    `CartPoleVectorEnv`). A row depends only on the seed and its own actions,
+    not on `num_envs`.
 
     Args:
         environment: An in-graph environment.
         num_envs: Number of rows. Defaults to `1`.
-        render_mode: Must be `None`; nothing is drawn. Defaults to `None`.
+        render_mode: Must be `None`; rendering is not supported. Defaults to
+            `None`.
 
     Raises:
         ValueError: If `num_envs` is less than 1 or `render_mode` is given.
@@ -87,7 +88,7 @@ class GraphVectorEnv(VectorEnv):
         """Starts an episode in each row.
 
         Args:
-            seed: Makes everything up to the next seed repeatable.
+            seed: Seed of all random numbers until the next seed.
             options: Must be empty; bounds of the starting state are parameters
                 of the environment.
 
@@ -113,7 +114,7 @@ class GraphVectorEnv(VectorEnv):
 
         Returns:
             Observations, rewards (float32), terminated, truncated (bool), and
-            an empty dictionary; new arrays in each step.
+            an empty dictionary. Each step returns new arrays.
         """
         if self._playing is None:
             raise gymnasium.error.ResetNeeded(
@@ -126,8 +127,8 @@ class GraphVectorEnv(VectorEnv):
 
     @functools.cached_property
     def _functions(self) -> tuple[Any, Any]:
-        """`_reset` and `_step`, traced for this number of rows."""
-        reset = tf.function(self._reset)  # rare: not worth a compilation
+        """Returns `_reset` and `_step`, traced for this number of rows."""
+        reset = tf.function(self._reset)  # Resets are rare: do not compile.
         word = tf.TensorSpec((), tf.uint32)
         reset = reset.get_concrete_function((word, word))
         state = tf.nest.map_structure(
@@ -196,7 +197,8 @@ def make(
     Args:
         num_envs: Number of rows. Defaults to `1`.
         env_id: Id of the in-graph environment.
-        max_episode_steps: Defaults to `None`, the environment's.
+        max_episode_steps: Steps of an episode. Defaults to `None`, the limit
+            of the environment.
         render_mode: Must be `None`. Defaults to `None`.
         **parameters: As `keras_cem.envs.make` takes them.
 
@@ -210,10 +212,10 @@ def make(
 
 
 def register_all() -> None:
-    """Tells gymnasium of all in-graph environments, as `keras_cem/<id>`.
+    """Registers all in-graph environments with gymnasium, as `keras_cem/<id>`.
 
-    Importing this module does it. Call it again after you have registered an
-    environment of your own; what gymnasium knows already stays as it is.
+    Importing this module calls it. Call it again after you register your own
+    environment. Ids that gymnasium knows already stay unchanged.
     """
     for id, factory in registration.registry.items():
         name = f"{NAMESPACE}/{id}"

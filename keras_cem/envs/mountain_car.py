@@ -11,7 +11,7 @@ from keras_cem.envs.base import Environment, Seeds
 
 
 class MountainCarState(NamedTuple):
-    """The car, each a float32 vector of shape `(N,)`."""
+    """State of the car, float32 vectors of shape `(N,)`."""
 
     position: tf.Tensor
     velocity: tf.Tensor
@@ -34,10 +34,10 @@ class MountainCarParameters:
 
 @keras.saving.register_keras_serializable("keras_cem")
 class MountainCar(Environment[MountainCarState]):
-    """A car in a valley, too weak to climb straight up, must rock its way out.
+    """A weak car in a valley must build up momentum to reach the goal.
 
-    Action space: `Discrete(3)`. 0 accelerates to the left, 1 not at all, 2 to
-    the right.
+    Action space: `Discrete(3)`. 0 accelerates to the left, 1 does not
+    accelerate, 2 accelerates to the right.
 
     Observation space: `Box` of shape `(2,)`, float32.
 
@@ -50,8 +50,8 @@ class MountainCar(Environment[MountainCarState]):
 
     Starting state: position uniform in [-0.6, -0.4), velocity 0.
 
-    Episode end: terminated at a position of 0.5 or more, with a velocity of
-    `goal_velocity` or more; truncated after 200 steps. Solved at a mean return
+    Episode end: terminated at a position of at least 0.5 m with a velocity of
+    at least `goal_velocity`; truncated after 200 steps. Solved at a mean return
     of -110.
 
     Args:
@@ -100,7 +100,7 @@ class MountainCar(Environment[MountainCarState]):
     def transition(
         self, state: MountainCarState, actions: Any, seeds: Seeds
     ) -> tuple[MountainCarState, tf.Tensor, tf.Tensor]:
-        """Plays one step; needs no random numbers."""
+        """Plays one step; ignores the seeds."""
         p = self.parameters
         direction = tf.cast(actions, tf.float32) - 1.0
         velocity = state.velocity + (
@@ -115,15 +115,15 @@ class MountainCar(Environment[MountainCarState]):
 
 
 def move_car(p: Any, position: Any, velocity: Any) -> MountainCarState:
-    """Moves a car that may neither speed nor leave the track.
+    """Moves a car within the limits of speed and position.
 
     Args:
-        p: `max_speed`, `min_position` and `max_position`.
+        p: Parameters with `max_speed`, `min_position` and `max_position`.
         position: float32 tensor of shape `(N,)`.
-        velocity: float32 tensor of shape `(N,)`, not limited yet.
+        velocity: float32 tensor of shape `(N,)`, before it is limited.
 
     Returns:
-        The state; the left wall takes all speed away.
+        The state. The wall on the left stops the car.
     """
     velocity = tf.clip_by_value(velocity, -p.max_speed, p.max_speed)
     position = position + velocity

@@ -34,10 +34,10 @@ class MountainCarContinuousParameters:
 
 @keras.saving.register_keras_serializable("keras_cem")
 class MountainCarContinuous(Environment[MountainCarState]):
-    """A car in a valley, too weak to climb straight up, must rock its way out.
+    """A weak car in a valley must build up momentum to reach the goal.
 
     Action space: `Box(-1, 1, (1,))`, float32, the force on the car. A larger
-    one is clipped, but paid for in full.
+    force is clipped, but the reward counts it before clipping.
 
     Observation space: `Box` of shape `(2,)`, float32.
 
@@ -46,12 +46,12 @@ class MountainCarContinuous(Environment[MountainCarState]):
     | 0   | position    | -1.2  | 0.6  | m          |
     | 1   | velocity    | -0.07 | 0.07 | m per step |
 
-    Rewards: `-0.1 * action**2` for each step, and 100 for reaching the goal.
+    Rewards: `-0.1 * action**2` for each step, plus 100 at the goal.
 
     Starting state: position uniform in [-0.6, -0.4), velocity 0.
 
-    Episode end: terminated at a position of 0.45 or more, with a velocity of
-    `goal_velocity` or more; truncated after 999 steps. Solved at a mean return
+    Episode end: terminated at a position of at least 0.45 m with a velocity of
+    at least `goal_velocity`; truncated after 999 steps. Solved at a mean return
     of 90.
 
     Args:
@@ -61,7 +61,7 @@ class MountainCarContinuous(Environment[MountainCarState]):
             [m per step], `power`, `gravity` [m per step^2], `reset_low`,
             `reset_high` (bounds of the starting position) [m].
 
-    Differences from the reference: none but the last bits of float32.
+    Differences from the reference: only the last bits of float32.
 
     Example:
 
@@ -101,7 +101,7 @@ class MountainCarContinuous(Environment[MountainCarState]):
     def transition(
         self, state: MountainCarState, actions: Any, seeds: Seeds
     ) -> tuple[MountainCarState, tf.Tensor, tf.Tensor]:
-        """Plays one step; needs no random numbers."""
+        """Plays one step; ignores the seeds."""
         p = self.parameters
         action = tf.cast(actions, tf.float32)[:, 0]
         force = tf.clip_by_value(action, p.min_action, p.max_action)

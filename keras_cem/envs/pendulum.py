@@ -12,7 +12,7 @@ from keras_cem.envs.base import Environment, Seeds
 
 
 class PendulumState(NamedTuple):
-    """Angle, 0 upright and not limited, and velocity: float32, `(N,)`."""
+    """Angle (0 upright, unlimited) and velocity, float32 `(N,)` each."""
 
     theta: tf.Tensor
     theta_dot: tf.Tensor
@@ -34,10 +34,10 @@ class PendulumParameters:
 
 @keras.saving.register_keras_serializable("keras_cem")
 class Pendulum(Environment[PendulumState]):
-    """A pendulum with a weak motor must be swung up and kept upright.
+    """A pendulum with a weak motor; swing it up and keep it upright.
 
     Action space: `Box(-2, 2, (1,))`, float32, the torque [N m], positive
-    counter-clockwise. A larger one is clipped.
+    counter-clockwise. A larger torque is clipped.
 
     Observation space: `Box` of shape `(3,)`, float32.
 
@@ -47,9 +47,9 @@ class Pendulum(Environment[PendulumState]):
     | 1   | sin(theta)       | -1.0 | 1.0 | 1     |
     | 2   | angular velocity | -8.0 | 8.0 | rad/s |
 
-    Rewards: `-(theta**2 + 0.1 * theta_dot**2 + 0.001 * torque**2)`, with
-    theta in [-pi, pi) and 0 upright, taken before the step and with the
-    clipped torque: from -16.27 to 0.
+    Rewards: `-(theta**2 + 0.1 * theta_dot**2 + 0.001 * torque**2)`, between
+    -16.27 and 0. theta is in [-pi, pi) and 0 upright. theta and theta_dot are
+    the values before the step; the torque is clipped.
 
     Starting state: theta uniform in [-pi, pi), angular velocity in [-1, 1).
 
@@ -94,7 +94,7 @@ class Pendulum(Environment[PendulumState]):
     def transition(
         self, state: PendulumState, actions: Any, seeds: Seeds
     ) -> tuple[PendulumState, tf.Tensor, tf.Tensor]:
-        """Plays one step of `dt` seconds; needs no random numbers."""
+        """Plays one step of `dt` seconds; ignores the seeds."""
         p = self.parameters
         theta, theta_dot = state
         torque = tf.cast(actions, tf.float32)[:, 0]

@@ -1,4 +1,4 @@
-"""In-graph environments by gymnasium's ids."""
+"""Makes in-graph environments by gymnasium's ids."""
 
 import functools
 from collections.abc import Callable
@@ -12,8 +12,8 @@ from keras_cem.envs.mountain_car_continuous import MountainCarContinuous
 from keras_cem.envs.pendulum import Pendulum
 from keras_cem.envs.tabular import Tabular
 
-# Taxi-v3 and Taxi-v4 are the same table under the names that gymnasium before
-# and from 1.3 on has for it; only one of them can be made.
+# Taxi-v3 (gymnasium before 1.3) and Taxi-v4 (from 1.3 on) have the same table.
+# Each version of gymnasium has only one of them.
 TOY_TEXT = (
     "CliffWalking-v1",
     "CliffWalkingSlippery-v1",
@@ -25,13 +25,14 @@ TOY_TEXT = (
 
 
 class Reference(NamedTuple):
-    """How gymnasium itself registers an environment.
+    """Gymnasium's own registration of an environment.
 
     Attributes:
-        module: Package that the environment is in.
-        creator: Name of its class.
+        module: Package of the environment.
+        creator: Name of the environment's class.
         kwargs: Arguments of the class.
-        max_episode_steps: Limit of an episode, None if there is none.
+        max_episode_steps: Largest number of steps of an episode, None if there
+            is no limit.
     """
 
     module: str
@@ -46,8 +47,8 @@ def _reference(
     return Reference(f"gymnasium.envs.{module}", creator, kwargs, limit)
 
 
-# What the in-graph environments stand for. An id that a user registered anew
-# is another environment.
+# The environments that the in-graph ones replace. An id that a user registered
+# again is a different environment.
 REFERENCES = {
     "Acrobot-v1": _reference("classic_control", "AcrobotEnv", 500),
     "CartPole-v1": _reference("classic_control", "CartPoleEnv", 500),
@@ -83,14 +84,14 @@ def make(id: str, /, **parameters: Any) -> Environment:
 
     Args:
         id: Gymnasium's id, or one given to `register`.
-        **parameters: What to change about it, e.g. `max_episode_steps` or
+        **parameters: Parameters to change, such as `max_episode_steps` or
             `force_mag`; see the environment's class.
 
     Returns:
         An `Environment`.
 
     Raises:
-        ValueError: If there is no in-graph environment of this id, or it has
+        ValueError: If there is no in-graph environment with this id, or it has
             no such parameter.
 
     Example:
@@ -108,10 +109,10 @@ def make(id: str, /, **parameters: Any) -> Environment:
 
 
 def register(id: str, factory: Callable[..., Environment]) -> None:
-    """Makes an environment known to `make` and to `fit`.
+    """Registers an environment for `make` and `fit`.
 
     Args:
-        id: Its name.
+        id: Id of the environment.
         factory: Class or function that takes the parameters as keyword
             arguments and returns an `Environment`.
 

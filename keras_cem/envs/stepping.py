@@ -1,7 +1,7 @@
-"""Rows of an in-graph environment, one episode after the other.
+"""Steps an in-graph environment and resets each row after its episode.
 
-For those who step an environment from outside. Rollouts do without: they know
-how many episodes they want.
+This serves callers that step an environment from outside. Rollouts do not use
+it, because they play a fixed number of episodes.
 """
 
 from typing import Any, NamedTuple
@@ -13,14 +13,14 @@ from keras_cem.envs.base import Environment
 
 
 class Playing(NamedTuple):
-    """All that changes in a step, and the key of its random numbers.
+    """State of all rows between two steps.
 
     Attributes:
-        state: State of N rows.
-        num_steps: int32 `(N,)`, of the episode.
-        done: bool `(N,)`, whether the step before ended it.
-        key: Two uint32 scalars.
-        time: uint32, steps since `begin`.
+        state: Environment state of N rows.
+        num_steps: int32 `(N,)`, number of steps in the episode so far.
+        done: bool `(N,)`, whether the last step ended the episode.
+        key: Two uint32 scalars, the key of the random numbers.
+        time: uint32 scalar, number of steps since `begin`.
     """
 
     state: Any
@@ -31,15 +31,15 @@ class Playing(NamedTuple):
 
 
 class Advanced(NamedTuple):
-    """What a step leads to.
+    """Results of a step.
 
     Attributes:
-        playing: To go on from.
+        playing: State for the next step.
         observations: `(N, ...)`.
         rewards: float32 `(N,)`.
         terminated: bool `(N,)`.
         truncated: bool `(N,)`.
-        started: bool `(N,)`, rows that began an episode instead of playing.
+        started: bool `(N,)`, rows that reset instead of playing a step.
     """
 
     playing: Playing
@@ -53,7 +53,7 @@ class Advanced(NamedTuple):
 def begin(
     environment: Environment, num_rows: int, key: prng.Words
 ) -> tuple[Playing, Any]:
-    """Starts an episode in each row; returns it and the observations."""
+    """Starts an episode in each row; returns state and observations."""
     time = tf.zeros((), tf.uint32)
     state, observations = environment.reset(_seeds(key, num_rows, time))
     num_steps = tf.zeros(num_rows, tf.int32)
@@ -64,18 +64,18 @@ def begin(
 def advance(
     environment: Environment, playing: Playing, actions: Any
 ) -> Advanced:
-    """Plays a step in each row; where the last one was done, starts anew.
+    """Plays a step in each row; resets rows whose episode has ended.
 
-    Rows that start ignore their action and get a reward of 0.
+    A row that resets ignores its action and gets a reward of 0.
 
     Args:
         environment: An in-graph environment.
-        playing: What `begin` or the last `advance` returned.
+        playing: State from `begin` or the last `advance`.
         actions: As `environment.transition` takes them.
     """
     state, num_steps, done, key, time = playing
     time = time + 1
-    # A row either moves or starts: one seed serves both.
+    # A row either plays or resets, so one seed serves both.
     seeds = _seeds(key, done.shape[0], time)
     moved, rewards, terminated = environment.transition(state, actions, seeds)
     state = tf.nest.map_structure(
@@ -102,5 +102,5 @@ def _seeds(key: prng.Words, num_rows: int, time: tf.Tensor) -> prng.Words:
 
 
 def _expand(mask: tf.Tensor, like: tf.Tensor) -> tf.Tensor:
-    """Gives a vector the rank of `like`, to choose rows by it."""
+    """Expands a vector to the rank of `like`, for `tf.where` over rows."""
     return tf.reshape(mask, (-1, *[1] * (like.shape.rank - 1)))

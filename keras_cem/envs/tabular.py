@@ -1,4 +1,4 @@
-"""Environments given by a table of transitions."""
+"""Environments defined by a table of transitions."""
 
 import dataclasses
 import functools
@@ -13,7 +13,7 @@ import tensorflow as tf
 from keras_cem import prng, spaces
 from keras_cem.envs.base import Environment, Seeds
 
-# (probability, next state, reward, terminated), as gymnasium's `P` has it.
+# (probability, next state, reward, terminated), as in gymnasium's `P`.
 Outcome = tuple[float, int, float, bool]
 Transitions = tuple[tuple[tuple[Outcome, ...], ...], ...]
 
@@ -31,8 +31,8 @@ class TabularParameters:
     Args:
         transitions: `transitions[state][action]` is a sequence of outcomes
             `(probability, next_state, reward, terminated)`. Gymnasium's
-            dictionaries `P` are taken as they are.
-        initial_distribution: Probability of each state to start in.
+            dictionaries `P` are valid too.
+        initial_distribution: Probability of each state to be the start state.
     """
 
     transitions: Transitions
@@ -57,48 +57,48 @@ class TabularParameters:
 
 
 class _Table(NamedTuple):
-    """The same as arrays: one entry for each state, action and outcome."""
+    """The process as arrays, with one entry per state, action and outcome."""
 
     cumulative: np.ndarray  # (num_outcomes - 1, S * A)
     next_state: np.ndarray  # (S * A * num_outcomes,)
     reward: np.ndarray
     terminated: np.ndarray
-    start_state: np.ndarray  # those possible
+    start_state: np.ndarray  # states with positive probability
     start_cumulative: np.ndarray
 
 
 @keras.saving.register_keras_serializable("keras_cem")
 class Tabular(Environment[TabularState]):
-    """A finite Markov decision process, played from its table.
+    """A finite Markov decision process, defined by its table.
 
-    `Tabular.from_gymnasium("FrozenLake-v1")` makes one of every environment
-    that keeps its table as gymnasium's toy-text environments do.
+    `Tabular.from_gymnasium("FrozenLake-v1")` reads the table of an environment
+    that stores it like gymnasium's toy-text environments.
 
     Action space: `Discrete(number of actions)`.
 
     Observation space: `Discrete(number of states)`, the state.
 
-    Rewards: as the outcome says.
+    Rewards: the reward of the outcome.
 
     Starting state: drawn from `initial_distribution`.
 
-    Episode end: terminated where the outcome says so; truncated after
+    Episode end: terminated if the outcome is terminal; truncated after
     `max_episode_steps`, if given.
 
     Args:
         transitions: `transitions[state][action]` is a sequence of outcomes
             `(probability, next_state, reward, terminated)`.
-        initial_distribution: Probability of each state to start in.
+        initial_distribution: Probability of each state to be the start state.
         id: Name of the environment. Defaults to `"Tabular"`.
-        max_episode_steps: Defaults to `None`, no limit.
+        max_episode_steps: Steps of an episode. Defaults to `None`, no limit.
         reward_threshold: Mean return that counts as solved. Defaults to
             `None`.
 
     Differences from the reference: probabilities are compared in float32 with
-    24 random bits, so that frequencies are right to about 1e-7. No `info`.
+    24 random bits, so frequencies are exact to about 1e-7. No `info`.
 
     Raises:
-        ValueError: If the table is no Markov decision process.
+        ValueError: If the table is not a Markov decision process.
 
     Example:
 
@@ -139,15 +139,16 @@ class Tabular(Environment[TabularState]):
 
         Args:
             env: A `gymnasium.Env` or an id.
-            max_episode_steps: Defaults to `None`, the environment's own.
+            max_episode_steps: Steps of an episode. Defaults to `None`, the
+                limit of the environment.
             **parameters: Passed to `gymnasium.make` with an id.
 
         Returns:
             The environment as a `Tabular`.
 
         Raises:
-            ValueError: If the environment has no table, needs more than its
-                table, or does not take `parameters`.
+            ValueError: If the environment has no table, its table does not
+                describe it fully, or it does not take `parameters`.
         """
         from keras_cem.envs import toy_text
 
@@ -180,7 +181,7 @@ class Tabular(Environment[TabularState]):
     def transition(
         self, state: TabularState, actions: Any, seeds: Seeds
     ) -> tuple[TabularState, tf.Tensor, tf.Tensor]:
-        """Draws an outcome of each row's state and action."""
+        """Draws an outcome for each row's state and action."""
         table = self._table
         num_actions = self.parameters.num_actions
         entry = state.index * num_actions + tf.cast(actions, tf.int32)
@@ -241,7 +242,7 @@ class Tabular(Environment[TabularState]):
 
 
 def _cumulative(probabilities: np.ndarray) -> np.ndarray:
-    """Sums along the last axis, exactly 1 from the last possible one on."""
+    """Cumulative sums along the last axis; a sum of nearly 1 becomes 1."""
     sums = np.cumsum(probabilities, axis=-1)
     return np.where(sums > 1.0 - 1e-6, 1.0, sums).astype(np.float32)
 
@@ -260,7 +261,7 @@ def _as_tuples(transitions: Any) -> Transitions:
 
 
 def _values(numbered: Any) -> list[Any]:
-    """The values of a sequence, or of a dictionary with keys 0, 1, ..."""
+    """Values of a sequence or of a dictionary with the keys 0, 1, ..."""
     if not isinstance(numbered, Mapping):
         return list(numbered)
     if sorted(numbered) != list(range(len(numbered))):

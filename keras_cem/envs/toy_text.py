@@ -1,4 +1,4 @@
-"""Reading the tables of gymnasium's toy-text environments."""
+"""Reads the tables of gymnasium's toy-text environments."""
 
 import inspect
 from typing import Any
@@ -18,8 +18,8 @@ def read(env: Any, parameters: dict[str, Any]) -> dict[str, Any]:
         Arguments of `Tabular`.
 
     Raises:
-        ValueError: If `env` has no table `P`, needs more than its table, or
-            does not take `parameters`.
+        ValueError: If `env` has no table `P`, the table does not describe it
+            fully, or it does not take `parameters`.
     """
     if isinstance(env, str):
         env = _make(env, parameters)
@@ -69,7 +69,7 @@ def _make(id: str, parameters: dict[str, Any]) -> Any:
 
 
 def _parameters(spec: Any) -> list[str]:
-    """What the class of an environment takes, except for rendering."""
+    """Parameters of an environment's class, except `render_mode`."""
     from gymnasium.envs import registration
 
     creator = spec.entry_point

@@ -1,4 +1,4 @@
-"""What a kind of action space needs of the policy's outputs."""
+"""Heads: exploration, greedy action and loss for each kind of action space."""
 
 from keras_cem.heads.base import Head, deserialize, serialize
 from keras_cem.heads.box import IMITATED, BoxHead

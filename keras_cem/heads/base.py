@@ -1,4 +1,4 @@
-"""What every head does."""
+"""The interface of a head."""
 
 import abc
 from typing import Any
@@ -12,21 +12,21 @@ _KINDS: dict[str, type["Head"]] = {}
 
 
 class Head(abc.ABC):
-    """What one kind of action space needs of the policy's outputs.
+    """Maps the policy's outputs to actions of one kind of action space.
 
-    A head has no variables. Actions are in the environment's own format
-    throughout: what `explore` and `greedy` return can be given to `step`, and
-    `loss` takes it back. The one exception is where `exceeds` is true.
+    A head has no variables. Actions have the environment's own format: `step`
+    takes the actions of `explore` and `greedy`, and so does `loss`. If
+    `exceeds` is true, `step` takes explored actions only after `playable`.
 
     Attributes:
         space: The action space, a `keras_cem.spaces.Space`.
         output_shape: Shape of the policy's outputs for one observation; for a
             nested space, a nest of shapes.
-        exceeds: Whether actions that `explore` returns may lie outside of the
-            action space. They are imitated as they are; an environment is
-            given what `playable` makes of them. Defaults to `False`.
-        observes: Whether `explore` needs to be given what is observed, as
-            `features`. Defaults to `False`.
+        exceeds: Whether actions of `explore` may lie outside of the action
+            space. The policy imitates them unchanged; the environment gets
+            them from `playable`. Defaults to `False`.
+        observes: Whether `explore` needs the observation, as `features`.
+            Defaults to `False`.
     """
 
     space: spaces.Space
@@ -38,15 +38,15 @@ class Head(abc.ABC):
         super().__init_subclass__(**kwargs)
         _KINDS[cls.__name__] = cls
 
-    # The largest epsilon that makes sense.
+    # Upper bound on epsilon.
     max_epsilon: float = float("inf")
 
     def initial_exploration(self, size: Any) -> Any:
-        """Returns what exploration remembers of `size` trajectories.
+        """Returns the initial exploration state of `size` trajectories.
 
-        Exploration that persists in time has a state, which belongs to the
-        trajectory: whoever plays passes on what `explore` returned in the step
-        before. What this returns has the shapes and dtypes of it.
+        Exploration that persists in time has one state per trajectory. The
+        caller passes the state that `explore` returned to the next call of
+        `explore`. The initial state has the same shapes and dtypes.
 
         Args:
             size: Number of rows, an int or an integer scalar.
@@ -67,64 +67,64 @@ class Head(abc.ABC):
         state: Any,
         features: tf.Tensor | None = None,
     ) -> tuple[tf.Tensor, Any]:
-        """Draws actions of the explored policy pi_n.
+        """Draws actions from the explored policy pi_n.
 
         Args:
             outputs: float tensor `(N, *output_shape)`, the policy's outputs.
-            epsilon: float scalar, how much to explore.
+            epsilon: float scalar, the share or scale of exploration.
             key: Two uint32 scalars, see `prng.make_key`.
             counter: Two uint32 tensors `(N,)`: trajectory and step of each
                 row. Equal counters draw equal numbers.
-            state: What the step before returned, else `initial_exploration`.
-                Rows in step 0 start afresh whatever theirs is.
-            features: float32 `(N, D)`, what is observed, see
+            state: The state from the previous step; in the first step,
+                `initial_exploration`. Rows in step 0 ignore their state.
+            features: float32 `(N, D)`, the observations, see
                 `keras_cem.networks.state_features`. Heads whose `observes` is
                 false need none.
 
         Returns:
-            Actions `(N, *space.shape)` of the space's dtype, and the state to
-            pass on, a nest as `initial_exploration` returns.
+            Actions `(N, *space.shape)` of the space's dtype, and the state for
+            the next step, a nest like that of `initial_exploration`.
         """
 
     def parts(self, outputs: Any) -> list[tf.Tensor]:
         """Returns the outputs for each leaf of the action space.
 
         Args:
-            outputs: What the policy returned.
+            outputs: The policy's outputs.
 
         Raises:
-            ValueError: If it is not built as the action space is.
+            ValueError: If they do not have the structure of the action space.
         """
         return [outputs]
 
     def playable(self, actions: Any) -> Any:
-        """Returns explored actions as an environment takes them.
+        """Returns explored actions in the form that an environment takes.
 
         Args:
-            actions: What `explore` returned.
+            actions: Actions that `explore` returned.
         """
         return actions
 
     @abc.abstractmethod
     def greedy(self, outputs: tf.Tensor) -> tf.Tensor:
-        """Returns the best actions `(N, *space.shape)` for the outputs."""
+        """Returns the greedy actions `(N, *space.shape)` for the outputs."""
 
     @abc.abstractmethod
     def loss(self, outputs: tf.Tensor, actions: tf.Tensor) -> tf.Tensor:
-        """Returns how far the policy is from each action, float32 `(N,)`."""
+        """Returns the loss of each action, float32 `(N,)`."""
 
     @abc.abstractmethod
     def get_config(self) -> dict[str, Any]:
         """Returns the constructor's arguments as JSON values."""
 
     def with_loss(self, loss: Any) -> "Head":
-        """Returns this head with another loss, as given to `compile`.
+        """Returns this head with the loss given to `compile`.
 
         Args:
             loss: Keras loss; None keeps the head's own.
 
         Raises:
-            ValueError: If the head has but one loss.
+            ValueError: If the head supports only its own loss.
         """
         if loss is None:
             return self
@@ -135,7 +135,7 @@ class Head(abc.ABC):
         )
 
     def check_loss(self) -> None:
-        """Refuses a loss by which actions cannot be imitated; runs it."""
+        """Refuses a loss that cannot imitate actions; runs the loss."""
         self.with_loss(None)
 
     def check_epsilon(self, epsilon: float) -> None:
@@ -149,7 +149,7 @@ def serialize(head: Head) -> dict[str, Any]:
 
 
 def deserialize(config: dict[str, Any]) -> Head:
-    """Returns the head that `serialize` made `config` of.
+    """Returns the head that `serialize` turned into `config`.
 
     Raises:
         ValueError: If `config` names an unknown kind of head.

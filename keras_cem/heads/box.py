@@ -19,43 +19,43 @@ IMITATED = ("played", "drawn")
 
 
 class BoxHead(Head):
-    """Acts in a box A around the policy's outputs.
+    """Explores a box A of actions around the policy's outputs.
 
-    The policy's outputs F(s) are actions, and with h the scale of each
-    dimension
+    The policy's outputs F(s) are actions. With h the scale of each dimension
 
         pi_n(s) = clip(F(s) + epsilon h Noise, A)
         loss(s, a) = sum of ((F(s) - a) / h)^2 over the dimensions
 
-    On the box [-1, 1] this is the lecture's to the letter; elsewhere h makes
-    dimensions of unlike width count alike.
+    On the box [-1, 1] this is exactly the lecture's policy and loss. On other
+    boxes h gives dimensions of different width equal weight.
 
-    Where the noise is large, or the best actions lie at the bounds, many
-    actions are clipped, and a policy that imitates clipped ones shrinks
-    towards the middle of the box. With `imitate="drawn"`, a in the loss is
-    what was drawn, F(s) + epsilon h Noise, of which the environment was given
-    the clipped. F is then the mean of the elites' distribution, and moves out
-    of the box where that pays.
+    If the noise is large, or the best actions lie at the bounds, many actions
+    are clipped. A policy that imitates clipped actions shrinks towards the
+    middle of the box. With `imitate="drawn"`, a in the loss is the action
+    before clipping, F(s) + epsilon h Noise; the environment still gets the
+    clipped action. F is then the mean of the elites' distribution, and may
+    leave the box if that raises the return.
 
     Args:
         space: `Box` space of any shape and bounds.
         scale: Number or array of the space's shape, h. Defaults to half of the
-            box's width, which must be finite then.
+            box's width, which must then be finite.
         noise: `"gaussian"`, standard normal; `"uniform"`, between -1 and 1;
-            `"correlated"`, standard normal and alike from step to step;
-            `"state"`, a random linear function of what is observed, another
-            one in each trajectory, see `heads.noise.Noise`. White noise cannot
-            leave a valley, correlated noise can; where actions must be
-            corrected at once, as on a pendulum, it is the worse one. Where it
-            takes a rhythm that follows the state, as to swim, noise of the
-            state has one. Defaults to `"gaussian"`.
-        correlation: Of correlated noise from one step to the next, in [0, 1).
-            Defaults to `None`: 0.9, and nothing for other noise.
-        imitate: `"played"`, actions as they were played; `"drawn"`, as they
-            were before they were clipped. Defaults to `"played"`.
-        loss: Keras loss of two `(N, dimensions)` tensors to take instead of
-            the mean square, such as `"mae"` or `"huber"`. Its mean over the
-            dimensions is multiplied by their number.
+            `"correlated"`, standard normal and correlated between steps;
+            `"state"`, a linear function of the observation, drawn once per
+            trajectory, see `heads.noise.Noise`. White noise cannot leave a
+            valley; correlated noise can. If actions must be corrected at
+            once, as on a pendulum, correlated noise does worse. If the task
+            needs a rhythm that follows the state, such as swimming, use
+            `"state"`. Defaults to `"gaussian"`.
+        correlation: Correlation of `"correlated"` noise between consecutive
+            steps, in [0, 1). Defaults to `None`: 0.9 for correlated noise.
+            Other noise allows only `None`.
+        imitate: `"played"`, actions after clipping; `"drawn"`, actions before
+            clipping. Defaults to `"played"`.
+        loss: Keras loss of two `(N, dimensions)` tensors that replaces the
+            mean square, such as `"mae"` or `"huber"`. Its mean over the
+            dimensions is multiplied by the number of dimensions.
 
     Raises:
         ValueError: If a bound is infinite and no `scale` is given, or
@@ -157,8 +157,8 @@ class BoxHead(Head):
         }
 
     def _to_action(self, outputs: tf.Tensor) -> tf.Tensor:
-        # Clipped in the space's dtype: a bound such as 0.1 rounds up in
-        # float32 and would lie outside of a float64 box.
+        # Clip in the space's dtype: a bound such as 0.1 rounds up in float32
+        # and would lie outside of a float64 box.
         actions = tf.cast(outputs, self.space.dtype)
         return tf.clip_by_value(actions, self.space.low, self.space.high)
 

@@ -1,4 +1,4 @@
-"""Softmax and its cross-entropy, for choices among a few."""
+"""Softmax and its cross-entropy, for a small number of choices."""
 
 import functools
 import operator
@@ -7,17 +7,18 @@ import tensorflow as tf
 
 from keras_cem.utils.devices import has_gpu
 
-# Of so many numbers at most, maximum and sum are written out on a GPU.
+# On a GPU, maximum and sum over at most this many numbers are written out.
 MOST_WRITTEN_OUT = 16
 
 
 def softmax(logits: tf.Tensor) -> tf.Tensor:
     """Returns the softmax over the last axis.
 
-    On a GPU XLA (of TensorFlow 2.21) makes the reductions of a softmax a Triton
-    kernel, together with what the logits are made of. In a rollout of 262,144
-    CartPoles with a policy of 4-128-2 that was nearly all of a step, 202
-    microseconds on an H100; written out, for a few numbers, it takes 71.
+    On a GPU, XLA (TensorFlow 2.21) compiles the reductions of a softmax into a
+    Triton kernel, together with the computation of the logits. A rollout of
+    262,144 CartPoles with a policy of 4-128-2 spent nearly the whole step
+    there, 202 microseconds on an H100. Written out for a small number of
+    choices, it takes 71 microseconds.
 
     Args:
         logits: float32 `(..., m)`.
@@ -40,7 +41,7 @@ def cross_entropy(
     """Returns -ln p_c - beta H(p), with p = softmax(logits).
 
     The entropy H(p) = -sum of p ln p over the choices keeps the policy from
-    being sure of what a few lucky episodes did.
+    becoming certain of the actions of a few lucky episodes.
 
     Args:
         logits: Tensor `(..., m)`.

@@ -1,4 +1,4 @@
-"""Actions made of several choices, each by a softmax of its own."""
+"""Actions made of several independent choices, with one softmax per choice."""
 
 import abc
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ from keras_cem.utils import checks
 
 
 class ChoicesHead(Head):
-    """Makes C choices at a time, choice i among m_i, independently.
+    """Makes C independent choices per action; choice i has m_i options.
 
     With logits F_i(s) in R^(m_i) of choice i,
 
@@ -26,9 +26,9 @@ class ChoicesHead(Head):
     Args:
         space: Space of the actions.
         num_choices: m_1, ..., m_C.
-        persistence: As in `SoftmaxHead`; each choice is held by itself.
-        entropy_coefficient: As in `SoftmaxHead`; the entropy is the sum of
-            those of the choices.
+        persistence: As in `SoftmaxHead`, for each choice independently.
+        entropy_coefficient: As in `SoftmaxHead`; the entropies of the choices
+            are added.
     """
 
     space: spaces.Integers
@@ -46,15 +46,15 @@ class ChoicesHead(Head):
         checks.number(0, entropy_coefficient=entropy_coefficient)
         self.entropy_coefficient = float(entropy_coefficient)
         self._num_choices = np.array(num_choices, np.int32)
-        # Whether choice i has a j-th, bool `(C, m)`.
+        # Whether choice i has an option j, bool `(C, m)`.
         columns = np.arange(self._num_choices.max())
         self._there = columns < self._num_choices[:, None]
 
     @abc.abstractmethod
     def _logits(self, outputs: tf.Tensor) -> tf.Tensor:
-        """Returns float32 `(N, C, m)`, m the largest m_i.
+        """Returns logits, float32 `(N, C, m)`, m the largest m_i.
 
-        What stands behind the m_i of a choice has no probability.
+        Entries after the first m_i of a choice have probability 0.
         """
 
     def initial_exploration(self, size: Any) -> Any:
@@ -116,7 +116,7 @@ class ChoicesHead(Head):
         index = tf.reduce_sum(
             tf.cast(numbers[:, :, None] >= bounds, tf.int32), axis=-1
         )
-        # Where the sum of the distribution is rounded to less than 1.
+        # Rounding may make the probabilities add up to less than 1.
         return tf.minimum(index, self._num_choices - 1)
 
     def _to_actions(self, choices: tf.Tensor) -> tf.Tensor:

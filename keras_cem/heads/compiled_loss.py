@@ -1,4 +1,4 @@
-"""What `compile` is told about the loss, checked."""
+"""Checks the loss that is given to `compile`."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -25,13 +25,14 @@ _OF_REGRESSION = (
 
 
 def only(**argument: Any) -> Any:
-    """Returns what there must be one of, out of a list of one.
+    """Returns a single value; takes it out of a list of length 1.
 
     Args:
-        **argument: The value by the caller's name for it.
+        **argument: The value, under the caller's name of the argument.
 
     Raises:
-        ValueError: If there are several, or none, or they are named.
+        ValueError: If the value is a list of another length, or a dictionary
+            of values by name.
     """
     ((name, value),) = argument.items()
     if isinstance(value, (list, tuple)) and len(value) == 1:
@@ -49,7 +50,8 @@ def only(**argument: Any) -> Any:
 def by_row(loss: Any) -> Callable[[tf.Tensor, tf.Tensor], tf.Tensor]:
     """Returns a Keras loss as a function from (actions, outputs) to `(N,)`.
 
-    A loss that gives a value per element is averaged over them, as Keras does.
+    A loss with a value per element is averaged over the elements of each row,
+    as Keras does.
 
     Args:
         loss: As in `compile`; None is the mean square.
@@ -57,8 +59,8 @@ def by_row(loss: Any) -> Callable[[tf.Tensor, tf.Tensor], tf.Tensor]:
     if loss is None:
         return keras.losses.mean_squared_error
     found = keras.losses.get(loss)
-    # A `keras.losses.Loss` reduces over the batch when called; its `call`
-    # gives one value per row.
+    # Calling a `keras.losses.Loss` reduces over the batch; its `call` returns
+    # one value per row.
     call = found.call if isinstance(found, keras.losses.Loss) else found
 
     def function(actions: tf.Tensor, outputs: tf.Tensor) -> tf.Tensor:

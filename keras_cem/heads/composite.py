@@ -1,4 +1,4 @@
-"""Nested actions: a head for each of their leaves."""
+"""Nested actions: one head per leaf of the action space."""
 
 from typing import Any
 
@@ -9,24 +9,24 @@ from keras_cem.heads.base import Head, deserialize, serialize
 
 
 class CompositeHead(Head):
-    """Acts in a `Dict` or `Tuple` by one head for each of its leaves.
+    """Acts in a `Dict` or `Tuple` space with one head per leaf.
 
-    The policy's outputs are a nest as the space is: a dictionary for a `Dict`,
-    a tuple or list for a `Tuple`, with the outputs that each leaf's head wants
-    at its place. The leaves act independently: each is explored with random
-    numbers of its own, and the loss is the sum of theirs.
+    The policy's outputs have the structure of the space: a dictionary for a
+    `Dict`, a tuple or list for a `Tuple`. Each entry holds the outputs for the
+    head of that leaf. The leaves are independent: each leaf explores with its
+    own random numbers, and the losses of the leaves are added.
 
     Args:
         space: `Dict` or `Tuple` space.
-        heads: Nest as the space is, of a `Head` (or what `serialize` made of
-            it) for each leaf.
+        heads: Nest with the structure of the space, one `Head` per leaf, or
+            its configuration from `serialize`.
 
     Attributes:
         heads: The head of each leaf, in the order of `space.leaves`.
 
     Raises:
-        ValueError: If `heads` is not built as the space is, or a head is for
-            another space.
+        ValueError: If `heads` does not have the structure of the space, or a
+            head is for another space.
     """
 
     def __init__(self, space: Any, heads: Any):
@@ -56,7 +56,7 @@ class CompositeHead(Head):
     def parts(self, outputs: Any) -> list[Any]:
         alone = isinstance(self.space, spaces.Tuple) and len(self.heads) == 1
         if alone and not isinstance(outputs, (tuple, list)):
-            # A functional model returns the only entry of a tuple bare.
+            # A functional model unwraps a tuple of one output.
             outputs = [outputs]
         return self.space.flatten(outputs, "outputs")
 

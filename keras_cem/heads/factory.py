@@ -13,7 +13,7 @@ from keras_cem.heads.scale import leaf_scales
 from keras_cem.heads.softmax import SoftmaxHead
 from keras_cem.utils import checks
 
-# Options of one kind of head, by what they are when they are not used.
+# Options of each kind of head, with their default values.
 _OF_BOX = {
     "action_scale": None,
     "noise": "gaussian",
@@ -39,7 +39,7 @@ def for_space(
     persistence: int = 1,
     entropy_coefficient: float = 0.0,
 ) -> Head:
-    """Returns the head that acts in `space`.
+    """Returns the head for an action space.
 
     Args:
         space: A gymnasium space or a `keras_cem.spaces.Space`.
@@ -47,17 +47,18 @@ def for_space(
             `leaf_scales`.
         noise: Noise of a `BoxHead`.
         correlation: Correlation of a `BoxHead`'s noise.
-        imitate: Which actions of a `BoxHead` are imitated.
-        persistence: Of heads other than `BoxHead`.
-        entropy_coefficient: Of heads other than `BoxHead`.
+        imitate: Which actions a `BoxHead` imitates, played or drawn.
+        persistence: Persistence of heads other than `BoxHead`.
+        entropy_coefficient: Entropy coefficient of heads other than `BoxHead`.
 
     Returns:
-        The head of a leaf; a `CompositeHead` of such for a `Dict` or `Tuple`.
+        The head of the space; for a `Dict` or `Tuple`, a `CompositeHead` with
+        one head per leaf.
 
     Raises:
-        ValueError: If there is no head for this kind of space, or if an option
-            is out of range, or is used and means nothing here. Of a nested
-            space, the leaf is named by the path to it.
+        ValueError: If there is no head for this kind of space, an option is
+            out of range, or an option has no effect on this space. In a nested
+            space, the message gives the path to the leaf.
     """
     checks.one_of(NOISES, noise=noise)
     checks.one_of(IMITATED, imitate=imitate)
@@ -110,10 +111,10 @@ def _refuse(
     where: str,
     space: spaces.Space,
 ) -> None:
-    """Refuses options that are used, rather than ignore them."""
+    """Refuses options that would have no effect."""
     for name, value in options.items():
         default = unused[name]
-        # An array is not compared.
+        # `==` of an array would not return one bool.
         if value is default or (default is not None and value == default):
             continue
         raise ValueError(

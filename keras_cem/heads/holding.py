@@ -1,4 +1,4 @@
-"""Random actions that are held for a while."""
+"""Random actions that are held for several steps."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -8,8 +8,8 @@ import tensorflow as tf
 from keras_cem import prng
 from keras_cem.utils import checks
 
-# Makes the numbers of holding independent of those that draw the policy's own
-# actions at the same counters.
+# Makes these random numbers independent of those that draw the policy's actions
+# at the same counters.
 _NUMBERS = 0x401D
 
 State = tuple[tf.Tensor, tf.Tensor]
@@ -18,21 +18,21 @@ State = tuple[tf.Tensor, tf.Tensor]
 class Holding:
     """Explores with random actions that last for more than one step.
 
-    A random action in each step undoes the one before: what takes many equal
-    actions in a row, such as swinging a car out of a valley, is never tried.
-    Here, a step in which no action is held starts with probability epsilon to
-    hold an action drawn uniformly, for
+    Independent random actions cancel each other. They never try a behavior
+    that takes many equal actions in a row, such as swinging a car out of a
+    valley. Here, a step without a held action draws an action uniformly with
+    probability epsilon, and holds it for
 
         d = min(floor(1 / u), D) steps,  u uniform in (0, 1]
 
-    so that P(d >= k) = 1/k for k = 1, ..., D. Otherwise the policy acts. So
-    epsilon is the share of random ones among the decisions; as a random one
-    lasts for 1 + 1/2 + ... + 1/D steps on average, it is not that of steps.
+    so that P(d >= k) = 1/k for k = 1, ..., D. Otherwise the policy acts.
+    Epsilon is the share of random decisions, not of random steps: a random
+    action lasts 1 + 1/2 + ... + 1/D steps on average.
 
-    Each component of an action holds by itself.
+    Each component of an action is held independently.
 
     Args:
-        longest: D, the largest number of steps, at least 1. With 1, nothing
+        longest: D, the largest number of steps, at least 1. With 1, no action
             is held.
         num_choices: Number of choices of each component of an action.
     """
@@ -44,7 +44,7 @@ class Holding:
         self._num_choices = list(num_choices)
 
     def initial(self, size: Any) -> State:
-        """Returns the state of `size` rows: choices held, and steps left."""
+        """Returns the state of `size` rows: held choices and steps left."""
         zeros = tf.zeros((size, len(self._num_choices)), tf.int32)
         return zeros, zeros
 
@@ -56,17 +56,18 @@ class Holding:
         counter: prng.Words,
         state: State,
     ) -> tuple[tf.Tensor, State]:
-        """Holds random choices instead of the policy's.
+        """Replaces the policy's choices by held random choices.
 
         Args:
-            choices: int32 `(N, components)`, the policy's, from 0.
-            epsilon: float scalar, probability that a free step starts to hold.
+            choices: int32 `(N, components)`, the policy's choices, from 0.
+            epsilon: float scalar, probability that a step without a held
+                action starts one.
             key: Two uint32 scalars, see `prng.make_key`.
             counter: Two uint32 tensors `(N,)`: trajectory and step.
-            state: As `initial` returns it.
+            state: State from `initial` or the previous step.
 
         Returns:
-            Choices of the same shape, and the state to pass on.
+            int32 choices of the same shape, and the state for the next step.
         """
         size = len(self._num_choices)
         numbers = tf.unstack(
@@ -92,7 +93,7 @@ class Holding:
         return tf.minimum(drawn, total - 1)
 
     def _durations(self, numbers: tf.Tensor) -> tf.Tensor:
-        # From (0, 1], and the cap first: 1 / 2**-24 is no trouble for int32,
-        # but the cap may be.
+        # `1 - numbers` is in (0, 1]. Limit before the cast: 1 / 2**-24 fits
+        # into int32, but the limit may not.
         steps = tf.minimum(1.0 / (1.0 - numbers), float(self.longest))
         return tf.cast(tf.floor(steps), tf.int32)

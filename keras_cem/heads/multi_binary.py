@@ -1,4 +1,4 @@
-"""Arrays of zeros and ones as actions."""
+"""Actions that are arrays of zeros and ones."""
 
 import math
 from typing import Any
@@ -10,20 +10,20 @@ from keras_cem.heads.choices import ChoicesHead
 
 
 class MultiBinaryHead(ChoicesHead):
-    """Chooses each of several bits by the logistic function.
+    """Chooses each bit of an action by the logistic function.
 
-    The policy's outputs are one logit F_i(s) for each bit, an array of the
-    space's shape, and with p_i = 1 / (1 + exp(-F_i(s)))
+    The policy's outputs are one logit F_i(s) per bit, an array of the space's
+    shape. With p_i = 1 / (1 + exp(-F_i(s)))
 
         pi_n(a_i = 1|s) = (1 - epsilon) p_i + epsilon / 2, independently
         loss(s, a) = -sum of a_i ln p_i + (1 - a_i) ln(1 - p_i)
 
     Args:
         space: `MultiBinary` space of any shape.
-        persistence: As in `SoftmaxHead`, of each bit by itself. Defaults to
-            `1`.
-        entropy_coefficient: As in `SoftmaxHead`; the entropy is the sum of
-            those of the bits. Defaults to `0.0`.
+        persistence: As in `SoftmaxHead`, for each bit independently. Defaults
+            to `1`.
+        entropy_coefficient: As in `SoftmaxHead`; the entropies of the bits are
+            added. Defaults to `0.0`.
 
     Raises:
         ValueError: If an option is out of range.

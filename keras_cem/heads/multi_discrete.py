@@ -1,4 +1,4 @@
-"""Arrays of discrete actions."""
+"""Actions that are arrays of integers."""
 
 from typing import Any
 
@@ -8,30 +8,30 @@ import tensorflow as tf
 from keras_cem import spaces
 from keras_cem.heads.choices import ChoicesHead
 
-# Logit of what is no choice. Far below any other, and small enough that a sum
-# with another logit is finite.
+# Logit of an entry that is no choice. It is far below any other logit, and its
+# sum with another logit is still finite.
 _NO_CHOICE = -1e30
 
 
 class MultiDiscreteHead(ChoicesHead):
-    """Chooses each element of an array of integers by a softmax of its own.
+    """Chooses each element of an integer array by its own softmax.
 
-    The policy's outputs are `sum(nvec)` logits: those of the first element,
-    then those of the second, and so on, the elements in C order. With m_i
-    values of element i and F_i(s) in R^(m_i) its logits,
+    The policy's outputs are `sum(nvec)` logits, element after element in C
+    order. With m_i the number of values of element i and F_i(s) in R^(m_i) its
+    logits,
 
         pi_n(a|s) = product of (1 - epsilon) softmax(F_i(s))_(a_i)
                                + epsilon / m_i
         loss(s, a) = -sum of ln softmax(F_i(s))_(a_i)
 
-    so that epsilon explores each element by itself.
+    so that epsilon explores each element independently.
 
     Args:
         space: `MultiDiscrete` space of any shape and `start`.
-        persistence: As in `SoftmaxHead`, of each element by itself. Defaults
-            to `1`.
-        entropy_coefficient: As in `SoftmaxHead`; the entropy is the sum of
-            those of the elements. Defaults to `0.0`.
+        persistence: As in `SoftmaxHead`, for each element independently.
+            Defaults to `1`.
+        entropy_coefficient: As in `SoftmaxHead`; the entropies of the elements
+            are added. Defaults to `0.0`.
 
     Raises:
         ValueError: If an option is out of range.
@@ -52,7 +52,7 @@ class MultiDiscreteHead(ChoicesHead):
         )
         self.output_shape = (int(counts.sum()),)
         columns = np.arange(counts.max())
-        # Where the logits of each element stand; anywhere behind the last one.
+        # Index of each element's logits; 0, a placeholder, after its last one.
         begin = np.cumsum(counts) - counts
         self._place = np.where(self._there, begin[:, None] + columns, 0)
 

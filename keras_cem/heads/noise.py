@@ -1,4 +1,4 @@
-"""Noise around continuous actions."""
+"""Exploration noise for continuous actions."""
 
 import math
 from typing import Any
@@ -13,34 +13,36 @@ DEFAULT_CORRELATION = 0.9
 
 
 class Noise:
-    """Random numbers of one kind, for each dimension of an action.
+    """Noise of one kind for each dimension of an action.
 
-    `"gaussian"` numbers are standard normal, `"uniform"` ones between -1 and
-    1; both are new in each step. `"correlated"` ones are standard normal in
-    each step, and resemble the step before:
+    `"gaussian"` noise is standard normal, `"uniform"` noise lies between -1
+    and 1; both are independent in each step. `"correlated"` noise is standard
+    normal in each step and correlated between steps:
 
         n_0 = z_0,  n_t = beta n_(t-1) + sqrt(1 - beta^2) z_t
 
-    with z_t standard normal, so that n_t and n_(t+k) have correlation beta^k:
-    an autoregressive process, stationary from the first step on. `"state"`
-    noise is a linear function of the D features of what is observed,
+    with z_t standard normal, so that n_t and n_(t+k) have correlation beta^k.
+    This is a first-order autoregressive process, stationary from the first
+    step on. `"state"` noise is a linear function of the D features of the
+    observation,
 
         n_t = Theta phi(s_t) / sqrt(D)
 
-    with the entries of Theta standard normal, drawn once a trajectory: what is
-    observed alike is explored alike, as if the weights of a linear policy were
-    perturbed. Features of mean square 1 make it of variance 1 in each step.
+    The entries of Theta are standard normal and drawn once per trajectory.
+    Within a trajectory, similar observations get similar noise, as if the
+    weights of a linear policy were perturbed. If the features have mean square
+    1, the noise has variance 1 in each step.
 
     Args:
         kind: One of `NOISES`.
-        correlation: beta in [0, 1). None is 0.9 for correlated noise, and all
-            that others may have.
+        correlation: beta in [0, 1). None means 0.9 for correlated noise; other
+            noise allows only None.
         size: Number of dimensions.
 
     Attributes:
-        kind: As given.
-        correlation: beta; None where noise is not correlated.
-        observes: Whether it is noise of the state.
+        kind: Kind of noise, as given.
+        correlation: beta; None for noise that is not correlated.
+        observes: Whether the noise depends on the observation.
 
     References:
         Rueckstiess et al. (2008), State-dependent exploration for policy
@@ -55,7 +57,7 @@ class Noise:
         self._size = size
 
     def initial(self, size: Any) -> Any:
-        """Returns the state of `size` rows."""
+        """Returns the initial state of `size` rows."""
         if self.correlation is None:
             return ()
         return tf.zeros((size, self._size))
@@ -67,19 +69,19 @@ class Noise:
         state: Any,
         features: tf.Tensor | None = None,
     ) -> tuple[tf.Tensor, Any]:
-        """Draws the numbers of one step.
+        """Draws the noise of one step.
 
         Args:
             key: Two uint32 scalars, see `prng.make_key`.
             counter: Two uint32 tensors `(N,)`: trajectory and step.
-            state: As `initial` returns it, or as the step before did.
-            features: float32 `(N, D)`; for noise of the state only.
+            state: State from `initial` or the previous step.
+            features: float32 `(N, D)`; for `"state"` noise only.
 
         Returns:
-            float32 `(N, size)`, and the state to pass on.
+            float32 `(N, size)`, and the state for the next step.
 
         Raises:
-            ValueError: If noise of the state is given no features.
+            ValueError: If `"state"` noise gets no features.
         """
         if self.kind == "state":
             return self._of_state(key, counter[0], features), state
@@ -106,7 +108,7 @@ class Noise:
                 "Received: features=None, noise='state'"
             )
         count = int(features.shape[1])
-        # Drawn again in each step, which costs less than to carry it along.
+        # Drawing Theta again in each step costs less than storing it.
         theta = prng.normal(
             key, (trajectory, tf.zeros_like(trajectory)), self._size * count
         )

@@ -1,4 +1,4 @@
-"""Whether a policy's outputs are what a head wants."""
+"""Checks that a policy's outputs fit a head."""
 
 from typing import Any
 
@@ -14,13 +14,14 @@ def check_outputs(head: Head, outputs: Any, policy: str) -> None:
     """Refuses outputs that do not fit the action space.
 
     Args:
-        head: The head that is to act on them.
-        outputs: What the policy returned for a batch.
+        head: The head that acts on the outputs.
+        outputs: The policy's outputs for a batch.
         policy: Name of the policy, for the error message.
 
     Raises:
-        ValueError: If they are not a nest of float tensors of the head's
-            shapes. Of a nested space, the part is named by the path to it.
+        ValueError: If the outputs are not a nest of float tensors with the
+            shapes of the head. In a nested space, the message gives the path
+            to the wrong part.
     """
     space = head.space
     try:
@@ -53,15 +54,17 @@ def check_outputs(head: Head, outputs: Any, policy: str) -> None:
 
 
 def check_last_layer(head: Head, policy: Any) -> None:
-    """Refuses probabilities where logits are wanted, as far as can be seen.
+    """Refuses a policy whose last layer is a softmax where logits are needed.
+
+    Only a Keras model shows its last layer; other layers pass.
 
     Args:
-        head: The head that is to act on the outputs.
-        policy: A layer, built; looked into where it is a Keras model.
+        head: The head that acts on the outputs.
+        policy: A layer, built.
 
     Raises:
-        ValueError: If choices are made by the head, and its last layer is a
-            softmax, of which another one is nearly uniform.
+        ValueError: If the head takes logits, and the last layer is a softmax.
+            The softmax of a softmax is nearly uniform.
     """
     if not isinstance(head, ChoicesHead):
         return

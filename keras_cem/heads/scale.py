@@ -1,4 +1,4 @@
-"""The scale of continuous actions, for each part of a nested space."""
+"""The scale of continuous actions, for each leaf of a nested space."""
 
 import numbers
 from typing import Any
@@ -9,16 +9,16 @@ from keras_cem import spaces
 
 
 def leaf_scales(space: spaces.Space, action_scale: Any) -> list[Any]:
-    """Returns the scale of each leaf of an action space; None for none.
+    """Returns the scale of each leaf of an action space, None if not given.
 
     Args:
         space: Space of the actions.
-        action_scale: For a `Dict` or `Tuple`, one number for each `Box` in it,
-            or a nest as the space is, with None where no scale is given. For
-            another space, the scale itself, or None.
+        action_scale: For a `Dict` or `Tuple`, one number for all its `Box`
+            leaves, or a nest with the structure of the space and None for a
+            leaf without a scale. For another space, the scale itself or None.
 
     Raises:
-        ValueError: If a nest is not built as the space is.
+        ValueError: If a nest does not have the structure of the space.
     """
     if isinstance(space, spaces.Leaf) or not (
         action_scale is None or isinstance(action_scale, numbers.Real)

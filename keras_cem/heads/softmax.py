@@ -1,4 +1,4 @@
-"""Discrete actions by softmax."""
+"""Discrete actions, chosen by softmax."""
 
 from typing import Any
 
@@ -11,19 +11,19 @@ from keras_cem.heads.choices import ChoicesHead
 class SoftmaxHead(ChoicesHead):
     """Chooses among m discrete actions by softmax.
 
-    The policy's outputs are logits F(s) in R^m, and
+    The policy's outputs are logits F(s) in R^m. With these
 
         pi_n(i|s) = (1 - epsilon) softmax(F(s))_i + epsilon / m
         loss(s, a) = -ln softmax(F(s))_a
 
     Args:
         space: `Discrete` space of m actions, any `start`.
-        persistence: The largest number of steps that a random action is held
-            for, see `heads.holding.Holding`: above 1 where a goal takes many
-            equal actions in a row. Then epsilon is the share of random ones
-            among the decisions. Defaults to `1`: pi_n as above.
-        entropy_coefficient: beta at least 0: the loss is less by beta times
-            the entropy of softmax(F(s)), which keeps the policy undecided for
+        persistence: Largest number of steps that a random action is held, see
+            `heads.holding.Holding`. Use more than 1 if a goal takes many equal
+            actions in a row. Epsilon is then the share of random decisions.
+            Defaults to `1`: pi_n as above.
+        entropy_coefficient: beta, at least 0. The loss subtracts beta times
+            the entropy of softmax(F(s)), which keeps the policy random for
             longer. Defaults to `0.0`.
 
     Raises:

@@ -1,4 +1,4 @@
-"""Networks with the lecture's knobs."""
+"""Policy networks with the options of the lecture."""
 
 from keras_cem.networks.cnn import convolution_stack
 from keras_cem.networks.default import default_policy

@@ -9,7 +9,7 @@ import keras
 from keras_cem.networks.layer_factory import LayerFactory, as_trainable
 from keras_cem.utils.checks import as_integers
 
-# Convolutions halve an image until it is this high and wide at most.
+# Convolutions halve an image until height and width are at most this.
 _SIZE = 8
 
 
@@ -26,17 +26,18 @@ def convolution_stack(
     seed: int | None = None,
     name: str = "convolution",
 ) -> Any:
-    """Applies convolutions to a Keras tensor of images, and flattens it.
+    """Applies convolutions to a Keras tensor of images and flattens the result.
 
-    Each has a kernel of 3 x 3 and steps of 2, so that its output is half as
-    high and wide; then come batch normalization, if it is on, and activation.
+    Each convolution has a 3 x 3 kernel and stride 2, which halves height and
+    width. Batch normalization, if it is on, and the activation follow.
 
     Args:
-        x: `keras.KerasTensor` of shape `(batch_size, height, width, channels)`
-            and of floats, which should be about 1 in size.
-        filters: Ints, the filters of each convolution. Defaults to `None`: 16,
-            then 32 each, as many convolutions as make an image of any size at
-            most 8 high and wide, and at least one.
+        x: Float `keras.KerasTensor` of shape
+            `(batch_size, height, width, channels)`, with values of about 1.
+        filters: Ints, the number of filters of each convolution. Defaults to
+            `None`: 16, then 32 for each further one. The number of
+            convolutions, at least one, is such that height and width are at
+            most 8 after the last one.
         activation: As in `mlp`. Defaults to `"relu"`.
         kernel_initializer: As in `mlp`. Defaults to `"glorot_uniform"`.
         bias_initializer: As in `mlp`. Defaults to `"zeros"`.
@@ -51,8 +52,8 @@ def convolution_stack(
         `keras.KerasTensor` of shape `(batch_size, features)`.
 
     Raises:
-        ValueError: As `mlp`, or if `x` is no batch of images.
-        TypeError: As `mlp`.
+        ValueError: As in `mlp`, or if `x` is not a batch of images.
+        TypeError: As in `mlp`.
     """
     if len(x.shape) != 4:
         raise ValueError(

@@ -1,4 +1,4 @@
-"""The network that suits a pair of spaces."""
+"""The default network for an observation space and an action space."""
 
 import warnings
 from collections.abc import Sequence
@@ -38,7 +38,7 @@ def default_policy(
 ) -> keras.Model:
     """Returns an untrained policy from observations to logits or actions.
 
-    Each array of an observation is encoded as suits its space:
+    Each array of an observation is encoded according to its space:
 
     | space | encoding |
     |---|---|
@@ -50,41 +50,40 @@ def default_policy(
     | `MultiDiscrete` | one-hot vectors joined, or embeddings |
     | `MultiBinary` | as it is |
 
-    Those of a `Dict` or `Tuple` are flattened and joined. Hidden layers follow,
-    and one output layer for each array of an action. For a `Box` of actions
-    its outputs, which are about 0 at first and of size 1, are moved to the
-    middle of the box and scaled by its half-width; they are not bounded,
-    actions are clipped.
+    The encodings of a `Dict` or `Tuple` are flattened and concatenated. The
+    hidden layers follow, then one output layer per array of an action. The
+    outputs for a `Box` have mean about 0 and size about 1 before training.
+    They are shifted to the middle of the box and scaled by its half-width.
+    They are not bounded; actions are clipped.
 
     Bytes with 2 or 3 axes are an image if they have at least 36 rows and
-    columns. With at least 8 they are an image unless all values of
-    `observation` are below 32: those are codes, such as the kinds of objects on
-    a grid. With fewer than 8 they are no image. `image` overrules this.
-    `fit` says what was built.
+    columns. With at least 8 rows and columns they are an image unless all
+    values of `observation` are below 32. Such values are codes, for example
+    kinds of objects on a grid. With fewer than 8 rows or columns they are not
+    an image. `image` overrides this rule. `fit` reports the encodings it chose.
 
-    The channels of an image are taken to stand last; they stand first if there
-    are at most 4 of them there, and more on the last axis.
+    The last axis of an image holds its channels. If the first axis has at most
+    4 entries and the last axis more, the first axis holds them.
 
     Args:
         observation_space: gymnasium space or its description.
         action_space: gymnasium space or its description.
         action_scale: As in `CEMAgent`. Defaults to `None`.
-        embedding: Size of the vector that is trained for each value of a
-            `Discrete` or `MultiDiscrete` observation. Defaults to `None`:
-            one-hot vectors.
-        filters: Filters of each convolution of an image, as in
-            `convolution_stack`; bytes with 2 or 3 axes are images then.
+        embedding: Size of the trained vector for each value of a `Discrete` or
+            `MultiDiscrete` observation. Defaults to `None`: one-hot vectors.
+        filters: Number of filters of each convolution, as in
+            `convolution_stack`. If given, bytes with 2 or 3 axes are images.
             Defaults to `None`.
         image: Whether bytes with 2 or 3 axes are images. Defaults to `None`:
             decided by their shape and by `observation`.
-        observation: A batch of observations of the environment, one array a
-            leaf of the space, to tell codes from other bytes. Defaults to
-            `None`.
+        observation: A batch of observations of the environment, one array per
+            leaf of the space. It distinguishes codes from other bytes.
+            Defaults to `None`.
         hidden_units: As in `mlp`. Defaults to `(128,)`.
-        activation: As in `mlp`; that of convolutions too. Defaults to
+        activation: As in `mlp`; also used for convolutions. Defaults to
             `"relu"`.
         output_activation: As in `mlp`. Defaults to `None`.
-        kernel_initializer: As in `mlp`; that of embeddings too. Defaults to
+        kernel_initializer: As in `mlp`; also used for embeddings. Defaults to
             `"glorot_uniform"`.
         bias_initializer: As in `mlp`. Defaults to `"zeros"`.
         l1: As in `mlp`. Defaults to `0.0`.
@@ -95,14 +94,14 @@ def default_policy(
         name: Name of the model. Defaults to `"policy"`.
 
     Returns:
-        A functional `keras.Model` that takes raw observations of the space's
-        dtypes, in an input called `observations`, or in inputs called after
-        the keys of a nested space. What it returns is a nest as the action
-        space is.
+        A functional `keras.Model`. It takes raw observations of the space's
+        dtypes. Its input is called `observations`; for a nested space, inputs
+        are called after the keys. It returns outputs with the structure of the
+        action space.
 
     Raises:
         ValueError: If there is no default network for a space, or an argument
-            means nothing for these spaces.
+            has no effect on these spaces.
     """
     observed = spaces.get(observation_space, "observation_space")
     head = heads.for_space(
@@ -172,8 +171,8 @@ def default_policy(
         )
     ]
     with warnings.catch_warnings():
-        # Inputs cannot be called after every key, such as `joint/angle`, which
-        # Keras warns of.
+        # Keras warns if inputs are not called like their keys. A key such as
+        # `joint/angle` is not a valid name of an input.
         warnings.filterwarnings("ignore", "When providing `inputs` as a dict")
         return keras.Model(
             observed.pack(inputs), acted.pack(outputs), name=name
@@ -183,15 +182,16 @@ def default_policy(
 def describe(policy: Any, observation_space: spaces.Space) -> dict[str, str]:
     """Returns how a network of `default_policy` encodes observations.
 
-    It is read off the layers, so that it holds for a loaded network too.
+    The layers of the network tell the encoding, so this also works for a
+    loaded network.
 
     Args:
         policy: The network.
         observation_space: Space of one observation.
 
     Returns:
-        For each input, by its name, its space and what is done to it. Empty for
-        any other network.
+        Dictionary from the name of each input to its space and encoding. Empty
+        for a network that `default_policy` did not make.
     """
     if isinstance(policy, NormalizedPolicy):
         policy = policy.policy
@@ -212,7 +212,7 @@ def describe(policy: Any, observation_space: spaces.Space) -> dict[str, str]:
 def _kinds(
     space: spaces.Space, image: bool | None, observation: Any
 ) -> list[str | None]:
-    """What the arrays of an observation are, where they are bytes."""
+    """Returns the kind of each array of an observation that holds bytes."""
     seen = observation or [None] * len(space.leaves)
     return [
         encoding.kind_of_bytes(leaf, image, values)
@@ -231,7 +231,7 @@ def _branch(
     name_to_box: str,
     knobs: dict[str, Any],
 ) -> Any:
-    """The outputs for one array of an action."""
+    """Returns the outputs for one array of an action."""
     outputs = output_layer(x, output_shape, name=name, **knobs)
     if not isinstance(leaf, spaces.Box):
         return outputs
@@ -252,7 +252,7 @@ def _branch(
 def _check_use(
     space: spaces.Space, *, embedding: Any, filters: Any, image: Any
 ) -> None:
-    """Refuses what would mean nothing, rather than ignore it."""
+    """Refuses arguments that would have no effect."""
     leaves = space.leaves
     if image is not None and not isinstance(image, bool):
         raise TypeError(

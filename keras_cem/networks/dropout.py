@@ -1,4 +1,4 @@
-"""Dropout that goes on after a reload where it left off."""
+"""Dropout whose random state is saved with the model."""
 
 from typing import Any
 
@@ -8,13 +8,14 @@ import tensorflow as tf
 
 @keras.saving.register_keras_serializable("keras_cem")
 class Dropout(keras.layers.Layer):
-    """Dropout whose masks go on after a reload where they left off.
+    """Dropout that continues its sequence of masks after a reload.
 
-    The mask is a function of the seed, the replica and `calls`, a weight that
-    counts the calls with `training=True` and is saved with the others. The
-    state of `keras.layers.Dropout`, a `SeedGenerator`, is not saved (keras
-    3.15.1; https://github.com/keras-team/keras/issues/19796): after a reload
-    it repeats its first masks. Masks are equal with and without XLA.
+    The mask is a function of the seed, the replica and `calls`. `calls` is a
+    weight that counts the calls with `training=True` and is saved with the
+    other weights. Keras does not save the `SeedGenerator` of
+    `keras.layers.Dropout` (keras 3.15.1;
+    https://github.com/keras-team/keras/issues/19796), so that layer repeats
+    its first masks after a reload. Masks are equal with and without XLA.
     """
 
     def __init__(self, rate: float, seed: int, **kwargs: Any):
@@ -23,8 +24,8 @@ class Dropout(keras.layers.Layer):
         self.seed = seed
 
     def build(self, input_shape: Any) -> None:
-        # Every replica counts its own copy: no reduction, which `tf.cond` and
-        # `tf.while_loop` would not allow.
+        # Each replica counts in its own copy. This needs no reduction, which
+        # `tf.cond` and `tf.while_loop` do not allow.
         self.calls = self.add_weight(
             shape=(),
             initializer="zeros",
@@ -37,7 +38,7 @@ class Dropout(keras.layers.Layer):
     def call(self, inputs: Any, training: bool = False) -> Any:
         if not training:
             return inputs
-        # Integers, as XLA makes other uniform floats of the same bits
+        # Draw integers: XLA turns the same bits into other uniform floats
         # (TensorFlow 2.21).
         bits = tf.random.stateless_uniform(
             tf.shape(inputs),
@@ -61,6 +62,6 @@ class Dropout(keras.layers.Layer):
         replica_id = 0 if replica is None else replica.replica_id_in_sync_group
         calls = self.calls + 0
         self.calls.assign_add(1)
-        # Derived seeds have 31 bits; the replica has those above them.
+        # Derived seeds have 31 bits; the bits above hold the replica.
         stream = self.seed + 2**32 * tf.cast(replica_id, tf.int64)
         return tf.stack([stream, calls])

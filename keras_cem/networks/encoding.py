@@ -1,4 +1,4 @@
-"""From one array of an observation to what a network takes."""
+"""Encodes one array of an observation for a network."""
 
 from collections.abc import Collection
 from typing import Any
@@ -17,17 +17,17 @@ from keras_cem.networks.layers import (
 )
 from keras_cem.utils.checks import as_integers
 
-# An image has as many channels at most where they stand first.
+# Largest number of channels of an image with channels first.
 _MAX_CHANNELS = 4
-# Bytes of as many rows and columns are pictures, whatever they show at first:
-# those of Atari and CarRacing have 84 and 96.
+# Bytes with at least this number of rows and columns are images, whatever their
+# first values are. Images of Atari and CarRacing have 84 and 96.
 _PICTURE_SIDE = 36
-# Those of fewer are no pictures: MiniGrid's views have 7.
+# Bytes with fewer rows or columns are not images. MiniGrid's views have 7.
 _GRID_SIDE = 8
-# Names of categories are below; a picture has brighter pixels.
+# Largest code of a category. An image has brighter pixels.
 _MAX_CODE = 31
 
-# By the end of the name of a layer.
+# Description of an encoding, by the suffix of its layer's name.
 _DESCRIPTIONS = {
     "convolution_1": "image, divided by 255, then convolutions",
     "scaled": "divided by 255",
@@ -37,12 +37,12 @@ _DESCRIPTIONS = {
 
 
 def is_image(leaf: spaces.Leaf) -> bool:
-    """Whether observations can be images: bytes of 0 to 255, of 2 or 3 axes."""
+    """Whether a leaf can be an image: bytes from 0 to 255 with 2 or 3 axes."""
     return is_bytes(leaf) and len(leaf.shape) in (2, 3)
 
 
 def is_bytes(leaf: spaces.Leaf) -> bool:
-    """Whether observations are bytes, of 0 to 255."""
+    """Whether a leaf holds bytes from 0 to 255."""
     return (
         isinstance(leaf, spaces.Box)
         and leaf.dtype == np.uint8
@@ -51,21 +51,23 @@ def is_bytes(leaf: spaces.Leaf) -> bool:
 
 
 def has_bytes(space: spaces.Space) -> bool:
-    """Whether a part of an observation is bytes, of 0 to 255."""
+    """Whether any leaf of a space holds bytes from 0 to 255."""
     return any(is_bytes(leaf) for leaf in space.leaves)
 
 
 def kind_of_bytes(leaf: spaces.Leaf, image: bool | None, seen: Any) -> str:
-    """Returns what bytes are: `"image"`, `"bytes"` or `"codes"`.
+    """Returns the kind of bytes: `"image"`, `"bytes"` or `"codes"`.
 
-    Images have at least 36 rows and columns, or at least 8 unless all values
-    that were seen are below 32. Codes are names of categories, such as kinds
-    of objects on a grid: numbers below 32. Bytes are other numbers.
+    Images have at least 36 rows and columns. Bytes with at least 8 rows and
+    columns are also images, unless all values in `seen` are below 32. Codes
+    are numbers below 32 that name categories, such as kinds of objects on a
+    grid. Bytes are other numbers.
 
     Args:
         leaf: A space that `is_bytes`.
-        image: Whether bytes of 2 or 3 axes are images, None to find out.
-        seen: Observations of it, None if there are none.
+        image: Whether bytes with 2 or 3 axes are images; None decides by shape
+            and values.
+        seen: Observations of the leaf, None if there are none.
     """
     largest = None if seen is None else int(np.max(seen))
     few = largest is not None and largest <= _MAX_CODE
@@ -80,7 +82,7 @@ def kind_of_bytes(leaf: spaces.Leaf, image: bool | None, seen: Any) -> str:
 
 
 def is_category(leaf: spaces.Leaf) -> bool:
-    """Whether the values of a space are names rather than sizes."""
+    """Whether the values of a space are categories."""
     return isinstance(leaf, (spaces.Discrete, spaces.MultiDiscrete))
 
 
@@ -98,18 +100,18 @@ def encode(
 
     Args:
         x: `keras.KerasTensor` of shape `(batch_size, *leaf.shape)`.
-        leaf: Its space.
-        embedding: Size of the vector that is trained for each value of a
-            `Discrete` or `MultiDiscrete`; None for one-hot vectors.
+        leaf: Space of the array.
+        embedding: Size of the trained vector for each value of a `Discrete` or
+            `MultiDiscrete`; None for one-hot vectors.
         filters: As in `convolution_stack`.
-        name: The layers are named after it.
-        kind: What bytes are, as `kind_of_bytes` says. Defaults to `None`:
-            images if they can be, else bytes.
+        name: Prefix of the names of the layers.
+        kind: Kind of bytes, as `kind_of_bytes` returns it. Defaults to `None`:
+            images if `is_image`, else bytes.
         **knobs: Arguments of `convolution_stack`.
 
     Returns:
-        `keras.KerasTensor` of shape `(batch_size, ...)`: `x` itself where
-        nothing is to be done.
+        `keras.KerasTensor` of shape `(batch_size, ...)`; `x` itself if the
+        space needs no encoding.
     """
     if is_category(leaf):
         return _encode_category(x, leaf, embedding, name, knobs)
@@ -130,7 +132,7 @@ def encode(
 
 
 def join(tensors: list[Any], names: list[str]) -> Any:
-    """Returns the vectors of several encodings, one after the other."""
+    """Flattens several encodings and concatenates them."""
     if len(tensors) == 1:
         return tensors[0]
     vectors = [
@@ -141,7 +143,7 @@ def join(tensors: list[Any], names: list[str]) -> Any:
 
 
 def described(layer_names: Collection[str], name: str, leaf: Any) -> str:
-    """Returns what `encode` did to an array of an observation.
+    """Describes the encoding of an array of an observation.
 
     Args:
         layer_names: Names of the layers of the network.
@@ -183,17 +185,17 @@ def _encode_category(
 
 
 def _image_sides(shape: tuple[int, ...]) -> tuple[int, ...]:
-    """Rows and columns."""
+    """Returns the number of rows and columns of an image."""
     return shape[1:] if _channels_first(shape) else shape[:2]
 
 
 def _channels_first(shape: tuple[int, ...]) -> bool:
-    # gymnasium's FrameStackObservation puts the frames first.
+    # Gymnasium's FrameStackObservation puts the frames first.
     return len(shape) == 3 and shape[0] <= _MAX_CHANNELS < shape[2]
 
 
 def _channels_last(x: Any, name: str) -> Any:
-    """An image with its channels on the last axis."""
+    """Returns an image with its channels on the last axis."""
     shape = x.shape[1:]
     if len(shape) == 2:
         return keras.layers.Reshape((*shape, 1), name=f"{name}_channel")(x)

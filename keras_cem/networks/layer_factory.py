@@ -1,4 +1,4 @@
-"""Layers that share initialisers, regularisation and a seed."""
+"""Makes layers that share initializers, regularization and a seed."""
 
 import random
 import zlib
@@ -13,7 +13,7 @@ from keras_cem.utils.checks import as_initializer, as_number, as_seed
 
 
 def as_trainable(argument: str, activation: Any) -> Any:
-    """Returns an activation that gradients pass."""
+    """Returns an activation; refuses one that passes no gradient."""
     function = activations.get(activation, argument=argument)
     step = activations.binary_step
     if function is step or getattr(function, "activation", None) is step:
@@ -27,8 +27,8 @@ def as_trainable(argument: str, activation: Any) -> Any:
     return function
 
 
-# Keras' default of 0.99 is made for ten thousands of updates. A policy sees
-# tens of them, after which such an average is still mostly its start value.
+# Keras' default of 0.99 suits tens of thousands of updates. A policy gets tens
+# of updates, after which such an average is still mostly its initial value.
 _BATCH_NORMALIZATION_MOMENTUM = 0.9
 
 
@@ -72,7 +72,7 @@ class LayerFactory:
         *,
         batch_normalization: bool = False,
     ) -> Any:
-        """Dense, batch normalization if asked for, activation."""
+        """Applies dense, batch normalization (if it is on) and activation."""
         return self._apply(
             keras.layers.Dense,
             x,
@@ -91,7 +91,7 @@ class LayerFactory:
         *,
         batch_normalization: bool = False,
     ) -> Any:
-        """As `dense`, 3 x 3 in steps of 2: half as high and wide."""
+        """Like `dense` with a 3 x 3 convolution of stride 2."""
         return self._apply(
             keras.layers.Conv2D,
             x,
@@ -105,7 +105,7 @@ class LayerFactory:
         )
 
     def embedding(self, x: Any, count: int, size: int, name: str) -> Any:
-        """A trained vector for each of the integers below `count`."""
+        """Applies an embedding of the integers below `count`."""
         return keras.layers.Embedding(
             count,
             size,
@@ -125,7 +125,8 @@ class LayerFactory:
         batch_normalization: bool,
         **arguments: Any,
     ) -> Any:
-        # A layer for an activation has weights and a place of its own.
+        # An activation that is a layer is applied separately: it may have
+        # weights.
         inside = not (batch_normalization or isinstance(function, keras.Layer))
         bias_initializer = self._seeded(self._bias_initializer, f"{name}/bias")
         x = make(
@@ -148,10 +149,10 @@ class LayerFactory:
         return x if inside else _activate(x, function, f"{name}_activation")
 
     def _seeded(self, initializer: Any, key: str) -> Any:
-        """A copy of `initializer` for one variable.
+        """Returns a copy of `initializer` with the seed of one variable.
 
-        One instance draws the same numbers each time, so that two layers of
-        one shape would start equal.
+        One instance draws the same numbers each time, so two layers of the
+        same shape would start with equal weights.
         """
         if not isinstance(initializer, keras.initializers.Initializer):
             return initializer
@@ -171,7 +172,7 @@ def _activate(x: Any, function: Any, name: str) -> Any:
 
 
 def derive_seed(seed: int | None, key: str) -> int:
-    """Seed of 31 bits for one use; a fresh one, as Keras draws it, for None."""
+    """Derives a 31-bit seed for one use; for None, draws one as Keras does."""
     if seed is None:
         return random.randrange(2**31)
     sequence = np.random.SeedSequence((seed, zlib.crc32(key.encode())))

@@ -1,4 +1,4 @@
-"""Layers that turn raw observations into what a network takes."""
+"""Layers that encode raw observations for a network."""
 
 import math
 from typing import Any
@@ -13,7 +13,7 @@ class OneHot(keras.layers.Layer):
 
     Args:
         n: Number of integers.
-        start: The smallest. Defaults to `0`.
+        start: Smallest integer. Defaults to `0`.
 
     Call arguments:
         inputs: Integer tensor `(batch, ...)`.
@@ -40,15 +40,15 @@ class OneHot(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable("keras_cem")
 class MultiOneHot(keras.layers.Layer):
-    """One-hot vectors of several integers, each of a range of its own, joined.
+    """Concatenated one-hot vectors of several integers, each with its range.
 
-    Element i is one of `start_i, ..., start_i + nvec_i - 1`. Its `nvec_i`
-    entries stand after those of the elements before it, in C order.
+    Element i is one of `start_i, ..., start_i + nvec_i - 1`. Its one-hot vector
+    has `nvec_i` entries. The vectors are concatenated in C order.
 
     Args:
         nvec: Array of ints, the number of values of each element.
-        start: Number or array of that shape, the smallest value of each.
-            Defaults to `0`.
+        start: Number or array of the same shape, the smallest value of each
+            element. Defaults to `0`.
 
     Call arguments:
         inputs: Integer tensor `(batch, *nvec.shape)`.
@@ -87,21 +87,21 @@ class MultiOneHot(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable("keras_cem")
 class CategoryIndex(keras.layers.Layer):
-    """Numbers the values of integers of several ranges, as an embedding wants.
+    """Maps integers of several ranges to the indices of one embedding.
 
-    Entry `x` of element i, which is one of `start_i, ..., start_i + nvec_i -
-    1`, becomes `x - start_i + nvec_0 + ... + nvec_(i-1)`.
+    Element i is one of `start_i, ..., start_i + nvec_i - 1`. Its value `x`
+    becomes `x - start_i + nvec_0 + ... + nvec_(i-1)`.
 
     Args:
         nvec: Int or array of ints, the number of values of each element.
-        start: Number or array of that shape, the smallest value of each.
-            Defaults to `0`.
+        start: Number or array of the same shape, the smallest value of each
+            element. Defaults to `0`.
 
     Call arguments:
         inputs: Integer tensor `(batch, *nvec.shape)`.
 
     Returns:
-        int32 tensor of that shape, of numbers below `sum(nvec)`.
+        int32 tensor of the same shape, with values below `sum(nvec)`.
     """
 
     def __init__(self, nvec: Any, start: Any = 0, **kwargs: Any):
@@ -113,7 +113,7 @@ class CategoryIndex(keras.layers.Layer):
         self._shift = np.reshape(before - first, np.shape(nvec))
 
     def call(self, inputs: Any) -> Any:
-        """Numbers `inputs`."""
+        """Maps `inputs` to indices."""
         return keras.ops.cast(inputs, "int32") + keras.ops.cast(
             self._shift, "int32"
         )
@@ -125,7 +125,7 @@ class CategoryIndex(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable("keras_cem")
 class FloatVector(keras.layers.Layer):
-    """Numbers of any shape and dtype as a vector of floats.
+    """Flattens numbers of any shape and dtype to a vector of floats.
 
     Call arguments:
         inputs: Tensor `(batch, ...)`.
@@ -142,7 +142,10 @@ class FloatVector(keras.layers.Layer):
 
 
 def _ranges(nvec: Any, start: Any) -> tuple[np.ndarray, np.ndarray]:
-    """Number of values, and the smallest one, of each element in C order."""
+    """Returns the number of values and the smallest value of each element.
+
+    The elements are in C order.
+    """
     counts = np.asarray(nvec)
     first = np.broadcast_to(np.asarray(start), counts.shape)
     return counts.reshape(-1), first.reshape(-1)

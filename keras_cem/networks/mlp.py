@@ -40,30 +40,31 @@ def mlp(
     input_name: str = "observations",
     name: str = "policy",
 ) -> keras.Model:
-    """Multilayer perceptron with the lecture's knobs.
+    """Returns a multilayer perceptron with the options of the lecture.
 
-    One hidden layer of three neurons, for instance, is
+    With one hidden layer, output j is
 
     `F_j(x) = f_out(b_j + sum_k w_jk f(c_k + sum_i v_ki x_i))`
 
     with `f` the `activation`, `f_out` the `output_activation`, `v` and `w`
     the kernels, `c` and `b` the biases. For discrete actions the outputs are
-    logits, so `output_activation` stays `None`.
+    logits, so leave `output_activation` at `None`.
 
-    The model is an ordinary functional `keras.Model`. It saves as `.keras`
-    and compiles with XLA.
+    The model is an ordinary functional `keras.Model`. It can be saved as
+    `.keras` and compiled with XLA.
 
     Args:
         input_shape: Int or tuple of ints, the shape of one observation
-            without the batch. `()` is a scalar; more than one axis is
-            flattened.
+            without the batch. `()` is a scalar. Observations with more than
+            one axis are flattened.
         output_shape: Int or tuple of ints, the shape of one output without
             the batch.
-        hidden_units: Ints, the units of each hidden layer. `()` gives a
-            linear model. Defaults to `(128,)`.
-        activation: Of the hidden layers: whatever `activations.get` takes. A
-            layer is copied for each hidden layer. Defaults to `"relu"`.
-        output_activation: Of the output, likewise. Defaults to `None`.
+        hidden_units: Ints, the number of units of each hidden layer. `()`
+            gives a linear model. Defaults to `(128,)`.
+        activation: Activation of the hidden layers, as `activations.get` takes
+            it. A layer is copied for each hidden layer. Defaults to `"relu"`.
+        output_activation: Activation of the output layer, as
+            `activations.get` takes it. Defaults to `None`.
         kernel_initializer: Keras initializer or its name, for the kernels of
             all layers. Defaults to `"glorot_uniform"`.
         bias_initializer: Keras initializer or its name, for the biases of all
@@ -74,30 +75,30 @@ def mlp(
         l2: Float, adds `l2 * sum w^2` over all kernels to the losses of the
             model. Defaults to `0.0`.
         dropout: Float in [0, 1), the share of each hidden layer's outputs
-            that is set to 0 while training; the rest is divided by
+            that training sets to 0. The other outputs are divided by
             `1 - dropout`. Defaults to `0.0`.
         batch_normalization: Whether each hidden layer is normalized before
-            its activation, with an offset in place of the bias. Its running
-            averages have momentum 0.9, as a policy sees few updates. Defaults
-            to `False`.
-        seed: Non-negative int, from which each layer's initializers and
-            dropout get seeds of their own, those that bring a seed included:
-            same seed, same weights. With `None` they are seeded as Keras
-            does, by `keras.utils.set_random_seed`. Defaults to `None`.
+            its activation, with an offset in place of the bias. The running
+            averages have momentum 0.9, because a policy gets few updates.
+            Defaults to `False`.
+        seed: Non-negative int. Each initializer and each dropout layer gets
+            its own seed, derived from this one, even if it has a seed already.
+            Equal seeds give equal weights. With `None`, Keras draws the seeds
+            (see `keras.utils.set_random_seed`). Defaults to `None`.
         input_dtype: Dtype of the observations; integers and booleans are
-            read as numbers. Defaults to `"float32"`.
+            converted to floats. Defaults to `"float32"`.
         input_name: Name of the input layer. Defaults to `"observations"`.
         name: Name of the model. Defaults to `"policy"`.
 
     Returns:
         A `keras.Model` from `(batch_size, *input_shape)` to
-        `(batch_size, *output_shape)`. Dropout and batch normalization act
-        only when it is called with `training=True`.
+        `(batch_size, *output_shape)`. Dropout acts, and batch normalization
+        uses the statistics of the batch, only with `training=True`.
 
     Raises:
         ValueError: If a size is not positive, a rate is out of its range, a
-            name is unknown, or no gradient could pass `activation` or
-            `output_activation`.
+            name is unknown, or `activation` or `output_activation` passes no
+            gradient.
         TypeError: If an argument is of the wrong kind.
 
     Example:
@@ -143,12 +144,12 @@ def hidden_stack(
 ) -> Any:
     """Applies the hidden layers of `mlp` to a Keras tensor.
 
-    The layers are, for each entry of `hidden_units`: dense, batch
-    normalization, activation, dropout. Those that are off are left out.
+    For each entry of `hidden_units`, the layers are dense, batch
+    normalization, activation and dropout. Layers that are off are left out.
 
     Args:
-        x: `keras.KerasTensor` of shape `(batch_size, ...)`. What is not of
-            rank 2 is flattened first.
+        x: `keras.KerasTensor` of shape `(batch_size, ...)`. A tensor of
+            another rank than 2 is flattened first.
         hidden_units: As in `mlp`. Defaults to `(128,)`.
         activation: As in `mlp`. Defaults to `"relu"`.
         kernel_initializer: As in `mlp`. Defaults to `"glorot_uniform"`.
@@ -157,11 +158,11 @@ def hidden_stack(
         l2: As in `mlp`. Defaults to `0.0`.
         dropout: As in `mlp`. Defaults to `0.0`.
         batch_normalization: As in `mlp`. Defaults to `False`.
-        seed: As in `mlp`. Seeds are derived from it and the names of the
-            layers: stacks of other names get other weights. Defaults to
-            `None`.
-        name: The layers are named `name_1`, `name_2`, ...; stacks of one
-            model need different names. Defaults to `"hidden"`.
+        seed: As in `mlp`. Each layer's seed is derived from it and the name of
+            the layer, so stacks with different names get different weights.
+            Defaults to `None`.
+        name: The layers are named `name_1`, `name_2`, ... Each stack of a
+            model needs its own name. Defaults to `"hidden"`.
 
     Returns:
         `keras.KerasTensor` of shape `(batch_size, hidden_units[-1])`.

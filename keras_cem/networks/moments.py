@@ -1,4 +1,4 @@
-"""Count, mean and spread of numbers that come in batches."""
+"""Running count, mean and variance of numbers that arrive in batches."""
 
 from typing import NamedTuple
 
@@ -6,12 +6,12 @@ import tensorflow as tf
 
 
 class Moments(NamedTuple):
-    """What is kept of numbers seen so far, in float64.
+    """Moments of n arrays, in float64.
 
     Attributes:
-        count: Scalar n.
+        count: Scalar n, the number of arrays.
         mean: `(...)`, mean of the n arrays.
-        squares: `(...)`, sum of the squared distances from `mean`.
+        squares: `(...)`, sum of the squared deviations from `mean`.
     """
 
     count: tf.Tensor
@@ -20,12 +20,12 @@ class Moments(NamedTuple):
 
     @classmethod
     def nothing(cls, shape: tuple[int, ...]) -> "Moments":
-        """Returns the moments of no arrays of a shape."""
+        """Returns the moments of zero arrays of a shape."""
         zeros = tf.zeros(shape, tf.float64)
         return cls(tf.zeros((), tf.float64), zeros, zeros)
 
     def merge(self, other: "Moments") -> "Moments":
-        """Returns the moments of both sets of numbers together.
+        """Returns the moments of both sets of arrays together.
 
         References:
             Chan, Golub and LeVeque (1983), Algorithms for computing the sample
@@ -44,12 +44,12 @@ class Moments(NamedTuple):
 
 
 def of_batch(batch: tf.Tensor, counts: tf.Tensor) -> Moments:
-    """Returns the moments of some rows of a batch.
+    """Returns the moments of selected rows of a batch.
 
     Args:
         batch: Floats `(N, ...)`.
-        counts: bool `(N,)`, which rows count; others may hold anything. Nor
-            does a row count that is not finite.
+        counts: bool `(N,)`, which rows count; other rows may hold any values.
+            Rows that are not finite never count.
     """
     axes = list(range(1, batch.shape.rank))
     counts &= tf.reduce_all(tf.math.is_finite(batch), axis=axes)

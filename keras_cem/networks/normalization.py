@@ -1,4 +1,4 @@
-"""Observations brought to mean 0 and variance 1, inside of the policy."""
+"""Normalizes observations to mean 0 and variance 1 inside of the policy."""
 
 from typing import Any
 
@@ -9,21 +9,21 @@ import tensorflow as tf
 from keras_cem import spaces
 from keras_cem.networks.moments import Moments
 
-# A constant observation has no variance to divide by.
+# Added to the variance, which is 0 for a constant observation.
 EPSILON = 1e-8
 
 
 @keras.saving.register_keras_serializable("keras_cem")
 class RunningNormalization(keras.layers.Layer):
-    """Subtracts the mean of all numbers seen, divides by their deviation.
+    """Normalizes inputs by the running mean and standard deviation.
 
-    What is seen is told by `update`, never by calling the layer: it does the
-    same with `training=True`. Before the first `update` it changes nothing.
-    It computes in float32, as networks do.
+    Only `update` changes the statistics. Calling the layer does not, and
+    `training=True` makes no difference. Before the first `update` the layer
+    returns its inputs. It computes in float32.
 
     Args:
-        clip: Largest absolute value of what it returns, so that what was
-            nearly constant so far cannot overwhelm. Defaults to `10.0`.
+        clip: Largest absolute value of the outputs. It limits the outputs for
+            observations that were nearly constant so far. Defaults to `10.0`.
 
     Call arguments:
         inputs: Float tensor `(batch, ...)`.
@@ -37,7 +37,7 @@ class RunningNormalization(keras.layers.Layer):
         self.clip = clip
 
     def build(self, input_shape: Any) -> None:
-        """Makes the statistics, of none so far."""
+        """Creates the statistics, of zero observations."""
         shape = tuple(input_shape[1:])
 
         def weight(
@@ -52,27 +52,27 @@ class RunningNormalization(keras.layers.Layer):
                 name=name,
             )
 
-        # In float64, as millions of steps are added up ...
+        # float64, because millions of steps are added.
         self.count = weight("count", (), "float64")
         self.mean = weight("mean", shape, "float64")
         self.squares = weight("squares", shape, "float64")
-        # ... and what a call needs of it, in what networks compute with.
+        # The values that `call` uses, in the float32 of networks.
         self.shift = weight("shift", shape, "float32")
         self.scale = weight("scale", shape, "float32", 1.0)
         self.limit = weight("limit", (), "float32", float("inf"))
 
     def call(self, inputs: Any) -> Any:
-        """Normalises `inputs`."""
+        """Normalizes `inputs`."""
         centred = keras.ops.cast(inputs, "float32") - self.shift
         limit = keras.ops.convert_to_tensor(self.limit)
         scaled = keras.ops.clip(centred * self.scale, -limit, limit)
         return keras.ops.cast(scaled, inputs.dtype)
 
     def update(self, seen: Moments) -> None:
-        """Takes more numbers into account.
+        """Adds observations to the statistics.
 
         Args:
-            seen: Their moments.
+            seen: Moments of the observations.
         """
         past = Moments(
             self.count.value, self.mean.value, self.squares.value
@@ -96,14 +96,14 @@ class RunningNormalization(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable("keras_cem")
 class NormalizedPolicy(keras.Model):
-    """A policy that sees every float part of an observation normalised.
+    """Wraps a policy and normalizes each float part of its observations.
 
-    Images and other integers pass as they are.
+    Images and other integers are not changed.
 
     Args:
         policy: `keras.Layer` from observations to outputs.
-        observation_space: Space of one observation. Defaults to `None`: told
-            by `build_for`, before the first call.
+        observation_space: Space of one observation. Defaults to `None`: call
+            `build_for` before the first call.
 
     Call arguments:
         inputs: Batch of observations.
@@ -121,13 +121,13 @@ class NormalizedPolicy(keras.Model):
             self.build_for(spaces.get(observation_space, "observation_space"))
 
     def build_for(self, observation_space: spaces.Space) -> None:
-        """Makes one layer of statistics for each float part.
+        """Makes one normalization layer per float part.
 
         Args:
             observation_space: Space of one observation.
 
         Raises:
-            ValueError: If there is none.
+            ValueError: If the space has no float part.
         """
         floats = _float_leaves(observation_space)
         if not floats:
@@ -146,11 +146,11 @@ class NormalizedPolicy(keras.Model):
         self.normalizations = layers
 
     def call(self, inputs: Any, training: bool | None = None) -> Any:
-        """Returns the policy's outputs for normalised observations."""
+        """Returns the policy's outputs for normalized observations."""
         return self.policy(self.normalized(inputs), training=training)
 
     def normalized(self, inputs: Any) -> Any:
-        """Returns observations as the inner policy sees them.
+        """Returns the normalized observations that the inner policy gets.
 
         Args:
             inputs: Batch of observations.
@@ -172,7 +172,7 @@ class NormalizedPolicy(keras.Model):
         return space.pack(leaves)
 
     def update(self, seen: list[Moments]) -> None:
-        """Takes more observations into account.
+        """Adds observations to the statistics of each float part.
 
         Args:
             seen: Moments of each float part.

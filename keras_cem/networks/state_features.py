@@ -1,4 +1,4 @@
-"""What noise of the state sees of an observation."""
+"""Features of an observation for `"state"` noise."""
 
 import math
 from typing import Any
@@ -11,14 +11,14 @@ from keras_cem.networks.normalization import NormalizedPolicy
 
 
 def check(head: heads.Head, space: spaces.Space) -> None:
-    """Refuses observations that have no features a head could explore by.
+    """Refuses an observation space without features for a head that observes.
 
     Args:
-        head: The head that is to act.
+        head: The head that acts.
         space: Space of one observation.
 
     Raises:
-        ValueError: If the head observes, and a part is not a Box of floats.
+        ValueError: If the head observes, and a leaf is not a Box of floats.
     """
     if not head.observes:
         return
@@ -35,16 +35,16 @@ def check(head: heads.Head, space: spaces.Space) -> None:
 def observed(
     head: heads.Head, policy: Any, space: spaces.Space, observations: Any
 ) -> tf.Tensor | None:
-    """Returns what `Head.explore` is given of observations.
+    """Returns the features of observations for `Head.explore`.
 
-    These are all numbers of an observation, as the policy's own normalisation
-    leaves them, and a constant 1.
+    The features are all numbers of an observation and a constant 1. If the
+    policy normalizes observations, the numbers are normalized.
 
     Args:
-        head: The head that is to act.
-        policy: Its policy, or the agent.
+        head: The head that acts.
+        policy: The policy of the head, or the agent.
         space: Space of one observation.
-        observations: Batch of them.
+        observations: Batch of observations.
 
     Returns:
         float32 `(N, D)`; None if the head does not observe.
@@ -52,7 +52,7 @@ def observed(
     if not head.observes:
         return None
     if not isinstance(policy, NormalizedPolicy):
-        # An agent that acts by a `call` of its own holds its policy.
+        # An agent with its own `call` has its policy as an attribute.
         policy = getattr(policy, "policy", None)
     if isinstance(policy, NormalizedPolicy):
         observations = policy.normalized(observations)

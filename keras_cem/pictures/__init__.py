@@ -1,1 +1,1 @@
-"""Films, plots, and what they show."""
+"""Films and plots, and their data."""

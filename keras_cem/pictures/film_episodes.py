@@ -1,4 +1,4 @@
-"""Greedy episodes on film."""
+"""Films greedy episodes."""
 
 import contextlib
 import importlib
@@ -16,7 +16,7 @@ from keras_cem.saving import interrupts
 from keras_cem.utils import checks
 from keras_cem.utils.closing import close_env
 
-# A minute of most environments.
+# About a minute of film for most environments.
 MAX_FRAMES = 3000
 _DEFAULT_FPS = 30
 
@@ -33,31 +33,31 @@ def record(
     max_frames: int = MAX_FRAMES,
     fps: float | None = None,
 ) -> list[float]:
-    """Plays greedily in one environment and films it; needs no screen.
+    """Films greedy episodes in one environment; needs no screen.
 
-    The episodes are the first of `agent.collect` with the same seed, as long as
-    the environment does the same for the same seed and actions.
+    The episodes equal the first episodes of `agent.collect` with the same seed,
+    if the environment is deterministic for a given seed and actions.
 
     Args:
         agent: A `CEMAgent`, built.
         env: Id of a gymnasium environment, or a callable that makes one with
             `render_mode="rgb_array"`.
-        episodes: How many. Defaults to `1`.
-        mp4: File to write. Defaults to `None`.
-        gif: File to write. Defaults to `None`.
-        seed: Of the resets. Defaults to `None`: the agent's.
-        max_episode_steps: Where to cut off an episode. Defaults to `None`:
-            where the environment does.
-        max_frames: Where to cut off the film. Defaults to `3000`.
-        fps: Frames a second. Defaults to `None`: what the environment says.
+        episodes: Number of episodes. Defaults to `1`.
+        mp4: MP4 file to write. Defaults to `None`.
+        gif: GIF file to write. Defaults to `None`.
+        seed: Seed of the resets. Defaults to `None`: the agent's seed.
+        max_episode_steps: Largest number of steps per episode. Defaults to
+            `None`: the limit of the environment.
+        max_frames: Largest number of frames of the film. Defaults to `3000`.
+        fps: Frames per second. Defaults to `None`: the environment's value.
 
     Returns:
-        The returns of the episodes that were filmed to their end.
+        The returns of the episodes that were filmed completely.
 
     Raises:
         ImportError: If the packages of the extra `video` are missing.
         ValueError: If an argument is out of range, or the environment does not
-            draw what is going on.
+            render frames.
         RuntimeError: If the environment raises.
     """
     checks.at_least(
@@ -103,7 +103,7 @@ def try_first_frame(env: Any) -> None:
         env: As `record` takes it.
 
     Raises:
-        ImportError, RuntimeError, ValueError: As `record`.
+        ImportError, RuntimeError, ValueError: As in `record`.
     """
     made = open_env(env)
     try:
@@ -151,13 +151,16 @@ def _picture(env: Any) -> np.ndarray:
 
 @contextlib.contextmanager
 def _environments_own(call: str) -> Iterator[None]:
-    """Tells what an environment raises from a wrong argument of `record`."""
+    """Turns an exception of the environment into a `RuntimeError`.
+
+    So it is not taken for a wrong argument of `record`.
+    """
     import gymnasium
 
     try:
         yield
     except (ImportError, gymnasium.error.DependencyNotInstalled):
-        raise  # It says what to install.
+        raise  # Its message names the package to install.
     except Exception as error:
         raise RuntimeError(
             f"`{call}` of the environment raised {type(error).__name__}: "
@@ -172,16 +175,16 @@ def open_env(env: Any) -> Any:
         env: As `record` takes it.
 
     Raises:
-        ValueError: If there is none of that id, or it does not draw itself.
-        RuntimeError: If the environment raises as it is made.
+        ValueError: If no environment has this id, or it cannot render frames.
+        RuntimeError: If making the environment raises.
     """
-    # No window is opened; what draws with SDL looks for a screen all the same.
+    # SDL looks for a screen even if no window is opened.
     os.environ.setdefault("SDL_VIDEODRIVER", "dummy")
     make: Callable[..., Any] = env
     if not isinstance(env, str):
         with _environments_own("__init__"):
             return make()
-    # By name, for it needs gymnasium, and this package is imported without.
+    # A late import by name: the module needs gymnasium, this package does not.
     ids = importlib.import_module("keras_cem.adapters.gymnasium_ids")
     found = ids.make_env(env)
     modes = found.metadata.get("render_modes") or []

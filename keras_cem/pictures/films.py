@@ -1,4 +1,4 @@
-"""Films as MP4 and GIF files, frame by frame."""
+"""Writes MP4 and GIF films frame by frame."""
 
 import contextlib
 import pathlib
@@ -10,7 +10,7 @@ import numpy as np
 from keras_cem.utils import extras, files
 
 FORMATS = ("mp4", "gif")
-# A GIF has no motion compensation, and is looked at in passing.
+# Limits of a GIF: it has no motion compensation, and serves as a preview.
 _GIF_FRAMES, _GIF_WIDTH, _GIF_FPS = 250, 320, 25
 
 
@@ -20,22 +20,23 @@ def write(
     mp4: pathlib.Path | None = None,
     gif: pathlib.Path | None = None,
 ) -> int:
-    """Writes frames to films, which are whole or not there.
+    """Writes frames to films. Each file is complete or absent.
 
-    A GIF has at most 320 columns and 25 frames a second, and ends after 250.
+    A GIF has at most 320 columns, 25 frames per second and 250 frames.
 
     Args:
-        frames: uint8 arrays `(H, W, 3)`, all of one size, at least one.
-        fps: How many a second.
+        frames: uint8 arrays `(H, W, 3)` of equal shape, at least one.
+        fps: Frames per second.
         mp4: H.264 film to write. Defaults to `None`.
         gif: GIF to write. Defaults to `None`.
 
     Returns:
-        How many frames there were.
+        Number of frames.
 
     Raises:
         ImportError: If the packages of the extra `video` are missing.
-        ValueError: If there is no frame, or one is no picture of that size.
+        ValueError: If there is no frame, or a frame is not an image of the
+            same shape.
     """
     extras.require("video", "Films need")
     sized = _checked(frames)
@@ -61,14 +62,15 @@ def write(
 def check_frame(
     frame: np.ndarray, shape: tuple[int, ...] | None = None
 ) -> None:
-    """Refuses what cannot be a frame.
+    """Refuses an array that cannot be a frame.
 
     Args:
-        frame: The frame.
-        shape: That of the first one. Defaults to `None`: this is it.
+        frame: The array.
+        shape: Shape of the first frame. Defaults to `None`: this is the first
+            frame.
 
     Raises:
-        ValueError: If it is no picture of that size.
+        ValueError: If the array is not an image of this shape.
     """
     shape = shape or frame.shape
     if (
@@ -98,7 +100,7 @@ def _mp4(
 ) -> Iterator[Any]:
     import imageio_ffmpeg
 
-    # H.264 halves the resolution of colours: sides must be even.
+    # H.264 halves the color resolution, so height and width must be even.
     pad = [(0, side % 2) for side in shape[:2]] + [(0, 0)]
     height, width = (side + side % 2 for side in shape[:2])
     with files.replacing(path) as partial:
@@ -109,7 +111,7 @@ def _mp4(
             codec="libx264",
             macro_block_size=1,
             ffmpeg_log_level="error",
-            # Plays before it has come over the net as a whole.
+            # A browser can play the film before it is downloaded completely.
             output_params=["-movflags", "+faststart"],
         )
         writer.send(None)
@@ -142,14 +144,14 @@ def _gif(
             kept,
             extension=".gif",
             plugin="pillow",
-            # Milliseconds; a GIF counts in tens of them.
+            # Milliseconds; a GIF stores multiples of 10.
             duration=max(20, 10 * round(100 * every / fps)),
             loop=0,
         )
 
 
 def _smaller(frame: np.ndarray, block: int) -> np.ndarray:
-    """Means over squares of `block` pixels."""
+    """Shrinks a frame to the means of squares of `block` x `block` pixels."""
     height, width = (side // block for side in frame.shape[:2])
     cut = frame[: height * block, : width * block]
     squares = cut.reshape(height, block, width, block, 3)

@@ -1,4 +1,4 @@
-"""Observations of which two components differ, and what a policy does there."""
+"""Greedy actions on a two-dimensional slice of the observation space."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -15,9 +15,9 @@ class PolicySlice:
 
     Attributes:
         agent: A `CEMAgent`.
-        others: `(D,)`, what the other components are.
-        dimensions: Which two.
-        ranges: Low and high end of each.
+        others: `(D,)`, the fixed values of the other components.
+        dimensions: Indices of the two components.
+        ranges: Low and high end of each of the two components.
     """
 
     agent: Any
@@ -29,15 +29,15 @@ class PolicySlice:
     def around(
         cls, agent: Any, visited: np.ndarray, dimensions: Sequence[int]
     ) -> "PolicySlice":
-        """The slice that holds the other components at their median.
+        """Returns the slice with the other components at their median.
 
-        It reaches as far as the space does; where that has no bounds, a little
-        further than what was visited.
+        It extends to the bounds of the space. Without a bound, it extends a
+        little further than the visited observations.
 
         Args:
             agent: A `CEMAgent`, built.
-            visited: float array `(N, D)`, observations that it made.
-            dimensions: Which two components.
+            visited: float array `(N, D)`, observations of its episodes.
+            dimensions: Indices of the two components.
 
         Raises:
             ValueError: If the spaces cannot be drawn, or `dimensions` are not
@@ -54,7 +54,10 @@ class PolicySlice:
     def actions(
         self, resolution: int
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Two axes, and the greedy actions `(R, R, ...)`, rows of one y."""
+        """Returns x and y values, and greedy actions `(R, R, ...)`.
+
+        Each row of actions has one y value.
+        """
         x, y = (np.linspace(*ends, resolution) for ends in self.ranges)
         observations = np.tile(
             self.others.astype(np.float32), (resolution**2, 1)
@@ -67,7 +70,7 @@ class PolicySlice:
 
 
 def can_be_drawn(agent: Any) -> bool:
-    """Whether there is a map of the policy, over some two components."""
+    """Whether the policy can be drawn over two components."""
     space = agent.observation_space
     return (
         isinstance(space, spaces.Box)
@@ -78,11 +81,11 @@ def can_be_drawn(agent: Any) -> bool:
 
 
 def check(agent: Any, dimensions: Sequence[int]) -> None:
-    """Refuses what cannot be drawn.
+    """Refuses an agent or dimensions that cannot be drawn.
 
     Args:
         agent: A `CEMAgent`, built.
-        dimensions: Which two components of the observation.
+        dimensions: Indices of two components of the observation.
 
     Raises:
         ValueError: If the spaces cannot be drawn, or `dimensions` are not two
@@ -112,7 +115,7 @@ def check(agent: Any, dimensions: Sequence[int]) -> None:
 
 
 def _range(values: np.ndarray, low: float, high: float) -> tuple[float, float]:
-    """What to draw: the space, or where it has no end, the visited."""
+    """Returns the bounds of the space; without bounds, those of `values`."""
     if np.isfinite([low, high]).all():
         return float(low), float(high)
     least, most = float(values.min()), float(values.max())

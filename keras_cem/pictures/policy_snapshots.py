@@ -1,4 +1,4 @@
-"""What a policy was at some iterations, as one file."""
+"""Snapshots of a policy at several iterations, in one file."""
 
 import contextlib
 import dataclasses
@@ -12,7 +12,7 @@ import numpy as np
 
 from keras_cem.utils import files
 
-# Bytes of all snapshots of a file that is read.
+# Largest size in bytes of all snapshots in a file that is read.
 _MAX_SIZE = 2**28
 _ARRAYS = {"iterations": 1, "env_steps": 1, "weights": 2}
 
@@ -23,8 +23,8 @@ class Snapshots:
 
     Attributes:
         iterations: int64 `(S,)`, counted from 1.
-        env_steps: int64 `(S,)`, done by then.
-        weights: float32 `(S, W)`, as `take` returns them.
+        env_steps: int64 `(S,)`, number of environment steps done by then.
+        weights: float32 `(S, W)`, one row from `take` per iteration.
     """
 
     iterations: np.ndarray
@@ -33,10 +33,10 @@ class Snapshots:
 
 
 def take(policy: keras.Layer) -> np.ndarray:
-    """Returns what a policy acts by, float32 `(W,)`.
+    """Returns the weights of a policy, float32 `(W,)`.
 
-    These are its weights, statistics of its observations and batches included;
-    the state of random generators is not.
+    They include the statistics of observations and of batch normalization, but
+    not the state of random generators.
     """
     parts = [np.ravel(np.asarray(weight)) for weight in _floats(policy)]
     return np.concatenate([np.zeros(0), *parts]).astype(np.float32)
@@ -44,14 +44,15 @@ def take(policy: keras.Layer) -> np.ndarray:
 
 @contextlib.contextmanager
 def put(policy: keras.Layer, weights: np.ndarray) -> Iterator[None]:
-    """Lets a policy be what it was, for as long as the context lasts.
+    """Gives a policy the weights of a snapshot while the context lasts.
 
     Args:
         policy: The policy.
-        weights: What `take` returned of it, or of one like it.
+        weights: Weights from `take`, of this policy or one of the same
+            architecture.
 
     Raises:
-        ValueError: If a policy has another number of weights.
+        ValueError: If the policy has another number of weights.
     """
     variables = _floats(policy)
     now = [np.asarray(variable) for variable in variables]
@@ -73,16 +74,16 @@ def put(policy: keras.Layer, weights: np.ndarray) -> Iterator[None]:
 
 
 def write(path: pathlib.Path, snapshots: Snapshots) -> None:
-    """Writes snapshots to a file, which is whole or not there."""
+    """Writes snapshots to a file. The file is complete or absent."""
     with files.replacing(path) as partial, open(partial, "wb") as file:
         np.savez(file, allow_pickle=False, **vars(snapshots))
 
 
 def read(path: pathlib.Path) -> Snapshots:
-    """Returns the snapshots in a file, which may be a stranger's.
+    """Returns the snapshots in a file, which may be untrusted.
 
     Raises:
-        ValueError: If it is no such file, or too large.
+        ValueError: If the file holds no snapshots, or is too large.
     """
     try:
         with zipfile.ZipFile(path) as archive:
@@ -104,7 +105,7 @@ def read(path: pathlib.Path) -> Snapshots:
     except (
         EOFError,
         KeyError,
-        # Of a size that is declared and not there.
+        # The file declares a size larger than its content.
         MemoryError,
         ValueError,
         zipfile.BadZipFile,

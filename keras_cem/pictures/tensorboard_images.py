@@ -1,4 +1,4 @@
-"""Pictures for TensorBoard."""
+"""Writes pictures to TensorBoard."""
 
 import os
 import pathlib
@@ -14,14 +14,14 @@ def write_images(
     pictures: Iterable[str | os.PathLike[str]],
     step: int,
 ) -> None:
-    """Writes pictures to a log, tagged by the names of their files.
+    """Writes pictures to a log; the tag of a picture is its file name.
 
     It needs `pip install 'keras-cem[tensorboard]'`.
 
     Args:
         log_dir: Folder to write to, such as that of `callbacks.Summaries`.
         pictures: PNG files.
-        step: Where they stand, such as how many environment steps were done.
+        step: Step of the pictures, such as the number of environment steps.
 
     Raises:
         ImportError: If TensorBoard is missing.

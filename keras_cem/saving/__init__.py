@@ -1,1 +1,1 @@
-"""Checkpoints, and what saved agents may be."""
+"""Checkpoints, and the format and limits of saved agents."""

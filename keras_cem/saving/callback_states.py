@@ -1,13 +1,13 @@
-"""What callbacks have in mind, as a checkpoint keeps it.
+"""Callback state stored in checkpoints.
 
 A callback keeps its state across a resume if it has the methods
 
-    get_state() -> dict, of what JSON knows, arrays, and lists of arrays
+    get_state() -> dict of JSON values, arrays, and lists of arrays
     set_state(state) -> None, called after `on_train_begin`
 
-or is one of Keras' that `keras_internals` knows. Of Keras' others,
-LambdaCallback, LearningRateScheduler, ProgbarLogger, RemoteMonitor and
-TerminateOnNaN have none that matters; `SwapEMAWeights` has, and it is not kept.
+or if it is a callback of Keras that `keras_internals` knows. LambdaCallback,
+LearningRateScheduler, ProgbarLogger, RemoteMonitor and TerminateOnNaN of Keras
+have no state that matters. The state of `SwapEMAWeights` is not stored.
 """
 
 import copy
@@ -21,11 +21,11 @@ from keras_cem.utils import keras_internals
 
 
 def get_states(callbacks: list[Any]) -> list[dict[str, Any]]:
-    """Returns name and state of each callback that has a state.
+    """Returns the name and the state of each callback that has a state.
 
-    The name is that of `keras.saving.get_registered_name`: the registered name
-    of the class, else the name of the class. It does not depend on the module
-    of the class, which may move from one version to the next.
+    The name comes from `keras.saving.get_registered_name`: the registered name
+    of the class if there is one, else the name of the class. It does not depend
+    on the module of the class, which may change between versions.
     """
     states = [(callback, _get_state(callback)) for callback in callbacks]
     return [
@@ -36,11 +36,11 @@ def get_states(callbacks: list[Any]) -> list[dict[str, Any]]:
 
 
 def snapshot(callbacks: list[Any]) -> Callable[[], list[dict[str, Any]]]:
-    """Takes note of what callbacks have in mind now, at little cost.
+    """Records the current state of callbacks at little cost.
 
     Returns:
-        Function that returns what `get_states` would have returned, called
-        now.
+        Function without arguments. It returns the recorded states in the format
+        of `get_states`.
     """
     noted = [(_stable_name(each), _note(each)) for each in callbacks]
 
@@ -60,20 +60,21 @@ def _note(callback: Any) -> Callable[[], dict[str, Any] | None]:
         return keras_internals.csv_snapshot(callback)
     found = _get_state(callback)
     if not type(callback).__module__.startswith(("keras_cem.", "keras.")):
-        # Ours, and Keras' as listed here, replace what is in their states.
+        # Callbacks of keras_cem and Keras replace the values in their states
+        # and never change them in place; others need a copy.
         found = copy.deepcopy(found)
     return lambda: found
 
 
 def set_states(callbacks: list[Any], states: list[dict[str, Any]]) -> None:
-    """Gives each callback the state of the same name.
+    """Sets the state of each callback, matched by name.
 
-    Callbacks of the same name receive their states in order. A callback without
-    a state among `states` is new in this run, and begins afresh.
+    Callbacks with the same name get their states in order. A callback without
+    a stored state is new in this run and keeps its initial state.
 
     Warns:
-        UserWarning: If a state finds no callback: training then does not go on
-            exactly as before the checkpoint.
+        UserWarning: If a state matches no callback. Training then does not
+            resume exactly.
     """
     unmatched = list(states)
     for callback in callbacks:
@@ -102,11 +103,11 @@ def _stable_name(callback: Any) -> str:
 
 
 def _without_module(name: str) -> str:
-    """Returns the stable name for what a checkpoint calls a class.
+    """Returns the stable name of a class from its name in a checkpoint.
 
-    The first checkpoints have the path of the class, such as
-    `keras.src.callbacks.csv_logger.CSVLogger`. A registered name has a `>`, and
-    may have dots; a path has one only in `<locals>`.
+    The first checkpoints store the path of the class, such as
+    `keras.src.callbacks.csv_logger.CSVLogger`. A registered name contains `>`
+    and may contain dots. A path contains `>` only in `<locals>`.
     """
     if ">" in name.replace("<locals>", ""):
         return name

@@ -1,4 +1,4 @@
-"""A folder of checkpoints, each of them whole or passed over."""
+"""A folder of checkpoints; incomplete or damaged ones are skipped."""
 
 import hashlib
 import json
@@ -18,18 +18,18 @@ _PREFIX, _PARTIAL = "epoch-", ".partial-"
 
 
 class CheckpointStore:
-    """Writes checkpoints so that a kill at any moment leaves whole ones.
+    """Writes checkpoints that stay complete if the process is killed.
 
-    Each is a folder `epoch-000012`, named by the epochs done. It is written
-    under another name, its manifest last, and gets its own name once all is on
-    the disk. The manifest has size and SHA-256 of each file, by which one that
-    was damaged later is known.
+    Each checkpoint is a folder such as `epoch-000012`, named by the number of
+    epochs done. It is written under a temporary name, with the manifest last,
+    and renamed when all files are on the disk. The manifest holds the size and
+    SHA-256 of each file, which reveal later damage.
 
-    One process at a time may write to a store.
+    Only one process at a time may write to a store.
 
     Args:
         directory: Folder for the checkpoints.
-        keep: How many of the newest stay. Defaults to `3`.
+        keep: Number of newest checkpoints to keep. Defaults to `3`.
     """
 
     def __init__(self, directory: str | os.PathLike[str], keep: int = 3):
@@ -39,21 +39,21 @@ class CheckpointStore:
     def write(
         self, epochs: int, fill: Callable[[pathlib.Path], None]
     ) -> pathlib.Path:
-        """Writes a checkpoint, then removes those that need not stay.
+        """Writes a checkpoint, then removes old checkpoints.
 
-        Those of later epochs are removed as well: training went on from an
-        earlier one because they are broken.
+        Also removes checkpoints of later epochs. They are broken: otherwise
+        training would have resumed from them.
 
         Args:
-            epochs: Epochs done.
-            fill: Writes files into the folder that it is given.
+            epochs: Number of epochs done.
+            fill: Function that writes the files into a given folder.
 
         Returns:
             Folder of the checkpoint.
 
         Raises:
-            RuntimeError: If it cannot be written. What was written of it is
-                removed, and the checkpoints before it are what they were.
+            RuntimeError: If the checkpoint cannot be written. Its files are
+                removed, and earlier checkpoints stay unchanged.
         """
         path = self.directory / f"{_PREFIX}{epochs:06d}"
         partial = self.directory / f"{_PARTIAL}{path.name}"
@@ -69,7 +69,7 @@ class CheckpointStore:
             files.sync(self.directory)
         except BaseException as error:
             shutil.rmtree(partial, ignore_errors=True)
-            # h5py tells of a full disk by a RuntimeError at times.
+            # h5py sometimes raises a RuntimeError if the disk is full.
             if not isinstance(error, (OSError, RuntimeError)):
                 raise
             raise RuntimeError(self._failure(path, error)) from error
@@ -81,13 +81,13 @@ class CheckpointStore:
         return path
 
     def newest(self) -> pathlib.Path | None:
-        """Returns the newest whole checkpoint, None if there are none.
+        """Returns the newest complete checkpoint, None if there is none.
 
-        Warns of each that is passed over.
+        Warns about each broken checkpoint that is skipped.
 
         Raises:
-            ValueError: If all that are there are broken, or one was written by
-                a later version.
+            ValueError: If all checkpoints are broken, or one was written by a
+                later version.
         """
         faults: list[str] = []
         for _, path in reversed(self._all()):
@@ -109,11 +109,11 @@ class CheckpointStore:
         return None
 
     def is_empty(self) -> bool:
-        """Whether there is no checkpoint, whole or broken."""
+        """Whether there is no checkpoint, complete or broken."""
         return not self._all()
 
     def clear(self) -> None:
-        """Removes all checkpoints, and the folder if nothing else is in it."""
+        """Removes all checkpoints, and the folder if it is then empty."""
         for _, path in self._all():
             _remove(path)
         self._remove_partial()
@@ -125,7 +125,7 @@ class CheckpointStore:
             shutil.rmtree(path)
 
     def _all(self) -> list[tuple[int, pathlib.Path]]:
-        """Epochs done and folder of each checkpoint, oldest first."""
+        """Returns epochs done and folder of each checkpoint, oldest first."""
         numbered = []
         for path in self.directory.glob(f"{_PREFIX}*"):
             number = path.name.removeprefix(_PREFIX)
@@ -147,7 +147,7 @@ class CheckpointStore:
 
 
 def _seal(folder: pathlib.Path) -> None:
-    """Writes the manifest once all else is on the disk."""
+    """Writes the manifest after all other files are on the disk."""
     entries = {}
     for path in sorted(folder.iterdir()):
         files.sync(path)
@@ -167,7 +167,7 @@ def _seal(folder: pathlib.Path) -> None:
 
 
 def _fault(folder: pathlib.Path) -> str | None:
-    """What is wrong with a checkpoint; None if it is whole."""
+    """Returns the fault of a checkpoint; None if it is complete."""
     try:
         manifest = json.loads((folder / MANIFEST).read_text())
         version, entries = manifest["format_version"], manifest["files"]
@@ -210,7 +210,7 @@ def _digest(path: pathlib.Path) -> str:
 
 
 def _remove(path: pathlib.Path) -> None:
-    """Removes a checkpoint; it is never half there under its own name."""
+    """Removes a checkpoint; renames it first, so no part keeps its name."""
     doomed = path.with_name(f"{_PARTIAL}{path.name}-removed")
     os.rename(path, doomed)
     shutil.rmtree(doomed)

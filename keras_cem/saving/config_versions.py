@@ -1,13 +1,14 @@
-"""Version of the format that agents are saved in.
+"""Version of the format of saved agents.
 
-The format is what `CEMAgent.get_config` returns and the names of its weights.
-Whoever changes it so that agents saved before cannot be loaded as they are:
+The format consists of the configuration from `CEMAgent.get_config` and the
+names of the weights. If you change it so that older saved agents do not load
+unchanged:
 
-1. Counts `FORMAT_VERSION` up.
-2. Adds to `MIGRATIONS`, under the version before, a function from a
-   configuration of that version to one of the next.
-3. Leaves the folders in `tests/golden` as they are, and adds one of the new
-   version (`python -m tests.golden.make`): each must load for ever.
+1. Increase `FORMAT_VERSION` by 1.
+2. Add a function to `MIGRATIONS`, under the previous version. It converts a
+   configuration of the previous version to the new one.
+3. Keep the folders in `tests/golden` unchanged. Add a folder of the new version
+   (`python -m tests.golden.make`). Every folder must always load.
 
 A new option that is off by default needs none of this.
 """
@@ -23,16 +24,16 @@ VERSION_KEYS = ("format_version", "keras_cem_version")
 
 
 def stamp(config: dict[str, Any]) -> dict[str, Any]:
-    """Returns a configuration with the versions that it is written by."""
+    """Returns a configuration with the versions of format and keras_cem."""
     versions = (FORMAT_VERSION, __version__)
     return {**config, **dict(zip(VERSION_KEYS, versions, strict=True))}
 
 
 def migrate(config: dict[str, Any]) -> dict[str, Any]:
-    """Returns a configuration of today's format, without its versions.
+    """Returns a configuration in the current format, without its versions.
 
     Args:
-        config: As `stamp` returned it, in this or an earlier version.
+        config: Configuration from `stamp` of this or an earlier version.
 
     Raises:
         ValueError: If it was written by a later version.

@@ -1,4 +1,4 @@
-"""How far an epoch has come: what a checkpoint within it is made of."""
+"""Progress within an epoch, for checkpoints after an interruption."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -11,20 +11,22 @@ from keras_cem.saving.training_state import TrainingState, within_epoch
 
 
 class EpochProgress:
-    """A training as it was after its last whole execution.
+    """State of training after the last complete execution.
 
-    Training may be interrupted anywhere: as it plays, validates, or in a
-    callback at the end of an epoch. Variables then have changed since, or hold
-    others for a while, and some callbacks have been told more than others. So
-    the variables are noted after each execution of the train function, and what
-    callbacks keep in mind at the end of each epoch. Training resumed from there
-    repeats the epoch to the callbacks, without playing what was played.
+    Training may be interrupted anywhere: during a rollout, during validation,
+    or in a callback at the end of an epoch. At that moment some variables have
+    changed or hold temporary values, and only some callbacks have been called.
+    So this class records the variables after each execution of the train
+    function, and the state of callbacks at the end of each epoch. A resumed
+    training calls the callbacks for the whole epoch again, but does not replay
+    executions that were done.
 
     Args:
         agent: A `CEMAgent`, built.
-        callbacks: Those of `fit`.
-        epochs: Epochs done. Defaults to `0`.
-        executions: Executions done of the next one. Defaults to `0`.
+        callbacks: The callbacks of `fit`.
+        epochs: Number of epochs done. Defaults to `0`.
+        executions: Number of executions done in the next epoch. Defaults to
+            `0`.
     """
 
     def __init__(
@@ -50,12 +52,12 @@ class EpochProgress:
         self.begin_epoch(epochs, executions)
 
     def begin_epoch(self, epochs: int, executions: int = 0) -> None:
-        """Takes note of all; called when no callback is being called.
+        """Records all state. Call it when no callback is running.
 
         Args:
-            epochs: Epochs done.
-            executions: Executions done of the next one. They are not run once
-                more. Defaults to `0`.
+            epochs: Number of epochs done.
+            executions: Number of executions done in the next epoch. They are
+                not run again. Defaults to `0`.
         """
         self._epochs = epochs
         self._executions = self._to_repeat = executions
@@ -68,19 +70,20 @@ class EpochProgress:
         self._note()
 
     def _note(self) -> None:
-        # Reading copies nothing: who writes later does, to another buffer.
+        # Reading does not copy; a later write goes to another buffer.
         self._values = [tf.convert_to_tensor(v) for v in self._variables]
 
     def execution_ended(self) -> None:
-        """Takes note of the variables after an execution."""
+        """Records the variables after an execution."""
         self._executions += 1
         self._note()
 
     def repeats(self, iterator: Iterator[Any]) -> bool:
-        """Whether the execution that is due was run before the interruption.
+        """Whether the next execution was already done before the interruption.
 
         Args:
-            iterator: Of ticks; those of the execution are pulled.
+            iterator: Iterator over the training dataset. If the execution was
+                done, its items are consumed.
         """
         if not self._to_repeat:
             return False
@@ -89,17 +92,17 @@ class EpochProgress:
                 break
         self._to_repeat -= 1
         if not self._to_repeat:
-            # Keras has reset the metrics.
+            # Keras has reset the metrics at the start of the epoch.
             self.put_back()
         return True
 
     def put_back(self) -> None:
-        """Gives the variables the values that were noted."""
+        """Restores the recorded values of the variables."""
         for variable, value in zip(self._variables, self._values, strict=True):
             variable.assign(value)
 
     def state(self) -> TrainingState:
-        """Returns what a checkpoint of it keeps besides the variables."""
+        """Returns the state that a checkpoint stores besides the variables."""
         epochs, lengths = self._lengths
         history = self._history
         return TrainingState(
@@ -118,5 +121,5 @@ class EpochProgress:
 
     @property
     def epochs(self) -> int:
-        """Epochs done."""
+        """Number of epochs done."""
         return self._epochs

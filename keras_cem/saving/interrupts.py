@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM, held back until they do no harm."""
+"""Delays Ctrl-C and SIGTERM until training can stop safely."""
 
 import contextlib
 import os
@@ -11,19 +11,21 @@ from typing import Any
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
-# Seconds that what is under way has to come to its end by itself.
+# Seconds that the current work may take to finish after a signal.
 GRACE = 2.0
 
-# Contexts that hold back a signal which is to be raised between two steps. A
-# list that is empty costs a loop over steps nothing to look at.
+# Contexts with a delayed signal to raise between two steps. Checking an empty
+# list costs a loop over steps nearly nothing.
 pending: list["HeldSignals"] = []
 
 
 def check() -> None:
-    """Raises a signal that was held back for `GRACE`; called between steps.
+    """Raises a signal that has been delayed for `GRACE` seconds.
+
+    Call it between two steps of a rollout.
 
     Raises:
-        TrainingInterrupted: If there was one.
+        TrainingInterrupted: If there is such a signal.
     """
     if threading.current_thread() is threading.main_thread():
         for held in pending:
@@ -32,7 +34,7 @@ def check() -> None:
 
 
 class TrainingInterrupted(KeyboardInterrupt):
-    """Training ended by a signal, after a checkpoint was written.
+    """A signal stopped training; a checkpoint was written.
 
     Attributes:
         signum: Number of the signal.
@@ -44,24 +46,25 @@ class TrainingInterrupted(KeyboardInterrupt):
 
 
 class HeldSignals:
-    """Context manager that holds back the first Ctrl-C or SIGTERM.
+    """Context manager that delays the first Ctrl-C or SIGTERM.
 
-    It is raised as `TrainingInterrupted` by `check`, or when the context is
-    left in peace. A second one does at once what it would do without this
-    context.
+    `check` raises the signal as `TrainingInterrupted`. So does leaving the
+    context without an exception. A second signal acts immediately, as it would
+    without this context.
 
-    Signals that the process ignores stay ignored. Outside of the main thread,
-    where Python handles no signals, nothing is held back.
+    Signals that the process ignores stay ignored. Outside of the main thread
+    nothing is delayed, because Python handles no signals there.
 
     Args:
-        notice: Written to the standard error as a signal is held back.
-        message: Returns what `TrainingInterrupted` says.
-        between_steps: Whether `interrupts.check` raises it as well, once
-            `GRACE` is over. Defaults to `False`.
+        notice: Text for the standard error when a signal is delayed.
+        message: Function that returns the message of `TrainingInterrupted`.
+        between_steps: Whether `interrupts.check` also raises the signal, after
+            `GRACE` seconds. Defaults to `False`.
 
     Attributes:
-        received: Number of the signal that is held back, if any.
-        until: When it is raised between two steps, by `time.monotonic`.
+        received: Number of the delayed signal, None if there is none.
+        until: Time from which `interrupts.check` raises the signal, in seconds
+            of `time.monotonic`.
     """
 
     def __init__(
@@ -94,10 +97,10 @@ class HeldSignals:
             self.check()
 
     def check(self) -> None:
-        """Raises a signal that was held back, where it does no harm.
+        """Raises the delayed signal. Call it where training can stop safely.
 
         Raises:
-            TrainingInterrupted: If there was one.
+            TrainingInterrupted: If a signal was received.
         """
         if self.received is not None:
             raise TrainingInterrupted(self.received, self._message())
@@ -109,9 +112,9 @@ class HeldSignals:
             pending.append(self)
         self._give_back()
         name = signal.Signals(signum).name
-        # Who reads along may be gone: Ctrl-C ends `tee` as well.
+        # The reader of standard error may be gone: Ctrl-C also ends `tee`.
         with contextlib.suppress(OSError):
-            # Not `print`, which may be what the signal came in between.
+            # Not `print`: the signal may have interrupted a `print`.
             os.write(2, f"\n{name}: {self._notice}\n".encode())
 
     def _give_back(self) -> None:

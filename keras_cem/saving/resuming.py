@@ -1,4 +1,4 @@
-"""How a training goes on from a checkpoint."""
+"""Resumes training from a checkpoint."""
 
 import pathlib
 from typing import Any
@@ -12,15 +12,15 @@ from keras_cem.saving.training_state import TrainingState
 
 
 class RunsLast(keras.callbacks.Callback):
-    """A callback that is called after all others, History among them."""
+    """A callback that runs after all others, including History."""
 
 
 class Restored(keras.callbacks.Callback):
-    """Gives callbacks what they had in mind, once they have begun afresh.
+    """Restores the state of callbacks after their `on_train_begin`.
 
     Args:
-        state: Of the training that goes on.
-        callbacks: Those to give it to.
+        state: State of the training to resume.
+        callbacks: Callbacks to restore.
     """
 
     def __init__(self, state: TrainingState, callbacks: list[Any]):
@@ -29,7 +29,7 @@ class Restored(keras.callbacks.Callback):
         self._callbacks = callbacks
 
     def on_train_begin(self, logs: Any = None) -> None:
-        """Gives it to them."""
+        """Restores the callbacks and the progress of the epoch."""
         self._state.resume(self._callbacks)
         self.model.session.progress = EpochProgress(
             self.model,
@@ -42,19 +42,20 @@ class Restored(keras.callbacks.Callback):
 def resume(
     agent: Any, directory: pathlib.Path, callbacks: list[Any]
 ) -> TrainingState | None:
-    """Gives an agent the newest checkpoint, and returns what is not in it.
+    """Loads the newest checkpoint into an agent.
 
     Args:
         agent: A `CEMAgent`, built and compiled.
         directory: Folder of checkpoints.
-        callbacks: As `arrange` returns them.
+        callbacks: Callbacks, as `arrange` returns them.
 
     Returns:
-        None if there is no checkpoint, but a callback that will write some.
+        The training state that is not part of the agent. None if there is no
+        checkpoint yet and a callback will write checkpoints to `directory`.
 
     Raises:
-        ValueError: If there is no checkpoint otherwise, all are broken, or they
-            are another agent's.
+        ValueError: If there is no checkpoint and no callback will write one,
+            all checkpoints are broken, or they are from another agent.
     """
     path = CheckpointStore(directory).newest()
     if path is not None:

@@ -1,7 +1,8 @@
-"""How large may be what a file describes: checked before memory is taken.
+"""Size limits for models loaded from files.
 
-A configuration of a few bytes can ask for more memory than there is. What an
-agent is loaded from may come from a stranger, so sizes are checked first.
+A configuration of a few bytes can ask for more memory than the machine has.
+A file may come from an untrusted source, so sizes are checked before memory is
+allocated.
 """
 
 import math
@@ -13,29 +14,30 @@ import tensorflow as tf
 
 from keras_cem import spaces
 
-# Weights of a policy, and numbers in any tensor as it acts; 1 GiB of float32.
-# A larger policy of your own loads after `keras_cem.limits.MAX_SIZE = ...`.
+# Largest number of weights of a policy, and of elements of any tensor in its
+# forward pass; 1 GiB of float32. To load a larger policy of your own, set
+# `keras_cem.limits.MAX_SIZE = ...` first.
 MAX_SIZE = 2**28
-# The largest float32. No number that a run writes is larger; larger ones
-# overflow where they are summed or drawn.
+# The largest float32. A run writes no larger number. Larger numbers overflow
+# in sums and plots.
 MAX_NUMBER = (2.0 - 2.0**-23) * 2.0**127
 
 
 def check_policy(config: dict[str, Any], observation_space: Any) -> None:
     """Refuses the configuration of a policy that is too large.
 
-    The policy is built and called in a graph that is thrown away, where
-    variables and tensors have shapes but no memory.
+    The policy is built and called in a temporary graph, in which variables and
+    tensors have shapes but no memory.
 
     Args:
-        config: What `keras.saving.serialize_keras_object` made of the policy.
-        observation_space: Description of an observation; None if not known.
+        config: Configuration from `keras.saving.serialize_keras_object`.
+        observation_space: Space of one observation; None if not known.
 
     Raises:
-        ValueError: If it has more than `MAX_SIZE` weights, or makes a tensor
-            with more numbers.
+        ValueError: If the policy has more than `MAX_SIZE` weights, or a tensor
+            with more than `MAX_SIZE` elements.
     """
-    # Building draws the seeds of layers that have none from Python's `random`.
+    # Layers without a seed draw one from Python's `random` when they are built.
     state = random.getstate()
     try:
         with tf.Graph().as_default() as graph:
@@ -50,7 +52,7 @@ def check_policy(config: dict[str, Any], observation_space: Any) -> None:
                 tf.zeros((2, *leaf.shape), leaf.dtype) for leaf in space.leaves
             ]
             policy(space.pack(batch))
-            # Some make their weights only now.
+            # Some policies create their weights in the first call.
             _check_size(policy, "weights", _sizes(policy.variables))
             tensors = [
                 tensor
@@ -81,7 +83,7 @@ def _check_size(policy: keras.Layer, what: str, size: int) -> None:
 
 
 def _unshared(config: Any) -> Any:
-    """A copy from which Keras makes objects that it shares with no others."""
+    """Returns a copy from which Keras makes objects that are not shared."""
     if isinstance(config, dict):
         return {
             key: _unshared(value)

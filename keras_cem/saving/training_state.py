@@ -1,4 +1,4 @@
-"""All of a training that its continuation depends on, as files."""
+"""Saves and loads the complete state of training."""
 
 import dataclasses
 import json
@@ -18,15 +18,15 @@ AGENT, STATE, ARRAYS = "agent.keras", "state.json", "arrays.npz"
 
 @dataclasses.dataclass
 class TrainingState:
-    """What of a training is not in the agent.
+    """State of training that is not part of the agent.
 
     Attributes:
-        epochs: Epochs done.
+        epochs: Number of epochs done.
         stopped: Whether a callback had stopped training.
-        history: What `keras.callbacks.History` holds: `epoch`, and `logs`.
-        callbacks: As `callback_states.get_states` returns them; as the last
-            epoch that is done ended.
-        executions: Executions of the train function that are done of the next
+        history: Content of `keras.callbacks.History`: `epoch` and `logs`.
+        callbacks: States from `callback_states.get_states`, at the end of the
+            last epoch done.
+        executions: Number of executions of the train function done in the next
             epoch. Defaults to `0`.
     """
 
@@ -37,7 +37,7 @@ class TrainingState:
     executions: int = 0
 
     def resume(self, callbacks: list[Any]) -> None:
-        """Gives callbacks what they had in mind."""
+        """Restores the state of callbacks."""
         for callback in callbacks:
             if isinstance(callback, keras.callbacks.History):
                 callback.epoch = list(self.history["epoch"])
@@ -49,16 +49,16 @@ def save(folder: pathlib.Path, agent: Any, state: TrainingState) -> None:
     """Writes an agent and the state of its training.
 
     Args:
-        folder: Where to.
-        agent: A `CEMAgent`, saved whole.
-        state: The rest.
+        folder: Folder to write to.
+        agent: A `CEMAgent`. It is saved with its optimizer.
+        state: Training state that is not part of the agent.
 
     Raises:
-        TypeError: If the state of a callback is not made of what JSON knows,
-            arrays, and lists of them.
+        TypeError: If the state of a callback holds anything but JSON values,
+            arrays, and lists of arrays.
     """
     agent.save(folder / AGENT)
-    # Keras does not save them with a model (keras 3.15, layer.py).
+    # Keras does not save random states with a model (keras 3.15, layer.py).
     arrays = {
         f"seed_{number}": np.asarray(variable)
         for number, variable in enumerate(keras_internals.random_states(agent))
@@ -68,21 +68,21 @@ def save(folder: pathlib.Path, agent: Any, state: TrainingState) -> None:
             arrays[f"epoch_{number}"] = np.asarray(variable)
     content = dataclasses.asdict(state)
     if not state.executions:
-        # So that an earlier version can read it.
+        # Earlier versions do not know this key.
         del content["executions"]
     (folder / STATE).write_text(_to_json(content, arrays))
     np.savez(folder / ARRAYS, allow_pickle=False, **arrays)
 
 
 def load(folder: pathlib.Path, agent: Any) -> TrainingState:
-    """Gives an agent what a checkpoint has, and returns the rest.
+    """Loads a checkpoint into an agent and returns the training state.
 
     Args:
-        folder: A whole checkpoint.
-        agent: `CEMAgent` of the same configuration, built and compiled.
+        folder: A complete checkpoint.
+        agent: `CEMAgent` with the same configuration, built and compiled.
 
     Raises:
-        ValueError: If the configuration is another.
+        ValueError: If the agent has another configuration.
     """
     path = folder / AGENT
     _check_same(agent, path)
@@ -99,7 +99,7 @@ def load(folder: pathlib.Path, agent: Any) -> TrainingState:
 
 
 def within_epoch(agent: Any) -> list[Any]:
-    """Variables that an epoch begins anew, and that no model is saved with."""
+    """Returns variables that each epoch resets and that Keras does not save."""
     metrics = agent.train_metrics.all()
     variables = [each for metric in metrics for each in metric.variables]
     return [*variables, *agent.graph_steps.within_epoch]
@@ -133,15 +133,16 @@ def _from_json(text: str, arrays: dict[str, np.ndarray]) -> Any:
 
 
 def _check_same(agent: Any, path: pathlib.Path) -> None:
-    """Refuses an agent other than that of a checkpoint.
+    """Refuses an agent whose configuration differs from the checkpoint.
 
-    The learning rate may be another by now; it is that of the checkpoint.
+    The learning rate may differ; the value of the checkpoint is used.
     """
     with zipfile.ZipFile(path) as archive:
         theirs = json.loads(archive.read("config.json"))
     ours = json.loads(json.dumps(keras.saving.serialize_keras_object(agent)))
     theirs, ours = _settings(theirs), _settings(ours)
-    # What one of them lacks came with a later version, off by default.
+    # A key that only one of them has belongs to an option of a later version,
+    # which is off by default.
     differing = [
         f"{key}={ours[key]!r} instead of {theirs[key]!r}"
         for key in ours
@@ -157,7 +158,7 @@ def _check_same(agent: Any, path: pathlib.Path) -> None:
 
 
 def _settings(saved: dict[str, Any]) -> dict[str, Any]:
-    """What the course of a training depends on."""
+    """Returns the settings that determine training."""
     compiled = saved.get("compile_config") or {}
     settings = {
         **saved["config"],
@@ -170,11 +171,11 @@ def _settings(saved: dict[str, Any]) -> dict[str, Any]:
 
 
 def _nameless(settings: Any) -> Any:
-    """Without what differs between two makings of the same.
+    """Removes values that differ between two equal agents.
 
-    Keras numbers the names of layers through a process. They become numbers
-    in the order of their occurrence. The module of a class with a registered
-    name is left out: the class may move from one version to the next.
+    Keras numbers the names of layers within a process. Here, names become
+    numbers in the order of their occurrence. The module of a class with a
+    registered name is left out, because it may change between versions.
     """
     names: dict[str, str] = {}
     passing = {"build_config", "shared_object_id", "learning_rate"}

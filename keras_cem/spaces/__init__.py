@@ -1,8 +1,8 @@
-"""Serialisable descriptions of observation and action spaces.
+"""Serializable descriptions of observation and action spaces.
 
-An agent has to say what it observes and how it acts after it was saved and
-loaded, also where gymnasium is not imported. So it keeps a description of each
-space, in gymnasium's words, that goes to JSON and back.
+A saved agent needs its spaces again after loading, even if gymnasium is not
+imported. So the agent keeps a description of each space. It uses gymnasium's
+names and converts to JSON and back.
 """
 
 from keras_cem.spaces.base import (

@@ -1,4 +1,4 @@
-"""What every description of a space does."""
+"""The interface of a description of a space."""
 
 import abc
 import keyword
@@ -9,20 +9,20 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-# How a part is reached from the space: keys of a Dict, indices of a Tuple.
+# Path from a space to a part: keys of a Dict, indices of a Tuple.
 Path = tuple[str | int, ...]
 
-# Elements in a value of a space that comes from a file.
+# Largest number of elements in a value of a space loaded from a file.
 MAX_SIZE = 2**26
 
 _KINDS: dict[str, type["Space"]] = {}
 
 
 class Space(abc.ABC):
-    """Description of a space: what one observation or action looks like.
+    """Description of a space, the set of valid observations or actions.
 
-    A space is a tree; `leaves` are its parts that are one array each. `Dict`
-    and `Tuple` have parts, every other space is its own single leaf.
+    A space is a tree. Each of its `leaves` describes one array. `Dict` and
+    `Tuple` have parts; every other space is its own single leaf.
     """
 
     kind: ClassVar[str]
@@ -35,29 +35,30 @@ class Space(abc.ABC):
     @property
     @abc.abstractmethod
     def leaves(self) -> list["Leaf"]:
-        """The parts of this space that are one array each, in fixed order."""
+        """Parts of this space that describe one array each, in fixed order."""
 
     @property
     @abc.abstractmethod
     def leaf_paths(self) -> list[Path]:
-        """How each leaf is reached."""
+        """Path to each leaf."""
 
     @abc.abstractmethod
     def flatten(self, value: Any, name: str = "value") -> list[Any]:
-        """Takes one value (or batch) of this space apart into its leaves.
+        """Splits one value (or batch) of this space into its leaves.
 
         Args:
-            value: Nest as the space is. What its leaves are is not looked at.
-            name: What error messages call it. Defaults to `"value"`.
+            value: Nest with the structure of the space. Its leaves are not
+                checked.
+            name: Name of the value in error messages. Defaults to `"value"`.
 
         Raises:
-            ValueError: If `value` is not built as the space is. Names the path
-                to the part that differs.
+            ValueError: If `value` does not have the structure of the space.
+                The message gives the path to the part that differs.
         """
 
     @abc.abstractmethod
     def pack(self, leaves: Sequence[Any]) -> Any:
-        """Puts the leaves together again; the inverse of `flatten`."""
+        """Builds a value from its leaves; the inverse of `flatten`."""
 
     @abc.abstractmethod
     def get_config(self) -> dict[str, Any]:
@@ -68,7 +69,7 @@ class Space(abc.ABC):
         """Returns the `gymnasium.spaces.Space` that this describes."""
 
     def clip_leaves(self, leaves: Sequence[np.ndarray]) -> list[np.ndarray]:
-        """Returns batches of each leaf's values, clipped, see `Leaf.clip`."""
+        """Clips a batch of values of each leaf, see `Leaf.clip`."""
         return [
             leaf.clip(values)
             for leaf, values in zip(self.leaves, leaves, strict=True)
@@ -76,18 +77,19 @@ class Space(abc.ABC):
 
     @property
     def leaf_names(self) -> list[str]:
-        """What the inputs of a network for these leaves are called."""
+        """Names of a network's inputs for these leaves."""
         return self.name_leaves("observations")
 
     def name_leaves(self, root: str, *, prefix: bool = False) -> list[str]:
-        """Returns a name for each leaf: unique, and valid in Python and Keras.
+        """Returns a unique name per leaf that is valid in Python and Keras.
 
-        They are the keys and indices of the path, joined by underscores, as in
-        `camera_left`. What cannot start a name, such as the index of a
-        `Tuple`, stands after `root`, as in `observations_0`.
+        A name joins the keys and indices of the path by underscores, as in
+        `camera_left`. If the result is not a valid name, such as the index of
+        a `Tuple`, `root` goes before it, as in `observations_0`.
 
         Args:
-            root: Name of the whole; that of the leaf if it is the only one.
+            root: Name of the whole value. The only leaf of a space has this
+                name.
             prefix: Whether all names start with `root`. Defaults to `False`.
         """
         names: list[str] = []
@@ -97,7 +99,7 @@ class Space(abc.ABC):
             if prefix or not valid:
                 name = f"{root}_{name}" if name else root
             names.append(name)
-        # A name that others have as well is told apart by a number.
+        # A number makes repeated names unique.
         unique: list[str] = []
         for name in names:
             number = 2
@@ -123,7 +125,7 @@ class Space(abc.ABC):
 
 
 class Leaf(Space):
-    """A space whose values are one array each.
+    """A space with one array per value.
 
     Attributes:
         shape: Shape of one value.
@@ -149,7 +151,9 @@ class Leaf(Space):
         return value
 
     def clip(self, values: np.ndarray) -> np.ndarray:
-        """Returns a batch with what lies outside of a `Box` moved to it.
+        """Clips a batch of values to the bounds of a `Box`.
+
+        Other spaces return the values unchanged.
 
         Args:
             values: `(N, *shape)`.
@@ -158,11 +162,11 @@ class Leaf(Space):
 
 
 def float_leaves(space: Space, values: Any) -> list[Any]:
-    """Returns those leaves of values that are of floats.
+    """Returns the leaves of a value that hold floats.
 
     Args:
         space: The space.
-        values: A value, or a batch of such.
+        values: A value or a batch of values.
     """
     return [
         value
@@ -172,12 +176,12 @@ def float_leaves(space: Space, values: Any) -> list[Any]:
 
 
 def at(name: str, path: Path) -> str:
-    """Returns how Python writes the part of `name` at `path`."""
+    """Returns the Python expression for the part of `name` at `path`."""
     return name + "".join(f"[{step!r}]" for step in path)
 
 
 def supported() -> str:
-    """The kinds of space that can be described, for error messages."""
+    """Returns the supported kinds of space, for error messages."""
     return ", ".join(sorted(_KINDS))
 
 
@@ -187,12 +191,13 @@ def serialize(space: Space) -> dict[str, Any]:
 
 
 def deserialize(config: dict[str, Any]) -> Space:
-    """Returns the space that `serialize` made `config` of.
+    """Returns the space that `serialize` turned into `config`.
+
+    `config` may come from an untrusted file, so its sizes are limited.
 
     Raises:
-        ValueError: If `config` names an unknown kind of space, or one whose
-            values have more than `MAX_SIZE` elements, or choices: it may come
-            from a file of anyone's.
+        ValueError: If `config` names an unknown kind of space, or its values
+            have more than `MAX_SIZE` elements or choices.
     """
     arguments = dict(config)
     kind = arguments.pop("kind", None)
@@ -209,7 +214,7 @@ def deserialize(config: dict[str, Any]) -> Space:
                 f"elements. Received: {name}={arguments[name]!r}"
             )
     nvec = np.array(arguments.get("nvec") or 1, object)
-    # As many places as a table of all choices of each element has.
+    # The size of a table with all choices of each element.
     if nvec.size * max(nvec.flat) > MAX_SIZE:
         raise ValueError(
             f"`nvec` of a saved {kind} must be at most {MAX_SIZE:,} choices. "

@@ -1,4 +1,4 @@
-"""From gymnasium's spaces to descriptions."""
+"""Converts gymnasium's spaces to descriptions."""
 
 from typing import Any, TypeVar
 
@@ -15,14 +15,14 @@ def get(space: Any, argument: str = "space") -> Space:
     Args:
         space: A gymnasium space, a description, or the dictionary that
             `serialize` made.
-        argument: What the caller calls it, for the error message.
+        argument: The caller's name of the argument, for the error message.
 
     Returns:
         A `Space`.
 
     Raises:
-        ValueError: If no description exists for this kind of space. Of a
-            nested space, the part is named by the path to it.
+        ValueError: If this kind of space has no description. In a nested
+            space, the message gives the path to the part.
         TypeError: If `space` is not a space.
     """
     if isinstance(space, Space):
@@ -58,12 +58,12 @@ def get(space: Any, argument: str = "space") -> Space:
 
 
 def get_as(kind: type[_Kind], space: Any, argument: str) -> _Kind:
-    """Returns the description of a space that must be of one kind.
+    """Returns the description of a space; refuses any other kind of space.
 
     Args:
-        kind: Class of description.
-        space: What `get` takes.
-        argument: What the caller calls it, for the error message.
+        kind: Class of the description.
+        space: A space, as `get` takes it.
+        argument: The caller's name of the argument, for the error message.
 
     Raises:
         ValueError: If the space is of another kind.

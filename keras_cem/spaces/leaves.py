@@ -1,4 +1,4 @@
-"""Spaces whose values are one array each."""
+"""Spaces with one array per value."""
 
 import math
 import operator
@@ -11,11 +11,11 @@ from keras_cem.spaces.base import Leaf
 
 
 class Integers(Leaf):
-    """A space of integers, each in a finite range.
+    """A space of integers, each with a finite range.
 
     Attributes:
         first: Smallest value, a number or an array of the space's shape.
-        last: Largest value, likewise.
+        last: Largest value, a number or an array of the space's shape.
     """
 
     first: Any
@@ -48,7 +48,7 @@ class Discrete(Integers):
     def to_gymnasium(self) -> Any:
         import gymnasium
 
-        # gymnasium before 1.3 has no `dtype` here: it is int64 throughout.
+        # Gymnasium before 1.3 has no `dtype` here and always uses int64.
         if self.dtype == np.int64:
             return gymnasium.spaces.Discrete(self.n, start=self.start)
         return gymnasium.spaces.Discrete(
@@ -63,7 +63,7 @@ class Box(Leaf):
         low: Array or number, the smallest values; may be `-inf`.
         high: Array or number, the largest values; may be `inf`.
         shape: Shape of one value. Defaults to the shape of `low`.
-        dtype: Defaults to `"float32"`.
+        dtype: Dtype of the values. Defaults to `"float32"`.
     """
 
     kind = "Box"
@@ -108,14 +108,14 @@ class Box(Leaf):
 
 
 class MultiDiscrete(Integers):
-    """Arrays of integers, each in a range of its own.
+    """Arrays of integers, each element with its own range.
 
     Element i is one of `start_i, ..., start_i + nvec_i - 1`.
 
     Args:
         nvec: Array of any shape, the number of values of each element.
-        start: Number or array of that shape, the smallest value of each.
-            Defaults to `0`.
+        start: Number or array of the same shape, the smallest value of each
+            element. Defaults to `0`.
         dtype: Integer type. Defaults to `"int64"`.
     """
 
@@ -159,7 +159,7 @@ class MultiBinary(Integers):
     """Arrays of zeros and ones.
 
     Args:
-        n: Int or ints, the shape of one value; an int is that of a vector.
+        n: Int or ints, the shape of one value; an int is the size of a vector.
     """
 
     kind = "MultiBinary"
@@ -181,15 +181,16 @@ class MultiBinary(Integers):
     def to_gymnasium(self) -> Any:
         import gymnasium
 
-        # A list makes a space that differs from one made by a number.
+        # Gymnasium's space made from a list differs from that made from an int.
         (size, *more) = self.shape
         return gymnasium.spaces.MultiBinary(self.shape if more else size)
 
 
 def _numbers(value: Any, dtype: np.dtype) -> np.ndarray:
-    """Array of what JSON holds: infinities are strings there.
+    """Converts JSON values to an array; JSON holds infinities as strings.
 
-    By way of Python's numbers, as int64 has more digits than a float.
+    The conversion goes through Python's numbers, because int64 has more digits
+    than a float.
     """
     if isinstance(value, np.ndarray):
         return value.astype(dtype)
@@ -222,7 +223,10 @@ def _integers(**arguments: Any) -> np.ndarray:
 
 
 def _plain(array: np.ndarray) -> Any:
-    """One number if all are equal, else nested lists; infinities as strings."""
+    """Returns an array as JSON values, with infinities as strings.
+
+    An array of equal numbers becomes one number.
+    """
     if array.size and np.all(array == array.flat[0]):
         array = array.flat[0]
     return _strings(np.asarray(array).tolist())

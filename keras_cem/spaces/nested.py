@@ -1,4 +1,4 @@
-"""Spaces made of parts, which are spaces again."""
+"""Spaces made of other spaces."""
 
 import reprlib
 from collections.abc import Iterable, Mapping, Sequence
@@ -18,7 +18,7 @@ class _Nested(Space):
     """A space of named or numbered parts.
 
     Attributes:
-        parts: The spaces by key or index, in the order of the leaves.
+        parts: The space of each key or index, in the order of the leaves.
     """
 
     parts: dict[Any, Space]
@@ -57,16 +57,15 @@ class _Nested(Space):
         raise NotImplementedError
 
     def _join(self, values: list[Any]) -> Any:
-        """Puts the values of the parts together."""
+        """Builds a value from the values of the parts."""
         raise NotImplementedError
 
 
 class Dict(_Nested):
-    """Dictionaries with a value for each of some keys.
+    """Dictionaries with fixed keys.
 
     Args:
-        spaces: The space of each key. They are kept in the order of the keys,
-            as gymnasium keeps them.
+        spaces: The space of each key. The keys are sorted, as in gymnasium.
     """
 
     kind = "Dict"
@@ -115,10 +114,10 @@ class Dict(_Nested):
 
 
 class Tuple(_Nested):
-    """Tuples with a value at each of some places.
+    """Tuples of fixed length.
 
     Args:
-        spaces: The space of each place.
+        spaces: The space of each entry.
     """
 
     kind = "Tuple"

@@ -1,1 +1,1 @@
-"""Helpers that know nothing of learning."""
+"""Helpers that do not depend on the learning algorithm."""

@@ -1,4 +1,4 @@
-"""Refusing bad arguments, in one form of words."""
+"""Checks of arguments, with uniform error messages."""
 
 import contextlib
 import math
@@ -44,7 +44,7 @@ def as_integers(
     *,
     minimum: int = 1,
 ) -> tuple[int, ...]:
-    """Returns `values` as ints of at least `minimum`."""
+    """Returns `values` as ints that are at least `minimum`."""
     try:
         integers = tuple(operator.index(value) for value in values)
     except TypeError:
@@ -77,7 +77,7 @@ def as_number(argument: str, value: Any, upper: float = math.inf) -> float:
 
 
 def as_initializer(argument: str, initializer: Any) -> Any:
-    """Returns a Keras initializer, or a function that is one."""
+    """Returns a Keras initializer, or a function that can replace one."""
     found = None
     with contextlib.suppress(TypeError, ValueError):
         found = keras.initializers.get(initializer)
@@ -104,12 +104,12 @@ def as_numeric_dtype(input_dtype: Any) -> str:
 
 
 def at_least(least: int, cure: str = "", **arguments: Any) -> None:
-    """Refuses what is neither None nor an integer of at least `least`.
+    """Refuses values other than None and integers of at least `least`.
 
     Args:
-        least: The smallest value allowed.
-        cure: Sentence to end the message with. Defaults to `""`.
-        **arguments: Values by the caller's name for them.
+        least: Smallest value allowed.
+        cure: Last sentence of the message. Defaults to `""`.
+        **arguments: Values, under the caller's names of the arguments.
 
     Raises:
         ValueError: Naming the argument and its value.
@@ -117,7 +117,7 @@ def at_least(least: int, cure: str = "", **arguments: Any) -> None:
     for name, value in arguments.items():
         if value is None:
             continue
-        # A bool is an int to Python, and a slip to whoever wrote it.
+        # A bool is an int in Python, but a mistake of the caller.
         is_integer = isinstance(value, (int, np.integer))
         if not is_integer or isinstance(value, bool) or value < least:
             raise ValueError(
@@ -129,16 +129,17 @@ def at_least(least: int, cure: str = "", **arguments: Any) -> None:
 def number(
     least: float = -math.inf, most: float = math.inf, **arguments: Any
 ) -> None:
-    """Refuses what is not a finite number in [least, most].
+    """Refuses values other than finite numbers in [least, most].
 
     Args:
-        least: The smallest value allowed. Defaults to `-math.inf`.
-        most: The largest. Defaults to `math.inf`.
-        **arguments: Values by the caller's name for them.
+        least: Smallest value allowed. Defaults to `-math.inf`.
+        most: Largest value allowed. Defaults to `math.inf`.
+        **arguments: Values, under the caller's names of the arguments.
 
     Raises:
-        TypeError: If it is no number.
-        ValueError: If it is out of range, naming the argument and its value.
+        TypeError: If a value is not a number.
+        ValueError: If a value is out of range. The message shows argument and
+            value.
     """
     for name, value in arguments.items():
         if not isinstance(value, numbers.Real) or isinstance(value, bool):
@@ -157,11 +158,11 @@ def number(
 
 
 def one_of(choices: tuple[Any, ...], **arguments: Any) -> None:
-    """Refuses what is not among `choices`.
+    """Refuses values that are not in `choices`.
 
     Args:
-        choices: The values allowed.
-        **arguments: Values by the caller's name for them.
+        choices: The allowed values.
+        **arguments: Values, under the caller's names of the arguments.
 
     Raises:
         ValueError: Naming the argument and its value.
@@ -174,16 +175,17 @@ def one_of(choices: tuple[Any, ...], **arguments: Any) -> None:
 
 
 def path(**arguments: Any) -> None:
-    """Refuses what is no path, and an empty one.
+    """Refuses values that are not paths, and empty paths.
 
-    An empty path is the current folder to pathlib, which nobody means.
+    pathlib reads an empty path as the current folder, which no caller means.
 
     Args:
-        **arguments: Values by the caller's name for them; None passes.
+        **arguments: Values, under the caller's names of the arguments; None
+            passes.
 
     Raises:
-        TypeError: If it is no path.
-        ValueError: If it is empty.
+        TypeError: If a value is not a path.
+        ValueError: If a path is empty.
     """
     for name, value in arguments.items():
         if value is None:
@@ -201,11 +203,12 @@ def path(**arguments: Any) -> None:
 
 
 def only_for(where: str, **arguments: Any) -> None:
-    """Refuses arguments that mean nothing here, rather than ignore them.
+    """Refuses arguments that would have no effect.
 
     Args:
-        where: What they would be for.
-        **arguments: Values by the caller's name for them; None passes.
+        where: The case in which the arguments have an effect.
+        **arguments: Values, under the caller's names of the arguments; None
+            passes.
 
     Raises:
         ValueError: Naming the argument and its value.

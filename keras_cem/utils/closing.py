@@ -1,11 +1,11 @@
-"""Closing what a user gave."""
+"""Closes environments."""
 
 import warnings
 from typing import Any
 
 
 def close_env(env: Any) -> None:
-    """Closes an environment. If that raises, what was played stands.
+    """Closes an environment. An error of `close` does not discard results.
 
     Args:
         env: An environment.

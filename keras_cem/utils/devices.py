@@ -1,4 +1,4 @@
-"""What TensorFlow computes on."""
+"""The devices that TensorFlow uses, and their memory."""
 
 import functools
 import os
@@ -8,38 +8,39 @@ import tensorflow as tf
 
 
 def has_gpu() -> bool:
-    """Whether TensorFlow computes on a GPU."""
+    """Whether TensorFlow uses a GPU."""
     return bool(tf.config.list_logical_devices("GPU"))
 
 
 def variable_dtype(dtype: Any) -> tf.DType:
     """Returns the dtype of a variable that compiled functions may use.
 
-    TensorFlow keeps variables of int32 on the host, where a function that XLA
-    compiled for a GPU does not reach them
+    TensorFlow keeps int32 variables on the host. A function that XLA compiled
+    for a GPU cannot access them there
     (https://github.com/tensorflow/tensorflow/issues/53192).
 
     Args:
-        dtype: Of the numbers to hold.
+        dtype: Dtype of the numbers to store.
     """
     dtype = tf.as_dtype(dtype)
     return tf.int64 if dtype == tf.int32 else dtype
 
 
 def host_memory() -> int:
-    """Returns how many bytes of memory the machine has."""
+    """Returns the memory of the machine in bytes."""
     return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 
 
 @functools.cache
 def gpu_memory() -> int | None:
-    """Returns how many bytes TensorFlow may take of its first GPU.
+    """Returns the memory that TensorFlow may use on its first GPU, in bytes.
 
-    Of the public ways, only a session tells this limit, which is what is
-    visible to this process, less what the driver and other processes hold.
+    The limit is the memory visible to this process, less the memory that the
+    driver and other processes use. In the public API only a session reports
+    it.
 
     Returns:
-        Their number; None where there is no GPU, or none that tells.
+        Number of bytes; None if there is no GPU, or no GPU reports the limit.
     """
     if not has_gpu():
         return None
@@ -47,7 +48,7 @@ def gpu_memory() -> int | None:
         with tf.compat.v1.Session(graph=tf.Graph()) as session:
             devices = session.list_devices()
     except tf.errors.OpError:
-        # One that is split into several logical ones is not opened again.
+        # TensorFlow cannot open a GPU again that is split into logical GPUs.
         return None
     limits = [
         device.memory_limit_bytes

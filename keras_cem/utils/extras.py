@@ -1,4 +1,4 @@
-"""Packages that come with an extra of keras-cem."""
+"""Optional packages, which an extra of keras-cem installs."""
 
 import importlib.util
 
@@ -13,10 +13,10 @@ _PACKAGES = {
 
 
 def missing(extra: str) -> str | None:
-    """Returns the first package of an extra that is missing, None if none is.
+    """Returns the first missing package of an extra, None if none is missing.
 
     Args:
-        extra: Its name.
+        extra: Name of the extra.
     """
     for package in _PACKAGES[extra]:
         if importlib.util.find_spec(package) is None:
@@ -25,14 +25,14 @@ def missing(extra: str) -> str | None:
 
 
 def require(extra: str, what: str) -> None:
-    """Refuses to go on without the packages of an extra.
+    """Requires the packages of an extra.
 
     Args:
-        extra: Its name.
-        what: What for, with the verb, to begin the message with.
+        extra: Name of the extra.
+        what: Subject and verb that begin the message.
 
     Raises:
-        ImportError: If one of them is missing.
+        ImportError: If a package is missing.
     """
     package = missing(extra)
     if package is not None:

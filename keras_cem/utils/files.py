@@ -1,4 +1,4 @@
-"""Files that are whole or not there, whenever the process is killed."""
+"""Writes files that are complete or absent, even if the process is killed."""
 
 import contextlib
 import os
@@ -9,9 +9,9 @@ from collections.abc import Iterator
 
 @contextlib.contextmanager
 def naming(path: str | os.PathLike[str]) -> Iterator[None]:
-    """Lets an error of writing say which file it was about.
+    """Adds the name of a file to errors of writing it.
 
-    The operating system tells of a full disk without naming a file.
+    The error of the operating system for a full disk names no file.
 
     Args:
         path: The file that is written in this context.
@@ -25,12 +25,12 @@ def naming(path: str | os.PathLike[str]) -> Iterator[None]:
 
 
 def drop_unfinished_line(path: str | os.PathLike[str]) -> None:
-    """Removes a last line that has no end, as a full disk or a kill leaves it.
+    """Removes an incomplete last line, left by a full disk or a kill.
 
-    To be called before anything is appended, which would join that line.
+    Call it before appending to the file; otherwise new text joins that line.
 
     Args:
-        path: A text file; it need not be there.
+        path: A text file; it need not exist.
     """
     with contextlib.suppress(FileNotFoundError), open(path, "r+b") as file:
         kept = end = file.seek(0, os.SEEK_END)
@@ -47,15 +47,15 @@ def drop_unfinished_line(path: str | os.PathLike[str]) -> None:
 
 @contextlib.contextmanager
 def replacing(path: str | os.PathLike[str]) -> Iterator[pathlib.Path]:
-    """Yields where to write what then takes the place of a file.
+    """Yields a temporary path, and replaces a file by it at the end.
 
-    The file that was there stays until the new one is whole and on the disk,
-    and stays for good if writing fails.
+    The old file stays until the new one is complete and on the disk. If writing
+    fails, the old file stays.
 
     Args:
-        path: The file to replace; it need not be there.
+        path: The file to replace; it need not exist.
     """
-    # What a link points to is replaced, not the link.
+    # Replace the target of a link, not the link.
     target = pathlib.Path(os.path.realpath(path))
     partial = target.with_name(f".partial-{target.name}")
     try:
@@ -73,15 +73,15 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[pathlib.Path]:
 def replacing_folder(
     path: str | os.PathLike[str],
 ) -> Iterator[pathlib.Path]:
-    """Yields where to make what then takes the place of a folder.
+    """Yields a temporary folder, and replaces a folder by it at the end.
 
-    The folder that was there stays until the new one is whole, and stays for
-    good if making it fails. As no folder can be renamed to one that holds
-    something, there is none at all between two renames.
+    The old folder stays until the new one is complete. If filling the new one
+    fails, the old folder stays. A rename cannot overwrite a folder with
+    content, so no folder exists between the two renames.
 
     Args:
-        path: The folder to replace; it need not be there. If it is a link, the
-            link is replaced, and not what it points to.
+        path: The folder to replace; it need not exist. If it is a link, the
+            link is replaced, not its target.
     """
     path = pathlib.Path(path)
     with tempfile.TemporaryDirectory(
@@ -101,10 +101,10 @@ def replacing_folder(
 
 
 def sync(path: str | os.PathLike[str]) -> None:
-    """Waits until a file, or the entries of a folder, are on the disk."""
+    """Waits until a file, or the entry list of a folder, is on the disk."""
     if os.path.isdir(path):
         if os.name == "nt":
-            # Windows cannot open folders, and writes their entries through.
+            # Windows cannot open folders; it writes their entries immediately.
             return
         mode = os.O_RDONLY
     else:

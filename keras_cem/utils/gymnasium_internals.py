@@ -1,4 +1,4 @@
-"""Names of gymnasium that are private or undocumented, in this module only.
+"""The only module that uses private or undocumented names of gymnasium.
 
 It does not import gymnasium.
 """
@@ -7,7 +7,7 @@ from typing import Any
 
 from keras_cem.utils import private_names
 
-# The version that each name was seen in.
+# Each name, with the version in which it was seen.
 NAMES = {
     "TimeLimit._max_episode_steps": "1.4.0",
     "AsyncVectorEnv.parent_pipes": "1.4.0",
@@ -18,12 +18,12 @@ NAMES = {
     "FrozenLakeEnv.initial_state_distrib": "1.4.0",
     "TaxiEnv.fickle_passenger": "1.4.0",
 }
-# What describes a toy-text environment.
+# Attributes of a toy-text environment: its table and its start distribution.
 TABLE, STARTS = "P", "initial_state_distrib"
 
 
 def time_limit(wrapper: Any) -> int:
-    """Returns the steps after which a `TimeLimit` truncates an episode.
+    """Returns the number of steps after which a `TimeLimit` truncates.
 
     Args:
         wrapper: A `gymnasium.wrappers.TimeLimit`.
@@ -31,12 +31,12 @@ def time_limit(wrapper: Any) -> int:
     spec = wrapper.get_wrapper_attr("spec")
     if spec is not None:
         return spec.max_episode_steps
-    # Around an environment that no `gymnasium.make` has made.
+    # The environment was not made by `gymnasium.make`.
     return _read(wrapper, "TimeLimit._max_episode_steps")
 
 
 def pipes(env: Any) -> list[Any]:
-    """Returns a pipe per worker, None for a worker that has raised.
+    """Returns one pipe per worker, None for a worker that has raised.
 
     Args:
         env: A `gymnasium.vector.AsyncVectorEnv`.
@@ -54,10 +54,11 @@ def processes(env: Any) -> list[Any]:
 
 
 def started_workers(env: Any) -> tuple[list[Any], list[Any]]:
-    """Returns processes that were started, and pipes that are still in use.
+    """Returns the processes that were started and the pipes still in use.
 
     Args:
-        env: A `gymnasium.vector.AsyncVectorEnv`, perhaps half made.
+        env: A `gymnasium.vector.AsyncVectorEnv`. Its constructor may have
+            failed.
     """
     started = getattr(env, "processes", [])
     used = getattr(env, "parent_pipes", [])
@@ -77,7 +78,7 @@ def sub_envs(env: Any) -> list[Any]:
 
 
 def makers(env: Any) -> list[Any]:
-    """Returns what each of the sub-environments was made by.
+    """Returns the function that made each sub-environment.
 
     Args:
         env: A `gymnasium.vector.SyncVectorEnv`.
@@ -86,7 +87,7 @@ def makers(env: Any) -> list[Any]:
 
 
 def has_fickle_passenger(env: Any) -> bool:
-    """Whether a toy-text environment draws what its table does not tell.
+    """Whether a toy-text environment has randomness outside of its table.
 
     Args:
         env: The innermost environment.

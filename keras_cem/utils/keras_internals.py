@@ -1,4 +1,4 @@
-"""Names of Keras that are private or undocumented, used in this module only."""
+"""The only module that uses private or undocumented names of Keras."""
 
 import os
 from collections.abc import Callable
@@ -8,9 +8,9 @@ import keras
 
 from keras_cem.utils import private_names
 
-# The version that each name was seen in.
+# Each name, with the version in which it was seen.
 NAMES = {
-    # Between the overridden `make_train_function` and Keras' `fit`.
+    # Shared by the overridden `make_train_function` and Keras' `fit`.
     "Model.train_function": "3.15.1",
     "Model.test_function": "3.15.1",
     "Model.make_train_function": "3.15.1",
@@ -50,24 +50,24 @@ _WITH_STATE = (
 
 
 def set_untracked(owner: Any, **values: Any) -> None:
-    """Sets attributes of a layer or a model past Keras' tracking.
+    """Sets attributes of a layer or model that Keras does not track.
 
-    Keras walks through what it tracks as it saves a model, counts its
-    variables, and wraps its containers.
+    Keras saves tracked attributes with the model, counts their variables and
+    wraps their containers.
 
     Args:
         owner: Layer or model.
-        **values: Attributes.
+        **values: Attributes by name.
     """
     for name, value in values.items():
         object.__setattr__(owner, name, value)
 
 
 def clear_initial_epoch(model: Any) -> None:
-    """Lets `fit` begin where `initial_epoch` says.
+    """Makes `fit` start at `initial_epoch`.
 
-    `BackupAndRestore` sets the epoch that `fit` starts from, and nothing clears
-    it for the next `fit`.
+    `BackupAndRestore` sets the epoch at which `fit` starts, and Keras does not
+    clear it for the next `fit`.
 
     Args:
         model: A `keras.Model`.
@@ -77,10 +77,10 @@ def clear_initial_epoch(model: Any) -> None:
 
 
 def weight_averages(optimizer: Any) -> list[tuple[Any, Any]]:
-    """Returns each weight with its running mean.
+    """Returns each weight with its running average.
 
     Args:
-        optimizer: Of Keras, built, with `use_ema`.
+        optimizer: Keras optimizer with `use_ema`, built.
     """
     return list(
         zip(
@@ -92,10 +92,10 @@ def weight_averages(optimizer: Any) -> list[tuple[Any, Any]]:
 
 
 def inner_optimizer(optimizer: Any) -> Any:
-    """Returns the optimizer that steps, without loss scaling around it.
+    """Returns the optimizer without a wrapper for loss scaling.
 
     Args:
-        optimizer: Of Keras.
+        optimizer: Keras optimizer.
     """
     if isinstance(optimizer, keras.optimizers.LossScaleOptimizer):
         return _read(optimizer, "LossScaleOptimizer.inner_optimizer")
@@ -103,7 +103,7 @@ def inner_optimizer(optimizer: Any) -> Any:
 
 
 def is_plain(dense: Any) -> bool:
-    """Whether a dense layer multiplies by its kernel, and by nothing else.
+    """Whether a dense layer multiplies by its kernel only.
 
     Args:
         dense: A `keras.layers.Dense`.
@@ -115,7 +115,7 @@ def is_plain(dense: Any) -> bool:
 
 
 def random_states(model: Any) -> list[Any]:
-    """Returns the states of random generators, such as those of Dropout.
+    """Returns the states of random generators, such as that of Dropout.
 
     Args:
         model: A `keras.Model`.
@@ -128,7 +128,7 @@ def random_states(model: Any) -> list[Any]:
 
 
 def has_state(callback: Any) -> bool:
-    """Whether a callback of Keras has a state that `callback_state` returns.
+    """Whether `callback_state` can return the state of a callback.
 
     Args:
         callback: Any callback.
@@ -137,10 +137,10 @@ def has_state(callback: Any) -> bool:
 
 
 def callback_state(callback: Any) -> dict[str, Any]:
-    """Returns the attributes that make up the state of a callback of Keras.
+    """Returns the attributes that hold the state of a Keras callback.
 
     Args:
-        callback: One that `has_state`, after `on_train_begin`.
+        callback: A callback with `has_state`, after `on_train_begin`.
     """
     kind = next(kind for kind in _WITH_STATE if isinstance(callback, kind))
     return {
@@ -151,14 +151,14 @@ def callback_state(callback: Any) -> dict[str, Any]:
 
 
 def rewrite_csv(logger: Any, text: str, keys: Any) -> None:
-    """Gives a `CSVLogger` the rows of a checkpoint, and the place behind them.
+    """Restores the file of a `CSVLogger` from a checkpoint.
 
     The file may have rows of later epochs, or lack rows that never reached the
-    disk.
+    disk. The logger then appends after the restored rows.
 
     Args:
         logger: A `keras.callbacks.CSVLogger`, after `on_train_begin`.
-        text: What the file held.
+        text: Content of the file at the checkpoint.
         keys: Columns of the file.
     """
     _read(logger, "CSVLogger.csv_file").close()
@@ -171,16 +171,16 @@ def rewrite_csv(logger: Any, text: str, keys: Any) -> None:
 
 
 def csv_snapshot(logger: Any) -> Callable[[], dict[str, Any]]:
-    """Notes the content of a `CSVLogger`'s file without reading it.
+    """Records the content of a `CSVLogger`'s file without reading it.
 
-    Rows are only added to the file, so its size now says what it held.
+    The logger only appends rows, so the current size identifies the content.
 
     Args:
         logger: A `keras.callbacks.CSVLogger`, after `on_train_begin`.
 
     Returns:
-        Function that returns the text noted, as `text`, and the columns, as
-        `keys`.
+        Function that returns a dictionary with the recorded content, `text`,
+        and the columns, `keys`.
     """
     path = _read(logger, "CSVLogger.filename")
     keys, size = _read(logger, "CSVLogger.keys"), os.path.getsize(path)

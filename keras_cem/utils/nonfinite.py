@@ -1,18 +1,18 @@
-"""What may be not finite: what it is called, and finding it."""
+"""Finds NaN and infinite values, and names their origin."""
 
 from collections.abc import Iterable
 from typing import Any
 
 import tensorflow as tf
 
-# What may fail to be finite, in the order in which a step makes it. An episode
-# ends where something is not.
+# Values of a step that may not be finite, in the order of their computation. An
+# episode ends at the first such value.
 FAULTS = ("observation", "policy's output", "reward")
 
 
 ON_NONFINITE = ("raise", "skip")
-# What a step may find not finite, and withhold itself for; numbered from 1, 0
-# being that all is well.
+# Values of a training step that may not be finite; the step then makes no
+# update. They are numbered from 1; 0 means that all are finite.
 ORIGINS = ("loss", "gradient", "weights or the optimizer's variables")
 LOSS, GRADIENT, WEIGHTS = 1, 2, 3
 
@@ -31,8 +31,8 @@ def finite_rows(batch: Any) -> tf.Tensor:
     """Returns which rows hold neither NaN nor infinity.
 
     Args:
-        batch: Nest of tensors `(N, ...)`. Integers are finite. At least one
-            is of floats.
+        batch: Nest of tensors `(N, ...)`, at least one of them of floats.
+            Integers are always finite.
 
     Returns:
         bool tensor `(N,)`.

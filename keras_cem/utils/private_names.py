@@ -1,4 +1,4 @@
-"""Reads names that another package may change without notice."""
+"""Reads private names, which other packages may change without notice."""
 
 import importlib.metadata
 from collections.abc import Mapping
@@ -6,13 +6,13 @@ from typing import Any
 
 
 def read(owner: Any, name: str, package: str, names: Mapping[str, str]) -> Any:
-    """Returns an attribute; fails loudly if the package no longer has it.
+    """Returns an attribute; raises if the package no longer has it.
 
     Args:
         owner: Object of another package.
         name: Class and attribute, such as `"Optimizer._trainable_variables"`.
-        package: Distribution that the class belongs to.
-        names: The version that each such name was seen in.
+        package: Distribution of the class.
+        names: Dictionary from each name to the version in which it was seen.
 
     Raises:
         RuntimeError: If `owner` does not have the attribute.
@@ -30,8 +30,8 @@ def gone(name: str, package: str, names: Mapping[str, str]) -> str:
 
     Args:
         name: Class and attribute.
-        package: Distribution that the class belongs to.
-        names: The version that each such name was seen in.
+        package: Distribution of the class.
+        names: Dictionary from each name to the version in which it was seen.
     """
     installed = importlib.metadata.version(package)
     return (

@@ -1,4 +1,4 @@
-"""A cache that holds what was used last."""
+"""A cache of the values used last."""
 
 from collections.abc import Callable, Hashable
 from typing import Any
@@ -17,11 +17,11 @@ class Recent:
         self._held: dict[Hashable, Any] = {}
 
     def get(self, key: Hashable, make: Callable[[], Any]) -> Any:
-        """Returns the value of a key, made if it is not held.
+        """Returns the value of a key; makes it if the cache does not hold it.
 
         Args:
-            key: Of the value.
-            make: Returns the value.
+            key: Key of the value.
+            make: Function that makes the value.
         """
         value = self._held.pop(key) if key in self._held else make()
         self._held[key] = value
@@ -30,7 +30,7 @@ class Recent:
         return value
 
     def clear(self) -> None:
-        """Drops all."""
+        """Drops all values."""
         self._held.clear()
 
     def __getitem__(self, key: Hashable) -> Any:

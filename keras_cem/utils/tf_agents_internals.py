@@ -1,4 +1,4 @@
-"""Names of TF-Agents that are private or undocumented, in this module only.
+"""The only module that uses private or undocumented names of TF-Agents.
 
 It does not import TF-Agents.
 """
@@ -7,7 +7,7 @@ from typing import Any
 
 from keras_cem.utils import private_names
 
-# The version that each name was seen in.
+# Each name, with the version in which it was seen.
 NAMES = {
     "ParallelPyEnvironment._flatten": "0.19.0",
     "ProcessPyEnvironment._pickled_env_constructor": "0.19.0",
@@ -15,21 +15,23 @@ NAMES = {
     "FixedLength.fix_length": "0.19.0",
     "TFEnvironmentBaseWrapper._env": "0.19.0",
 }
-# The module that tf_keras 2.21 gives TensorFlow as `tf.keras`.
+# The module that TensorFlow uses as `tf.keras` with tf_keras 2.21.
 TF_KERAS = "tf_keras.api._v2.keras"
 
 
 def pickled_maker(process: Any) -> bytes:
-    """Returns what makes the environment of a process, by `cloudpickle`.
+    """Returns the pickled constructor of a process's environment.
+
+    `cloudpickle` made it.
 
     Args:
-        process: Of a `ParallelPyEnvironment`.
+        process: A process of a `ParallelPyEnvironment`.
     """
     return _read(process, "ProcessPyEnvironment._pickled_env_constructor")
 
 
 def takes_flat_actions(env: Any) -> bool:
-    """Whether its processes expect the leaves of an action.
+    """Whether the processes of an environment expect flat lists of actions.
 
     Args:
         env: A `ParallelPyEnvironment`.
@@ -49,7 +51,7 @@ def limit(wrapper: Any) -> int:
 
 
 def wrapped(env: Any) -> Any:
-    """Returns what a wrapper of a `TFEnvironment` wraps.
+    """Returns the environment inside of a wrapper of a `TFEnvironment`.
 
     Args:
         env: A `TFEnvironmentBaseWrapper`.

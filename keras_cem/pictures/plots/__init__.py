@@ -1,4 +1,4 @@
-"""Pictures of runs. They need matplotlib: `pip install 'keras-cem[plot]'`."""
+"""Plots of runs. They need matplotlib: `pip install 'keras-cem[plot]'`."""
 
 from keras_cem.pictures.plots.comparison import comparison
 from keras_cem.pictures.plots.learning_curve import learning_curve

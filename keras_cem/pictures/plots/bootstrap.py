@@ -1,4 +1,4 @@
-"""How sure a mean over few seeds is."""
+"""Bootstrap intervals of a mean over a small number of seeds."""
 
 import numpy as np
 
@@ -9,16 +9,16 @@ def interval(
     resamples: int = 2000,
     seed: int = 0,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Returns a bootstrap interval of means, by percentiles.
+    """Returns percentile bootstrap intervals of the means over runs.
 
-    All points are resampled together: a row stays a run.
+    Whole runs are resampled, with all their T points.
 
     Args:
-        values: `(N, T)`, N runs.
-        confidence: Share of the means of resamples that lie inside. Defaults to
-            `0.95`.
-        resamples: How often N of the N are drawn. Defaults to `2000`.
-        seed: Of the draws. Defaults to `0`.
+        values: `(N, T)`, T points of each of N runs.
+        confidence: Share of the resampled means inside of the interval.
+            Defaults to `0.95`.
+        resamples: Number of resamples of N runs each. Defaults to `2000`.
+        seed: Seed of the resampling. Defaults to `0`.
 
     Returns:
         Low and high ends, float64 `(T,)` each.
@@ -29,7 +29,7 @@ def interval(
     """
     size = len(values)
     generator = np.random.default_rng(seed)
-    # How often each run was drawn, and so its weight.
+    # The number of times a run is drawn is its weight in the mean.
     counts = generator.multinomial(size, np.full(size, 1 / size), resamples)
     means = counts @ np.asarray(values, np.float64) / size
     outside = 100 * (1 - confidence) / 2

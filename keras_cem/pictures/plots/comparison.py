@@ -1,4 +1,4 @@
-"""Several runs in one picture."""
+"""Draws several runs in one plot."""
 
 from collections.abc import Mapping, Sequence
 
@@ -26,20 +26,20 @@ def comparison(
 ) -> None:
     """Draws the greedy return of groups of runs over environment steps.
 
-    Each group is a line, the mean of its runs, with a 95 % bootstrap interval
-    of it if there are several. A run that ended early goes on with its last
-    value, so that one that stops once a return is reached stays there. Runs
-    without greedy evaluations are drawn by their explored returns.
+    The line of a group is the mean of its runs. If the group has several runs,
+    a band shows a 95 % bootstrap interval of the mean. A run that ended early
+    keeps its last value, so a run that stops at a target return stays there.
+    For runs without greedy evaluations, explored returns are drawn.
 
     Args:
-        groups: By its name in the legend, histories of runs that differ in
-            their seed.
+        groups: Dictionary from the group's name in the legend to histories of
+            runs that differ in their seed.
         filepath: PNG file to write.
         threshold: Return that counts as solved, a horizontal line. Defaults to
             `None`.
 
     Raises:
-        ValueError: If a history is none of `fit` on an environment.
+        ValueError: If a history is not from `fit` on an environment.
     """
     read = {
         name: [histories.read(path).columns for path in paths]
@@ -59,10 +59,10 @@ def comparison(
         values = np.stack([_on(grid, run[x], run[column]) for run in group])
         color = CYCLE[index % len(CYCLE)]
         style = ("-", "--", ":")[index // len(CYCLE) % 3]
-        # No line before the first of the group has anything to show.
+        # The line starts at the first value of any run in the group.
         seen = grid >= min(run[x][0] for run in group)
         mean = values.mean(axis=0)
-        # A dollar begins a formula.
+        # Escape dollars, which begin a formula.
         label = name.replace("$", r"\$")
         axes.plot(grid[seen], mean[seen], style, color=color, label=label)
         if len(group) > 1:
@@ -91,7 +91,7 @@ def comparison(
 
 
 def _on(grid: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """Values of a run on the grid; beyond its ends, the nearest."""
+    """Interpolates a run on the grid; beyond its ends, repeats end values."""
     seen = np.isfinite(y)
     if not seen.any():
         raise ValueError(

@@ -1,4 +1,4 @@
-"""History of a run, as `keras.callbacks.CSVLogger` writes it."""
+"""Reads the history of a run, written by `keras.callbacks.CSVLogger`."""
 
 import dataclasses
 import os
@@ -9,9 +9,9 @@ import numpy as np
 from keras_cem.pictures.plots.style import Path
 from keras_cem.saving.size_limits import MAX_NUMBER
 
-# More points than that are no longer seen, only drawn.
+# Largest number of points per line. More points cannot be distinguished.
 MAX_POINTS = 500
-# Bytes, of which an epoch has about 150.
+# Largest size of a file in bytes. An epoch has about 150 bytes.
 _MAX_SIZE = 2**27
 _NEEDED = (
     "env_steps",
@@ -25,12 +25,12 @@ GREEDY = "val_episode_return"
 
 @dataclasses.dataclass
 class History:
-    """Columns of a history, with as many rows as can be seen.
+    """Columns of a history, with at most `MAX_POINTS` rows.
 
     Attributes:
-        columns: float64 array of each column, `epochs` among them: how many
-            were done.
-        size: How many epochs a row is the mean of.
+        columns: float64 array per column name. The column `epochs` is the
+            number of epochs done.
+        size: Number of epochs per row.
     """
 
     columns: dict[str, np.ndarray]
@@ -40,15 +40,15 @@ class History:
 def read(filepath: Path) -> History:
     """Reads a history.
 
-    Rows beyond `MAX_POINTS` are taken together: means of as many epochs each,
-    but for the largest return, epochs and environment steps, which are the
-    largest.
+    If there are more than `MAX_POINTS` epochs, each row covers several epochs.
+    It holds the means over these epochs. For the best return, the number of
+    epochs and environment steps, it holds the maximum.
 
     Args:
         filepath: The CSV file.
 
     Raises:
-        ValueError: If it is no such file.
+        ValueError: If the file is not such a history.
     """
     size_of_file = os.path.getsize(filepath)
     if size_of_file > _MAX_SIZE:
@@ -76,7 +76,7 @@ def read(filepath: Path) -> History:
                 f"{line.count(',') + 1} columns",
                 lines[:number],
             )
-    # What is no number, such as NA, becomes NaN.
+    # Entries that are not numbers, such as NA, become NaN.
     reading: dict[str, Any] = {"delimiter": ",", "ndmin": 2, "comments": None}
     rows = np.genfromtxt(lines[1:], **reading)
     too_large = np.isfinite(rows) & (np.abs(rows) > MAX_NUMBER)
@@ -103,7 +103,7 @@ def read(filepath: Path) -> History:
 
 
 def _lines(filepath: Path) -> list[str]:
-    """Lines of a text file, the header at least; refuses other encodings."""
+    """Returns the lines of a UTF-8 file, at least one; refuses other files."""
     with open(filepath, "rb") as file:
         content = file.read()
     try:
@@ -115,7 +115,7 @@ def _lines(filepath: Path) -> list[str]:
             f"0x{content[error.start]:02x} in line {number}, which is not"
         ) from error
     lines = text.split("\n")
-    # A row that a full disk or a kill has cut may look whole.
+    # A row that was cut by a full disk or a kill may look complete.
     if lines[-1] and len(lines) > 1:
         raise _bad_row(filepath, "whole rows", "a row without end", lines)
     return lines[:-1] or lines
@@ -124,7 +124,7 @@ def _lines(filepath: Path) -> list[str]:
 def _bad_row(
     filepath: Path, wanted: str, found: str, lines: list[str]
 ) -> ValueError:
-    """The error for the last of these lines."""
+    """Returns the error for the last of `lines`."""
     return ValueError(
         f"{filepath} must have {wanted}. Received: {found} in line "
         f"{len(lines)}, {lines[-1][:80]!r}. Remove that line, or resume the "
@@ -133,7 +133,7 @@ def _bad_row(
 
 
 def _means(column: np.ndarray, starts: np.ndarray) -> np.ndarray:
-    """Means of what is finite from each start to the next; NaN of nothing."""
+    """Means of the finite values between starts; NaN if there are none."""
     finite = np.isfinite(column)
     counts = np.add.reduceat(finite.astype(int), starts)
     sums = np.add.reduceat(np.where(finite, column, 0.0), starts)

@@ -1,4 +1,4 @@
-"""How the returns of a run rise."""
+"""Draws the learning curve of a run."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -29,9 +29,10 @@ def learning_curve(
 ) -> None:
     """Draws the returns and epsilon of a training run.
 
-    Below stand environment steps, above iterations. The band of an iteration's
-    returns reaches from the least to the largest where `stages` are given,
-    which say the least; else from the elite threshold.
+    The lower x axis shows environment steps, the upper one iterations. With
+    `stages`, the band spans the returns of an iteration from the smallest to
+    the largest. Without `stages`, which hold the smallest return, the band
+    starts at the elite threshold.
 
     Args:
         history: CSV file of `keras.callbacks.CSVLogger`.
@@ -43,14 +44,14 @@ def learning_curve(
             none.
 
     Raises:
-        ValueError: If `history` is no history of `fit` on an environment.
+        ValueError: If `history` is not from `fit` on an environment.
     """
     read = histories.read(history)
     columns = read.columns
     iterations = columns["epochs"] * iterations_per_epoch
     steps, played = columns["env_steps"], True
     if steps[-1] <= 0:
-        # Of recorded episodes.
+        # Training on recorded episodes plays no environment steps.
         steps, played = iterations, False
     figure = new_figure(9, 5.5)
     returns, epsilon = figure.subplots(2, 1, sharex=True, height_ratios=[3, 1])
@@ -116,14 +117,14 @@ def _band(axes: Any, x: Any, low: Any, high: Any, label: str) -> None:
 def _iterations_above(
     axes: Any, steps: np.ndarray, iterations: np.ndarray
 ) -> None:
-    """An axis of iterations, which are not of the same number of steps."""
+    """Adds an axis of iterations, which differ in their number of steps."""
     locator = matplotlib.ticker.MaxNLocator(
         nbins=8, integer=True, min_n_ticks=2
     )
     ticks = locator.tick_values(iterations[0], iterations[-1])
     ticks = ticks[(ticks >= iterations[0]) & (ticks <= iterations[-1])]
     places = np.interp(ticks, iterations, steps)
-    # Where episodes are long, ticks of early iterations would overlap.
+    # If episodes become longer, ticks of early iterations would overlap.
     least, last = 0.06 * (steps[-1] - steps[0]), np.inf
     keep = np.zeros(len(places), bool)
     for index in reversed(range(len(places))):

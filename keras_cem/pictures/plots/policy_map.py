@@ -1,4 +1,4 @@
-"""What a policy does in each state, of two dimensions."""
+"""Draws the greedy actions of a policy over two components of the state."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -13,7 +13,7 @@ from keras_cem.pictures.policy_slice import PolicySlice
 
 _RESOLUTION = 160
 _ARROWS = 24
-# More than that and the colours repeat.
+# Number of different colors; with more actions, colors repeat.
 _MAX_ACTIONS = len(CYCLE)
 
 
@@ -26,17 +26,18 @@ def policy_map(
 ) -> None:
     """Draws the greedy action over two components of the observation.
 
-    The others are held at the median of `visited`, of which the points are
-    drawn, and which say how far the map reaches where the space has no bounds.
-    Discrete actions have a colour each; of a Box, one component is a scale of
-    colours, and the first two of several are a field of arrows.
+    The other components are fixed at the median of `visited`. The map also
+    shows the visited observations as points. If the space has no bounds, they
+    determine the range of the map. Each discrete action has its own color. For
+    a Box with one component, a color scale shows the action. For a Box with
+    several components, arrows show the first two.
 
     Args:
         agent: A `CEMAgent`, built.
-        visited: float array `(N, D)`, observations that it made.
+        visited: float array `(N, D)`, observations of its episodes.
         filepath: PNG file to write.
-        dimensions: Which two components. Defaults to `(0, 1)`.
-        labels: Names of the two. Defaults to `None`: their numbers.
+        dimensions: Indices of the two components. Defaults to `(0, 1)`.
+        labels: Names of the two components. Defaults to `None`: their indices.
 
     Raises:
         ValueError: If the spaces cannot be drawn, or `dimensions` are not two
@@ -107,7 +108,7 @@ def _scale(figure: Any, axes: Any, over: PolicySlice) -> None:
     if not np.isfinite([low, high]).all():
         high = float(np.abs(grid).max())
         low = -high
-    # A scale of colours made for the colour-blind.
+    # A color scale for color-blind readers.
     mesh = axes.pcolormesh(
         x, y, grid, cmap="cividis", vmin=low, vmax=high, rasterized=True
     )

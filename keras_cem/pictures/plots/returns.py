@@ -1,4 +1,4 @@
-"""How returns are distributed, from the first iterations to the last."""
+"""Draws the distribution of returns from the first iteration to the last."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -15,7 +15,7 @@ from keras_cem.pictures.plots.style import (
     solved,
 )
 
-# Stages that are drawn.
+# Number of stages that are drawn.
 _ROWS = 5
 
 
@@ -28,7 +28,8 @@ def returns(
     """Draws the distribution of returns in training and of an evaluation.
 
     Args:
-        episode_returns: Of the evaluation, one number an episode; may be empty.
+        episode_returns: Returns of the evaluation, one per episode; may be
+            empty.
         filepath: PNG file to write.
         threshold: Return that counts as solved, a vertical line. Defaults to
             `None`.
@@ -36,7 +37,7 @@ def returns(
             them are drawn. Defaults to none.
 
     Raises:
-        ValueError: If there is nothing to draw.
+        ValueError: If both `episode_returns` and `stages` are empty.
     """
     if not len(stages) and not len(episode_returns):
         raise ValueError(
@@ -51,7 +52,7 @@ def returns(
     bins = _bins(rows)
     figure = new_figure(7, 1.2 + 1.1 * len(rows))
     panels = figure.subplots(len(rows), 1, sharex=True, squeeze=False)[:, 0]
-    # `strict` is not for the last, which is the evaluation's.
+    # Not strict: the last panel is for the evaluation.
     for axes, stage in zip(panels, shown, strict=False):
         _histogram(axes, stage["returns"], bins, BLUE)
         axes.set_title(

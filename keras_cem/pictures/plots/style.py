@@ -1,4 +1,4 @@
-"""What all pictures have in common."""
+"""Common style of all plots."""
 
 import os
 from typing import Any
@@ -11,7 +11,7 @@ import matplotlib.figure
 
 from keras_cem.utils import files
 
-# Okabe and Ito's colours, which the colour-blind can tell apart.
+# Okabe and Ito's colors, which color-blind readers can distinguish.
 BLUE, ORANGE, GREEN, GREY = "#0072B2", "#D55E00", "#009E73", "#777777"
 SKY = "#56B4E9"
 CYCLE = (BLUE, ORANGE, GREEN, "#CC79A7", SKY, "#E69F00", "#000000")
@@ -20,7 +20,7 @@ Path = str | os.PathLike[str]
 
 
 def new_figure(width: float, height: float) -> Any:
-    """Returns a figure, whose size in inches is to be seen in a README."""
+    """Returns a figure, with width and height in inches."""
     return matplotlib.figure.Figure(
         figsize=(width, height), layout="constrained"
     )
@@ -38,12 +38,12 @@ def solved(line: Any, threshold: float | None) -> None:
 
 
 def plain(axes: Any) -> None:
-    """Takes off what is no data."""
+    """Removes the top and right frame lines, and adds a faint grid."""
     axes.spines[["top", "right"]].set_visible(False)
     axes.grid(alpha=0.3)
 
 
 def save(figure: Any, filepath: Path) -> None:
-    """Writes a PNG that is either whole or not there."""
+    """Writes a PNG file. The file is complete or absent."""
     with files.replacing(filepath) as partial:
         figure.savefig(partial, dpi=120, format="png")
