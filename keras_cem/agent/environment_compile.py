@@ -8,7 +8,7 @@ from keras_cem.agent.environment_play import EnvironmentPlay
 from keras_cem.engines import sources
 from keras_cem.heads import compiled_loss
 from keras_cem.utils import checks
-from keras_cem.utils.keras_internals import set_untracked
+from keras_cem.utils.keras_internals import forget_loss, set_untracked
 
 
 class EnvironmentCompile(EnvironmentPlay):
@@ -67,9 +67,7 @@ class EnvironmentCompile(EnvironmentPlay):
             checks.number(loss_weights=weight)
             weight = float(weight)
         set_untracked(self, _jit_is_auto=jit_compile == "auto")
-        # Without a new loss, Keras would keep the loss of an earlier call but
-        # save that there is none (keras 3.15, trainer.py).
-        self.loss = self._compile_loss = None
+        forget_loss(self)
         super().compile(
             optimizer,
             loss,

@@ -21,7 +21,7 @@ from keras_cem.engines.recorded.source import RecordedSource
 from keras_cem.engines.sources import Playable, Source
 from keras_cem.engines.trajectories import Trajectories
 from keras_cem.utils import nonfinite
-from keras_cem.utils.keras_internals import set_untracked
+from keras_cem.utils.keras_internals import attribute_metrics, set_untracked
 
 
 @dataclasses.dataclass
@@ -104,8 +104,7 @@ class EnvironmentFunctions(EnvironmentCompile):
 
     def _subclass_metrics(self) -> list[Any]:
         """Metrics that a subclass sets as attributes, collected by Keras."""
-        # Keras has no public name for them (keras 3.15, layer.py).
-        return self._metrics
+        return attribute_metrics(self)
 
     @property
     def _own_metrics(self) -> TrainMetrics | TestMetrics | None:

@@ -16,6 +16,8 @@ NAMES = {
     "Model.make_train_function": "3.15.1",
     "Model.make_test_function": "3.15.1",
     "Model._initial_epoch": "3.15.1",
+    "Model._metrics": "3.15.1",
+    "Model._compile_loss": "3.15.1",
     "Dense.lora_enabled": "3.15.1",
     "Dense.quantization_mode": "3.15.1",
     "SeedGenerator.state.name": "3.15.1",
@@ -74,6 +76,27 @@ def clear_initial_epoch(model: Any) -> None:
     """
     _read(model, "Model._initial_epoch")
     model._initial_epoch = None
+
+
+def attribute_metrics(model: Any) -> list[Any]:
+    """Returns the metrics that are attributes of a model.
+
+    Args:
+        model: A `keras.Model`.
+    """
+    return _read(model, "Model._metrics")
+
+
+def forget_loss(model: Any) -> None:
+    """Drops the loss that an earlier `compile` set.
+
+    Keras keeps it where the next `compile` gets no loss, but saves that there
+    is none.
+
+    Args:
+        model: A `keras.Model`.
+    """
+    model.loss = model._compile_loss = None
 
 
 def weight_averages(optimizer: Any) -> list[tuple[Any, Any]]:
@@ -148,6 +171,17 @@ def callback_state(callback: Any) -> dict[str, Any]:
         for name in NAMES
         if name.startswith(f"{kind.__name__}.")
     }
+
+
+def close_csv(logger: Any) -> None:
+    """Closes the file of a `CSVLogger`, if `fit` came to open it.
+
+    Args:
+        logger: A `keras.callbacks.CSVLogger`.
+    """
+    file = getattr(logger, "csv_file", None)
+    if file is not None:
+        file.close()
 
 
 def rewrite_csv(logger: Any, text: str, keys: Any) -> None:

@@ -35,6 +35,7 @@ from keras_cem.cli.training.progress import ProgressLine, has_bar
 from keras_cem.pictures import film_episodes, policy_slice
 from keras_cem.pictures.tensorboard_images import write_images
 from keras_cem.utils import extras, files
+from keras_cem.utils.keras_internals import close_csv
 
 # Largest policy to take snapshots of: 1 MiB per snapshot.
 _MAX_WEIGHTS = 2**18
@@ -255,11 +256,9 @@ def _fit(
         with contextlib.suppress(OSError):
             agent.save(folder.last)
         for callback in fit_callbacks:
-            # There is no file if `fit` refused to start.
-            file = getattr(callback, "csv_file", None)
-            if file is not None:
+            if isinstance(callback, keras.callbacks.CSVLogger):
                 with contextlib.suppress(OSError):
-                    file.close()
+                    close_csv(callback)
         raise
     agent.save(folder.last)
     return history
