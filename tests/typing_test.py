@@ -25,11 +25,17 @@ follow_untyped_imports = true
 [mypy-tensorflow.*,gymnasium.*]
 ignore_missing_imports = true
 """
+# mypy reports no errors inside of installed packages. Here it reads the
+# package from this checkout.
+AS_INSTALLED = """
+[mypy-keras_cem.*]
+ignore_errors = true
+"""
 
 
 def test_fit_returns_the_history_of_keras_for_type_checkers(tmp_path):
     (tmp_path / "user.py").write_text(SCRIPT)
-    (tmp_path / "mypy.ini").write_text(CONFIG)
+    (tmp_path / "mypy.ini").write_text(CONFIG + AS_INSTALLED)
     ended = subprocess.run(
         [
             sys.executable,
