@@ -141,6 +141,9 @@ def _vector(
                 env.unwrapped, (SyncVectorEnv, AsyncVectorEnv)
             ),
             disabled_autoreset=mode is gymnasium.vector.AutoresetMode.DISABLED,
+            same_step_autoreset=(
+                mode is gymnasium.vector.AutoresetMode.SAME_STEP
+            ),
             owned=make is not None,
             make=make,
         )

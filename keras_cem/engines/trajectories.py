@@ -42,6 +42,10 @@ class Trajectories(NamedTuple):
         mask: bool array `(K, T)`; true for the real steps, which are the first
             steps of each row.
         terminated: bool array `(K,)`; false for a truncated episode.
+        final_observations: Array `(K, ...)`, or a nest of arrays. The
+            observations after the last action, before any reset. They have no
+            meaning where a trajectory ended with a nonfinite value. `()` if
+            they are not known.
     """
 
     observations: Any
@@ -49,6 +53,7 @@ class Trajectories(NamedTuple):
     rewards: Any
     mask: Any
     terminated: Any
+    final_observations: Any = ()
 
     @property
     def returns(self) -> Any:

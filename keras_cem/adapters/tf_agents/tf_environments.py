@@ -258,8 +258,8 @@ class TFEnvironmentSource(GraphSource):
         """Joins rounds, stacked along the first axis R, into one batch."""
 
         def of_rows(leaf: tf.Tensor) -> tf.Tensor:
-            """Reshapes `(R, B)` to `(K,)`."""
-            return tf.reshape(leaf, (-1,))[: self.batch_size]
+            """Reshapes `(R, B, ...)` to `(K, ...)`."""
+            return tf.reshape(leaf, (-1, *leaf.shape[2:]))[: self.batch_size]
 
         def of_steps(leaf: tf.Tensor) -> tf.Tensor:
             """Reshapes `(R, T, B, ...)` to `(T, K, ...)`."""

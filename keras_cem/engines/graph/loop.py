@@ -78,7 +78,8 @@ class GraphLoop:
             rows: uint32 `(K,)`, numbers of the trajectories.
             steps: T. Every episode is truncated after T steps.
             store: Whether to store states and actions.
-            store_rewards: Whether to store rewards.
+            store_rewards: Whether to store rewards and the states after the
+                last steps.
         """
         size = rows_at_once(rows.shape[0], self._env)
         blocks = tf.reshape(rows, (-1, size))
@@ -105,6 +106,7 @@ class GraphLoop:
                 rows,
                 state,
                 steps,
+                store_rewards,
                 kept,
                 lambda kept, step, *made: _write(
                     kept, step * count + number, keep(*made)
@@ -122,7 +124,15 @@ class GraphLoop:
                 ),
                 steps * count,
             ),
-            _arrays(self._no_totals(size), count),
+            _arrays(
+                self._no_totals(
+                    size,
+                    tf.nest.map_structure(lambda leaf: leaf[0], states)
+                    if store_rewards
+                    else (),
+                ),
+                count,
+            ),
         )
         _, kept, totals = (
             body(*nothing)
@@ -135,7 +145,7 @@ class GraphLoop:
             )
         )
         stacked = _stack(kept, (steps, rows.shape[0]))
-        returns, discounted, lengths, terminated, faults = _stack(
+        returns, discounted, lengths, terminated, faults, final = _stack(
             totals, (rows.shape[0],)
         )
         # A NaN return marks a trajectory to leave out, as on the host.
@@ -152,6 +162,7 @@ class GraphLoop:
             lengths,
             terminated,
             faults,
+            final,
         )
 
     def _play(
@@ -159,6 +170,7 @@ class GraphLoop:
         rows: tf.Tensor,
         state: Any,
         steps: int,
+        keep_final: bool,
         kept: Any,
         write: Callable[..., Any],
     ) -> tuple[Any, Any]:
@@ -168,6 +180,7 @@ class GraphLoop:
             rows: uint32 `(rows,)`, numbers of the trajectories.
             state: Start states of the environment.
             steps: T, the maximum number of steps.
+            keep_final: Whether to return the states after the last steps.
             kept: Arrays for the stored values.
             write: Function of the arrays, the step, and its states, actions and
                 rewards. It returns the arrays with the step written.
@@ -213,7 +226,7 @@ class GraphLoop:
             following, rewards, terminated = self._env.transition(
                 state, played, prng.threefry2x32(self._step_key, counter)
             )
-            returns, discounted, lengths, over, faults = totals
+            returns, discounted, lengths, over, faults, final = totals
             fault = tf.where(live, _fault(observations, outputs, rewards), 0)
             totals = (
                 returns + tf.where(live, tf.cast(rewards, tf.float64), 0.0),
@@ -221,6 +234,7 @@ class GraphLoop:
                 lengths + tf.cast(live, tf.int32),
                 over | (live & terminated),
                 faults + fault,
+                _where(live, following, final) if keep_final else (),
             )
             kept = write(kept, step, state, actions, rewards)
             ended = terminated | self._env.truncated(following)
@@ -239,7 +253,7 @@ class GraphLoop:
                 if self._epsilon is None
                 else self._head.initial_exploration(size),
                 tf.ones(size, tf.bool),
-                self._no_totals(size),
+                self._no_totals(size, state if keep_final else ()),
                 kept,
             ),
             # Variables of a stateful environment need steps in sequence.
@@ -253,12 +267,17 @@ class GraphLoop:
             prng.threefry2x32(self._reset_key, starts, rolled=True)
         )
 
-    def _no_totals(self, size: int) -> Any:
+    def _no_totals(self, size: int, state: Any) -> Any:
         """Returns initial totals of `size` episodes.
 
         They are the return, the discounted return, the length, whether the
-        episode terminated, and the fault. Returns are summed in float64, as in
-        `Trajectories`. In float32, 10^5 rewards of 0.1 sum to 9998.56.
+        episode terminated, the fault, and the state after the last step.
+        Returns are summed in float64, as in `Trajectories`. In float32, 10^5
+        rewards of 0.1 sum to 9998.56.
+
+        Args:
+            size: Number of episodes.
+            state: Start states, or `()` to keep no states.
         """
         return (
             tf.zeros(size, tf.float64),
@@ -266,6 +285,7 @@ class GraphLoop:
             tf.zeros(size, tf.int32),
             tf.zeros(size, tf.bool),
             tf.zeros(size, tf.int32),
+            state,
         )
 
     def _no_actions(self, size: int) -> Any:
@@ -332,6 +352,16 @@ def _stack(arrays: Any, shape: tuple[int, ...]) -> Any:
         return tf.reshape(stacked, (*shape, *stacked.shape[2:]))
 
     return tf.nest.map_structure(of, arrays)
+
+
+def _where(rows: tf.Tensor, new: Any, old: Any) -> Any:
+    """Takes `new` in the rows that are true, `old` elsewhere."""
+
+    def of(new: tf.Tensor, old: tf.Tensor) -> tf.Tensor:
+        shape = (-1, *[1] * (new.shape.rank - 1))
+        return tf.where(tf.reshape(rows, shape), new, old)
+
+    return tf.nest.map_structure(of, new, old)
 
 
 def _told(returns: tf.Tensor, faults: tf.Tensor) -> tf.Tensor:

@@ -94,7 +94,8 @@ class GraphSource:
             epsilon: Amount of exploration; None acts greedily.
             first: Number of the first trajectory. Defaults to `0`.
             store: Whether to store states and actions. Defaults to `True`.
-            store_rewards: Whether to store rewards. Defaults to `False`.
+            store_rewards: Whether to store rewards and the states after the
+                last steps. Defaults to `False`.
             groups: Groups of trajectories; no groups if not given.
             discount: float64 scalar, the discount for `discounted`. Defaults
                 to `None`: `discounted` equals `returns`.

@@ -32,6 +32,8 @@ class GraphTrajectories(NamedTuple):
         faults: int32 `(K,)`, code of a nonfinite value in the last step of an
             episode: 0 for none, else the number of an entry of `FAULTS`,
             counted from 1.
+        final_states: States after the last steps. Each leaf is `(K,)` or
+            `(K, ...)`. `()` if rewards are not stored.
     """
 
     env: Environment
@@ -43,6 +45,7 @@ class GraphTrajectories(NamedTuple):
     lengths: tf.Tensor
     terminated: tf.Tensor
     faults: tf.Tensor
+    final_states: Any = ()
 
     @property
     def num_steps(self) -> int:
@@ -81,6 +84,7 @@ class GraphTrajectories(NamedTuple):
             rewards=None,
             lengths=tf.gather(self.lengths, rows),
             terminated=tf.gather(self.terminated, rows),
+            final_states=(),
         ).to_trajectories()
 
     def moments(self, space: spaces.Space) -> list[Moments]:
@@ -149,7 +153,14 @@ class GraphTrajectories(NamedTuple):
             rewards=None if self.rewards is None else self._told_rewards(),
             mask=tf.range(steps) < self.lengths[:, None],
             terminated=self.terminated,
+            final_observations=self.final_observations(),
         )
+
+    def final_observations(self) -> Any:
+        """Observations after the last steps, `(K, ...)`; `()` if not stored."""
+        if isinstance(self.final_states, tuple) and not self.final_states:
+            return ()
+        return self.env.observe(self.final_states)
 
 
 def storage_dtype(leaf: spaces.Leaf) -> np.dtype:

@@ -246,6 +246,9 @@ class VectorSlots(Slots):
         partial_reset: Whether `env` takes a list of seeds and resets only the
             sub-environments in `options["reset_mask"]`.
         disabled_autoreset: Whether `env` waits for a reset after an episode.
+        same_step_autoreset: Whether the step that ends an episode also resets,
+            so that its observation belongs to the next episode. The last one is
+            in `info["final_obs"]` then. Defaults to `False`.
         owned: Whether `close` closes `env`.
         make: Function that makes `env` again. Defaults to `None`: no restarts.
     """
@@ -258,6 +261,7 @@ class VectorSlots(Slots):
         *,
         partial_reset: bool,
         disabled_autoreset: bool,
+        same_step_autoreset: bool = False,
         owned: bool,
         make: Callable[[], Any] | None = None,
     ):
@@ -268,6 +272,7 @@ class VectorSlots(Slots):
         self._env = env
         self._action_space = action_space
         self._disabled_autoreset = disabled_autoreset
+        self._same_step_autoreset = same_step_autoreset
         self._owned = owned
         self._make = make
         self._begun = False
@@ -304,10 +309,11 @@ class VectorSlots(Slots):
                 # These slots are unused, but `env` refuses to step them without
                 # a reset.
                 self._env.reset(options={"reset_mask": self._over.copy()})
-            observations, rewards, terminated, truncated, _ = self._env.step(
-                self._action_space.pack(actions)
-            )
+            result = self._env.step(self._action_space.pack(actions))
+            observations, rewards, terminated, truncated, info = result
             self.observations.write_all(observations)
+            if self._same_step_autoreset:
+                self._write_final(info)
         except Exception as error:
             raise SlotError("step", _culprit(error)) from as_interface_error(
                 "step", error
@@ -318,6 +324,11 @@ class VectorSlots(Slots):
             np.asarray(terminated, bool)[slots],
             np.asarray(truncated, bool)[slots],
         )
+
+    def _write_final(self, info: dict[str, Any]) -> None:
+        """Stores the last observations of episodes that just ended."""
+        for slot in np.flatnonzero(info.get("_final_obs", ())).tolist():
+            self.observations.write(slot, info["final_obs"][slot])
 
     def _mask(self, slots: Sequence[int]) -> np.ndarray:
         mask = np.zeros(self.num_envs, bool)

@@ -295,6 +295,10 @@ class _Collection:
             trajectory = counter[0, ended]
             self._lengths[trajectory] = counter[1, ended]
             self._terminated[trajectory] = terminated[over]
+            for final, leaf in zip(
+                kept.final_observations, observations, strict=True
+            ):
+                final[trajectory] = leaf[ended]
             self._go_on_with(live[~over])
             free = np.concatenate([free, ended])
         spoilt = self._check_observations(self._live)
@@ -348,6 +352,9 @@ class _Collection:
             rewards=rewards,
             mask=np.arange(rewards.shape[1]) < self._lengths[:, None],
             terminated=self._terminated,
+            final_observations=source.observation_space.pack(
+                self._stored.final_observations
+            ),
         )
 
     def _check_observations(self, slots: np.ndarray) -> np.ndarray:

@@ -48,6 +48,8 @@ class StepStorage:
         observations: One array `(K T, ...)` per leaf of the observation space.
         actions: One array `(K T, ...)` per leaf of the action space.
         rewards: float32 `(K T,)`.
+        final_observations: One array `(K, ...)` per leaf of the observation
+            space, with the observations after the last steps.
 
     Raises:
         ValueError: If the machine cannot hold K trajectories of T steps.
@@ -73,6 +75,10 @@ class StepStorage:
             for space in self._spaces
         )
         self.rewards = np.zeros(rows, np.float32)
+        self.final_observations = [
+            np.zeros((size, *leaf.shape), leaf.dtype)
+            for leaf in observation_space.leaves
+        ]
 
     def rows(self, trajectories: np.ndarray) -> np.ndarray:
         """Returns the first row of trajectories as int64.

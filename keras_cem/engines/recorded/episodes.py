@@ -22,6 +22,9 @@ class Episodes(NamedTuple):
         rewards: float32 `(steps,)`.
         lengths: int64 `(N,)`, number of steps per episode.
         terminated: bool `(N,)`.
+        final_observations: One array `(N, ...)` per leaf, with the observation
+            after the last action. An episode without it repeats the last one.
+        final_known: bool `(N,)`, whether an episode has that observation.
     """
 
     observations: list[np.ndarray]
@@ -29,6 +32,8 @@ class Episodes(NamedTuple):
     rewards: np.ndarray
     lengths: np.ndarray
     terminated: np.ndarray
+    final_observations: list[np.ndarray]
+    final_known: np.ndarray
 
 
 def is_episode(value: Any) -> bool:
@@ -65,12 +70,31 @@ def read(
             "`x` must hold at least one episode. Received: no episode"
         )
     observations, actions, rewards, terminated = zip(*parts, strict=True)
+    lengths = [len(each) for each in rewards]
     return Episodes(
-        [np.concatenate(leaf) for leaf in zip(*observations, strict=True)],
+        [
+            np.concatenate(
+                [
+                    each[:length]
+                    for each, length in zip(leaf, lengths, strict=True)
+                ]
+            )
+            for leaf in zip(*observations, strict=True)
+        ],
         [np.concatenate(leaf) for leaf in zip(*actions, strict=True)],
         np.concatenate(rewards),
-        np.array([len(each) for each in rewards]),
+        np.array(lengths),
         np.array(terminated),
+        [
+            np.stack([each[-1] for each in leaf])
+            for leaf in zip(*observations, strict=True)
+        ],
+        np.array(
+            [
+                all(len(leaf) > length for leaf in leaves)
+                for leaves, length in zip(observations, lengths, strict=True)
+            ]
+        ),
     )
 
 
@@ -96,7 +120,11 @@ class _Reader:
     def read(
         self, observation_space: spaces.Space, action_space: spaces.Space
     ) -> tuple[list[np.ndarray], list[np.ndarray], np.ndarray, bool]:
-        """Returns observations, actions, rewards, and whether it terminated."""
+        """Returns observations, actions, rewards, and whether it terminated.
+
+        Observations have one row more than the rewards if the episode also has
+        the observation after the last action.
+        """
         rewards = np.asarray(self._get("rewards"))
         if (
             rewards.ndim != 1
@@ -127,7 +155,7 @@ class _Reader:
                 bad, what = ~_finite(values), "finite"
             self._refuse_rows(bad, values, path, what)
         return (
-            [values[:steps] for _, _, values in observations],
+            [values for _, _, values in observations],
             [values for _, _, values in actions],
             rewards,
             self._terminated(),

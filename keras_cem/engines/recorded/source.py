@@ -134,7 +134,29 @@ class RecordedSource:
             ),
             mask=mask,
             terminated=self._episodes.terminated[chosen],
+            final_observations=self._observation_space.pack(
+                [leaf[chosen] for leaf in self._episodes.final_observations]
+            ),
         )
+
+    def check_bootstrap(self) -> None:
+        """Refuses truncated episodes without their last observation.
+
+        Raises:
+            ValueError: If the value after the last step of an episode is
+                unknown: it was truncated, and its observations end before the
+                last action.
+        """
+        known = self._episodes.terminated | self._episodes.final_known
+        if not known.all():
+            number = int(np.argmin(known))
+            raise ValueError(
+                "With elite_unit='step', a truncated episode needs the "
+                "observation after its last action, one row more than its "
+                f"rewards. Received: {self.name}, episode {number} with "
+                f"{self._episodes.lengths[number]} observations. Add it, or "
+                "set its `terminated` if it ended there."
+            )
 
     def close(self) -> None:
         """Does nothing: no resource is open."""

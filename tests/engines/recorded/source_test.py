@@ -131,3 +131,38 @@ def test_minari_datasets_are_told_without_minari():
 )
 def test_lists_of_episodes_are_told_from_data(x, expected):
     assert is_recorded(x) == expected
+
+
+def test_last_observations_are_read_where_they_were_recorded():
+    observations = np.arange(12, dtype=np.float32).reshape(4, 3)
+    episode = {
+        "observations": observations,
+        "actions": np.zeros(3, np.int64),
+        "rewards": np.ones(3),
+    }
+    ended = {**episode, "observations": observations[:3], "terminated": True}
+    space = spaces.Box(-np.inf, np.inf, (3,))
+    source = RecordedSource("mine", [episode, ended], 2)
+    source.load(space, spaces.Discrete(2), 2)
+    played = source.read(seed=0, iteration=0)
+    np.testing.assert_array_equal(
+        played.final_observations[~played.terminated], observations[3:]
+    )
+    np.testing.assert_array_equal(
+        played.observations, np.stack([observations[:3]] * 2)
+    )
+    source.check_bootstrap()
+
+
+def test_a_truncated_episode_without_its_last_observation_is_named():
+    episode = {
+        "observations": np.zeros((3, 3), np.float32),
+        "actions": np.zeros(3, np.int64),
+        "rewards": np.ones(3),
+    }
+    source = RecordedSource(
+        "mine", [{**episode, "terminated": True}, episode], 2
+    )
+    source.load(spaces.Box(-1, 1, (3,)), spaces.Discrete(2), 2)
+    with pytest.raises(ValueError, match="mine, episode 1 with 3 observations"):
+        source.check_bootstrap()
