@@ -178,6 +178,37 @@ def test_imports_follow_the_layers():
     assert upward == set()
 
 
+def test_method_knows_no_concrete_engine():
+    """It gets what was played as `engines.trajectories.Played`."""
+    engines = {
+        f"{path} -> {label}"
+        for path in PACKAGE
+        if path.parts[1] == "algorithm"
+        for label in imported_labels(path)
+        if label.startswith("//keras_cem/engines/")
+    }
+    assert engines == set()
+
+
+# How a source is played, and how trajectories are stored, is theirs to say.
+SOURCES_AND_TRAJECTORIES = re.compile(
+    r"\b(Host|Graph|Recorded)?(Source|Trajectories|Slots)\b|\bPlay(able|ed)\b"
+)
+
+
+def test_sources_and_trajectories_are_dispatched_by_their_methods():
+    tested = {
+        f"{path}:{node.lineno}: {ast.unparse(node)}"
+        for path in PACKAGE
+        if path.parts[1] in ("agent", "algorithm")
+        for node in ast.walk(ast.parse((ROOT / path).read_text()))
+        if isinstance(node, ast.Call)
+        and ast.unparse(node.func) in ("isinstance", "issubclass", "type")
+        and SOURCES_AND_TRAJECTORIES.search(ast.unparse(node.args[-1]))
+    }
+    assert tested == set()
+
+
 def test_package_imports_only_itself():
     outside = {
         f"{path} -> {label}"

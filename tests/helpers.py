@@ -4,10 +4,11 @@ import re
 
 import keras
 import numpy as np
-import tensorflow as tf
 
 import keras_cem as cem
 from keras_cem import spaces
+from keras_cem.agent.phases import OnCollected
+from keras_cem.agent.run import Session
 
 OBSERVATION = spaces.Box(-np.inf, np.inf, (3,))
 DISCRETE = spaces.Discrete(4, start=2)
@@ -106,16 +107,30 @@ def fit_briefly(epochs=2, **kwargs):
     ).history
 
 
+class Given:
+    """A source of trajectories that a test made."""
+
+    num_env_restarts = 0
+
+    def __init__(self, batches):
+        self._batches = iter(batches)
+
+    def step_function(self, steps):
+        del steps
+        return OnCollected("given", lambda: next(self._batches), 1)
+
+
 def improve(agent, *batches):
     """Takes an iteration on each batch; returns what the last one reports."""
-    agent.make_train_function()
-    for batch in batches:
-        # As `fit` does.
-        agent.graph_steps.begin_fit(len(batch.returns))
-        for metric in agent.train_metrics.all():
-            metric.reset_state()
-        batch = tf.nest.map_structure(tf.convert_to_tensor, batch)
-        agent.train_function(iter([batch]))
+    session = Session(False, 0, agent._player, train=Given(batches))
+    with agent._in_session(session):
+        agent.make_train_function()
+        for batch in batches:
+            # As `fit` does.
+            agent.graph_steps.begin_fit(len(batch.returns))
+            for metric in agent.train_metrics.all():
+                metric.reset_state()
+            agent.train_function(iter([0]))
     return {
         metric.name: float(metric.result())
         for metric in agent.train_metrics.all()

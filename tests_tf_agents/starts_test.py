@@ -3,7 +3,6 @@
 import pytest
 from tf_agents.environments import batched_py_environment
 
-from keras_cem.agent import options
 from tests_tf_agents import toys
 from tests_tf_agents.helpers import make_agent
 
@@ -20,7 +19,7 @@ def batched(**kwargs):
 def test_with_seeds_they_do(make):
     source = make_agent()._open(make(), K, {"max_episode_steps": 9})
     assert source.seeded
-    options.check_source(source, 2, None)
+    source.check_groups(2, None)
 
 
 @pytest.mark.parametrize(

@@ -419,9 +419,7 @@ class CEMAgent(EnvironmentFit):
                 environment cannot play groups.
         """
         self.check_batch_size(batch_size)
-        options.check_source(
-            source, self.episodes_per_start, self.episodes_per_policy
-        )
+        source.check_groups(self.episodes_per_start, self.episodes_per_policy)
         memory, space = self.memory, self.observation_space
         if (
             memory is not None
@@ -499,24 +497,18 @@ class CEMAgent(EnvironmentFit):
 
     def train_step(self, data: Any) -> dict[str, Any]:
         """Improves the policy on trajectories; on arrays, Keras' step."""
-        played = self._played_for_training(data)
-        if played is None:
+        playing = self.training.playing
+        if playing is None:
             return super().train_step(data)
-        iteration.learn(self, played)
+        iteration.iterate(self, lambda: playing.play(data))
         return self.get_metrics_result()
 
     def test_step(self, data: Any) -> dict[str, Any]:
         """Updates the metrics from trajectories; on arrays, Keras' step."""
-        played = self._played_for_testing(data)
-        if played is None:
+        playing = self.testing.playing
+        if playing is None:
             return super().test_step(data)
-        sound = tf.math.is_finite(played.returns)
-        weight = tf.cast(sound, tf.float32)
-        metrics = self.test_metrics
-        metrics.episode_return.update_state(
-            tf.where(sound, played.returns, 0.0), weight
-        )
-        metrics.episode_length.update_state(played.lengths, weight)
+        self.test_metrics.update(playing.play(data))
         return self.get_metrics_result()
 
     def export(

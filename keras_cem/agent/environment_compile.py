@@ -66,7 +66,7 @@ class EnvironmentCompile(EnvironmentPlay):
         if weight is not None:
             checks.number(loss_weights=weight)
             weight = float(weight)
-        set_untracked(self, _jit_is_auto=jit_compile == "auto")
+        set_untracked(self, jit_is_auto=jit_compile == "auto")
         forget_loss(self)
         super().compile(
             optimizer,
@@ -97,7 +97,7 @@ class EnvironmentCompile(EnvironmentPlay):
             # variables even if the optimizer has taken no step.
             self.optimizer.build(self.trainable_variables)
         config = super().get_compile_config()
-        if config and self._jit_is_auto:
+        if config and self.jit_is_auto:
             config["jit_compile"] = "auto"
         return config
 

@@ -1,7 +1,7 @@
 """Playing environments with an agent, without learning."""
 
 from collections.abc import Callable
-from typing import Any, cast
+from typing import Any
 
 import keras
 import numpy as np
@@ -10,7 +10,6 @@ import tensorflow as tf
 from keras_cem import heads, prng, spaces
 from keras_cem.engines import sources
 from keras_cem.engines.host.observation_buffer import ObservationBuffer
-from keras_cem.engines.host.source import HostSource
 from keras_cem.engines.player import Player
 from keras_cem.engines.recorded.source import RecordedSource
 from keras_cem.engines.trajectories import Trajectories
@@ -194,12 +193,9 @@ class EnvironmentPlay(keras.Model):
         )
         observations = None
         try:
-            if (
-                observing is not None
-                and isinstance(source, HostSource)
-                and observing(source.observation_space)
-            ):
-                observations = source.slots.first_observations()
+            space = source.observation_space
+            if space is not None and observing is not None and observing(space):
+                observations = source.first_observations()
         finally:
             source.close()
         if source.observation_space is None or source.action_space is None:
@@ -217,16 +213,11 @@ class EnvironmentPlay(keras.Model):
         env_options: dict[str, Any],
         argument: str = "x",
     ) -> sources.Playable:
-        source = sources.open_source(
+        opened = sources.open_source(
             env, sources.Options(batch_size, **env_options)
         )
         try:
-            if isinstance(source, RecordedSource):
-                raise ValueError(
-                    "Recorded episodes cannot be played: only the `x` of "
-                    f"`fit` may be some. Received: {source.name}. Give an "
-                    "environment."
-                )
+            source = opened.playable()
             if source.action_space != self.action_space:
                 raise ValueError(
                     f"`{argument}` must be an environment with the agent's "
@@ -235,7 +226,7 @@ class EnvironmentPlay(keras.Model):
                 )
             self.build_for(source.observation_space)
         except BaseException:
-            source.close()
+            opened.close()
             raise
         return source
 
@@ -243,9 +234,7 @@ class EnvironmentPlay(keras.Model):
         self, recorded: Any, batch_size: int | None
     ) -> RecordedSource:
         """Reads recorded episodes into a source that has its batch size K."""
-        source = cast(
-            RecordedSource, sources.open_source(recorded, sources.Options(1))
-        )
+        source = sources.open_recorded(recorded)
         size = source.choose_batch_size(batch_size, DEFAULT_BATCH_SIZE)
         action_space = source.action_space or self.action_space
         if action_space != self.action_space:

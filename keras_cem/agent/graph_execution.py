@@ -9,6 +9,7 @@ from keras_cem import prng
 from keras_cem.engines import trajectories
 from keras_cem.engines.graph.source import GraphSource
 from keras_cem.engines.graph.trajectories import GraphTrajectories
+from keras_cem.engines.trajectories import Played
 from keras_cem.utils import nonfinite
 from keras_cem.utils.nonfinite import FAULTS
 
@@ -178,15 +179,15 @@ class GraphSteps:
             first=first,
             store=False,
         )
-        self._note_faults(played, first)
+        self._note_faults(played, played.faults, first)
         return played
 
-    def may_learn(self, played: Any) -> Any:
+    def may_learn(self, played: Played) -> tf.Tensor:
         """Whether the trajectories may be learned from; called in the step."""
-        if not isinstance(played, GraphTrajectories):
+        if played.faults is None:
             # The host engine has already checked them and would have raised.
             return tf.constant(True)
-        self._note_faults(played)
+        self._note_faults(played, played.faults)
         return tf.equal(self._fault[0], 0)
 
     def learned(self, withheld: tf.Tensor) -> None:
@@ -216,10 +217,12 @@ class GraphSteps:
                 f"not be finite. The weights stay what they were before. {CURE}"
             )
 
-    def _note_faults(self, played: GraphTrajectories, first: Any = 0) -> None:
-        broken = played.faults > 0
+    def _note_faults(
+        self, played: Played, faults: tf.Tensor, first: tf.Tensor | int = 0
+    ) -> None:
+        broken = faults > 0
         row = tf.argmax(tf.cast(broken, tf.int32))
-        fault = tf.gather(played.faults, row)
+        fault = tf.gather(faults, row)
         if self._agent.on_nonfinite == "skip":
             # The finite trajectories continue, if there are any.
             fault = tf.where(tf.reduce_all(broken), fault, 0)

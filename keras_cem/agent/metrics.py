@@ -5,7 +5,11 @@ from collections.abc import Callable
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
+
+from keras_cem.algorithm.learner import Elites, Learner, Update
+from keras_cem.engines.trajectories import Played
 
 
 class Latest(keras.metrics.Metric):
@@ -125,6 +129,42 @@ class TrainMetrics(_Together):
         self.env_restarts = Latest("env_restarts")
         self.num_nonfinite = keras.metrics.Sum("num_nonfinite")
 
+    def update(
+        self, agent: Learner, played: Played, elites: Elites, update: Update
+    ) -> None:
+        """Adds an iteration; called inside the step.
+
+        Args:
+            agent: The agent, after the iteration.
+            played: The K trajectories.
+            elites: The elites among them.
+            update: The update of the policy.
+        """
+        returns = played.returns
+        # A trajectory with a nonfinite return is left out. Zero weights are
+        # not enough, because 0 times NaN is NaN.
+        sound = tf.math.is_finite(returns)
+        weight = tf.cast(sound, tf.float32)
+        updated = tf.equal(update.withheld, 0)
+        self.loss.update_state(
+            tf.where(updated, update.loss, 0.0), tf.cast(updated, tf.float32)
+        )
+        self.episode_return.update_state(tf.where(sound, returns, 0.0), weight)
+        self.episode_return_max.update_state(
+            tf.reduce_max(tf.where(sound, returns, -np.inf))
+        )
+        self.episode_length.update_state(played.lengths, weight)
+        known = tf.math.is_finite(elites.gamma_q)
+        self.elite_threshold.update_state(
+            tf.where(known, elites.gamma_q, 0.0), tf.cast(known, tf.float32)
+        )
+        self.num_elites.update_state(elites.number)
+        self.epsilon.update_state(agent.epsilon)
+        self.env_steps.update_state(agent.env_steps)
+        self.num_nonfinite.update_state(
+            tf.reduce_sum(1.0 - weight) + 1.0 - tf.cast(updated, tf.float32)
+        )
+
 
 class TestMetrics(_Together):
     """Metrics of an evaluation."""
@@ -132,3 +172,12 @@ class TestMetrics(_Together):
     def __init__(self) -> None:
         self.episode_return = Mean("episode_return")
         self.episode_length = Mean("episode_length")
+
+    def update(self, played: Played) -> None:
+        """Adds the episodes of a batch; called inside the step."""
+        sound = tf.math.is_finite(played.returns)
+        weight = tf.cast(sound, tf.float32)
+        self.episode_return.update_state(
+            tf.where(sound, played.returns, 0.0), weight
+        )
+        self.episode_length.update_state(played.lengths, weight)

@@ -5,8 +5,6 @@ from typing import Any
 
 from keras_cem.algorithm import elites
 from keras_cem.algorithm import gradient_steps as improvement
-from keras_cem.engines.host.source import HostSource
-from keras_cem.engines.recorded.source import RecordedSource
 from keras_cem.utils import checks
 
 
@@ -155,45 +153,3 @@ def exclusive(reason: str, **arguments: Any) -> None:
         f"`{second}` must be None where `{first}` is given: {reason}. "
         f"Received: {received}"
     )
-
-
-def check_source(
-    source: Any,
-    episodes_per_start: int | None,
-    episodes_per_policy: int | None,
-) -> None:
-    """Refuses a source that cannot play the requested groups.
-
-    Args:
-        source: The environment, or the recorded episodes.
-        episodes_per_start: As in `CEMAgent`.
-        episodes_per_policy: As in `CEMAgent`.
-
-    Raises:
-        ValueError: If so. The message names the option and the environment.
-    """
-    if isinstance(source, RecordedSource):
-        checks.only_for(
-            "an environment",
-            episodes_per_start=episodes_per_start,
-            episodes_per_policy=episodes_per_policy,
-        )
-        return
-    if episodes_per_start is None:
-        return
-    received = (
-        f"Received: episodes_per_start={episodes_per_start}, environment "
-        f"{source.name}."
-    )
-    if isinstance(source, HostSource) and not source.slots.partial_reset:
-        raise ValueError(
-            "`episodes_per_start` needs sub-environments that are each reset "
-            f"with a seed of their own. {received} Give `fit` an id or a "
-            "callable that makes an env."
-        )
-    if not source.seeded:
-        raise ValueError(
-            "`episodes_per_start` needs an environment whose start follows a "
-            f"seed. {received} Give it a method `seed`, or `seed_rows` if it "
-            "is a `TFEnvironment`."
-        )

@@ -8,18 +8,17 @@ from typing import Any
 
 import tensorflow as tf
 
-from keras_cem import prng
-from keras_cem.agent import keras_hooks, step_functions
+from keras_cem.agent import keras_hooks
 from keras_cem.agent.environment_compile import EnvironmentCompile
 from keras_cem.agent.environment_play import DEFAULT_BATCH_SIZE
 from keras_cem.agent.graph_execution import GraphSteps
 from keras_cem.agent.metrics import TestMetrics, TrainMetrics
-from keras_cem.engines.graph.source import GraphSource
+from keras_cem.agent.phases import Testing, Training
+from keras_cem.agent.step_functions import KerasFunction
 from keras_cem.engines.groups import Groups
-from keras_cem.engines.host.source import EpisodeError, HostSource
-from keras_cem.engines.recorded.source import RecordedSource
+from keras_cem.engines.host.source import EpisodeError
+from keras_cem.engines.player import Player
 from keras_cem.engines.sources import Playable, Source
-from keras_cem.engines.trajectories import Trajectories
 from keras_cem.utils import nonfinite
 from keras_cem.utils.keras_internals import attribute_metrics, set_untracked
 
@@ -40,6 +39,7 @@ class Session:
 
     testing: bool
     stream: int
+    player: Player
     train: Source | None = None
     test: Playable | None = None
     batch_size: int = DEFAULT_BATCH_SIZE
@@ -61,7 +61,7 @@ class Session:
         return sum(
             source.num_env_restarts
             for source in (self.train, self.test)
-            if isinstance(source, HostSource)
+            if source is not None
         )
 
 
@@ -74,6 +74,8 @@ class EnvironmentFunctions(EnvironmentCompile):
     itself plays (`graph_execution`).
     """
 
+    training: Training
+    testing: Testing
     groups: Groups
     train_function: Any
     test_function: Any
@@ -88,10 +90,12 @@ class EnvironmentFunctions(EnvironmentCompile):
             train_metrics=TrainMetrics(),
             test_metrics=TestMetrics(),
             _session=None,
-            _jit_is_auto=True,
+            jit_is_auto=True,
             loss_weight=1.0,
-            _xla_allowed=True,
+            xla_allowed=True,
             graph_steps=GraphSteps(self),
+            training=Training(self),
+            testing=Testing(self),
         )
 
     @property
@@ -148,8 +152,8 @@ class EnvironmentFunctions(EnvironmentCompile):
         Args:
             allowed: Whether XLA may be used. A new agent allows it.
         """
-        set_untracked(self, _xla_allowed=allowed)
-        if self._source_of("train_function") is not None:
+        set_untracked(self, xla_allowed=allowed)
+        if self.training.source is not None:
             self.make_train_function()
 
     def follow_epsilon(self, schedule: Callable[[Any], Any]) -> None:
@@ -186,117 +190,32 @@ class EnvironmentFunctions(EnvironmentCompile):
 
     def make_train_function(self, force: bool = False) -> None:
         """Keras' train function; on an environment, one that plays."""
-        self._make_either("train_function", super().make_train_function, force)
+
+        def make() -> KerasFunction:
+            super(EnvironmentFunctions, self).make_train_function(force=True)
+            function: KerasFunction = self.train_function
+            return function
+
+        self.train_function = self.training.make_function(
+            self.train_function, make, force
+        )
 
     def make_test_function(self, force: bool = False) -> None:
         """Keras' test function; on an environment, one that plays."""
-        self._make_either("test_function", super().make_test_function, force)
 
-    def _make_either(
-        self, name: str, make: Callable[..., Any], force: bool
-    ) -> None:
-        # Functions are kept from one `fit` to the next. `compile` drops them.
-        either = getattr(self, name)
-        if force or not isinstance(either, step_functions.Either):
-            either = step_functions.Either(lambda: self._kind_of(name))
-        source = self._source_of(name)
-
-        def made() -> Callable[..., Any]:
-            with self._jit_for(source):
-                make(force=True)
-            function = getattr(self, name)
-            if source is not None:
-                function = self._playing(function, name, source)
+        def make() -> KerasFunction:
+            super(EnvironmentFunctions, self).make_test_function(force=True)
+            function: KerasFunction = self.test_function
             return function
 
-        either.functions.get(self._kind_of(name), made)
-        setattr(self, name, either)
-
-    def _source_of(self, name: str) -> Source | None:
-        """The source that the train or test function plays, None on arrays."""
-        session = self._session
-        if session is None:
-            return None
-        return session.train if name == "train_function" else session.test
-
-    def _kind_of(self, name: str) -> Any:
-        """Key that tells apart the compiled functions of Keras."""
-        source = self._source_of(name)
-        if isinstance(source, GraphSource):
-            return (*source.key, self._xla_allowed)
-        return type(source)
-
-    def _playing(
-        self, function: Callable[..., Any], name: str, source: Source
-    ) -> Callable[..., Any]:
-        training = name == "train_function"
-        playing: Callable[..., Any]
-        if isinstance(source, GraphSource):
-            playing = step_functions.InGraph(
-                function,
-                self._begin_training if training else self._begin_testing,
-                lambda: self.graph_steps.end(source.name),
-            )
-        else:
-            playing = step_functions.OnDemand(
-                function,
-                self._collect_train if training else self._collect_test,
-                self.steps_per_execution,
-                check=self.graph_steps.check_update if training else None,
-            )
-        if not training:
-            return playing
-        return step_functions.Repeating(
-            playing,
-            lambda: self._session.progress,
-            self.get_metrics_result,
+        self.test_function = self.testing.make_function(
+            self.test_function, make, force
         )
-
-    def _begin_training(self) -> None:
-        self.graph_steps.begin_training(
-            self._session.schedule, self.steps_per_execution
-        )
-
-    def _begin_testing(self) -> None:
-        self.graph_steps.begin_testing(self._session.stream)
-
-    @contextlib.contextmanager
-    def _jit_for(self, source: Source | None) -> Iterator[None]:
-        """Resolves `jit_compile="auto"` to XLA for in-graph environments."""
-        before = self.jit_compile
-        if isinstance(source, GraphSource) and self._jit_is_auto:
-            self.jit_compile = (
-                self._xla_allowed
-                and not self.run_eagerly
-                and source.compilable(self.acting_network())
-            )
-        try:
-            yield
-        finally:
-            self.jit_compile = before
-
-    def _played_for_training(self, data: Any) -> Any:
-        """Trajectories of an iteration, or None if `data` are arrays."""
-        if isinstance(data, Trajectories):
-            return data
-        source = self._source_of("train_function")
-        if isinstance(source, GraphSource):
-            return self.graph_steps.play_for_training(source)
-        return None
-
-    def _played_for_testing(self, data: Any) -> Any:
-        """Trajectories of an evaluation, or None if `data` are arrays."""
-        if isinstance(data, Trajectories):
-            return data
-        source = self._source_of("test_function")
-        if isinstance(source, GraphSource):
-            return self.graph_steps.play_for_testing(source, data)
-        return None
 
     @contextlib.contextmanager
     def _on_environment(self, testing: bool, stream: int) -> Iterator[Session]:
         self.check_no_strategy()
-        session = Session(testing, stream)
+        session = Session(testing, stream, self._player)
         try:
             with self._in_session(session), session.during:
                 yield session
@@ -320,36 +239,6 @@ class EnvironmentFunctions(EnvironmentCompile):
             yield
         finally:
             set_untracked(self, _session=outer)
-
-    def _collect_train(self) -> Trajectories:
-        session = self._session
-        if session.schedule is not None:
-            epsilon = session.schedule(int(self.iteration))
-            # Check before the assignment: a weight keeps its value when this
-            # `fit` fails.
-            self.head.check_epsilon(epsilon)
-            self.epsilon.assign(epsilon)
-        if isinstance(session.train, RecordedSource):
-            read = session.train.read(self.seed, int(self.iteration))
-            return tf.nest.map_structure(tf.convert_to_tensor, read)
-        played = self._player.play(
-            session.train,
-            session.batch_size,
-            prng.TRAINING_RESETS,
-            epsilon=float(self.epsilon),
-            groups=self.groups,
-        )
-        self.train_metrics.env_restarts.update_state(session.num_env_restarts)
-        return tf.nest.map_structure(tf.convert_to_tensor, played)
-
-    def _collect_test(self) -> Trajectories:
-        session = self._session
-        size = session.test_batch_size
-        first, session.tested = session.tested, session.tested + size
-        played = self._player.play(
-            session.test, size, session.stream, epsilon=None, first=first
-        )
-        return tf.nest.map_structure(tf.convert_to_tensor, played)
 
     def check_ready(self, verb: str) -> None:
         """Refuses an agent that is not compiled or has an unsuitable loss.

@@ -5,13 +5,17 @@ episodes played with old weights. Here the dataset holds empty ticks. The train
 function replaces each tick by a batch that it plays after the previous update.
 """
 
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Callable, Hashable, Iterator
+from typing import Any, Protocol
 
 import tensorflow as tf
 
+from keras_cem.engines.trajectories import Played
 from keras_cem.saving import interrupts
 from keras_cem.utils.recent import Recent
+
+# Keras' train or test function: takes an iterator of data and returns logs.
+KerasFunction = Callable[[Iterator[Any]], Any]
 
 # More ticks than any training consumes.
 ENDLESS = 2**62
@@ -37,7 +41,7 @@ def training_ticks(steps: int, steps_per_execution: int) -> dict[str, Any]:
     return {"x": ticks(ENDLESS), "steps_per_epoch": steps}
 
 
-class OnDemand:
+class CollectThenStep:
     """Keras' train or test function, with each tick replaced by a batch.
 
     Args:
@@ -50,7 +54,7 @@ class OnDemand:
 
     def __init__(
         self,
-        inner: Callable[[Iterator[Any]], Any],
+        inner: KerasFunction,
         collect: Callable[[], Any],
         steps_per_execution: int,
         check: Callable[[], None] | None = None,
@@ -79,7 +83,7 @@ class OnDemand:
         return logs
 
 
-class InGraph:
+class PlayInStep:
     """Keras' train or test function for steps that play in the graph.
 
     Args:
@@ -90,7 +94,7 @@ class InGraph:
 
     def __init__(
         self,
-        inner: Callable[[Iterator[Any]], Any],
+        inner: KerasFunction,
         begin: Callable[[], None],
         end: Callable[[], None],
     ):
@@ -118,7 +122,7 @@ class Repeating:
 
     def __init__(
         self,
-        inner: Callable[[Iterator[Any]], Any],
+        inner: KerasFunction,
         progress: Callable[[], Any],
         logs: Callable[[], Any],
     ):
@@ -137,7 +141,32 @@ class Repeating:
         return logs
 
 
-class Either:
+class Steps(Protocol):
+    """How the steps on one source, or on arrays, run."""
+
+    @property
+    def key(self) -> Hashable:
+        """Key that tells apart the compiled functions of Keras."""
+
+    def jit_compile(self, default: Any) -> Any:
+        """Resolves `jit_compile="auto"`; `default` is Keras' choice."""
+
+    def around(self, function: KerasFunction) -> KerasFunction:
+        """Returns Keras' train or test function as one that plays."""
+
+
+class PlayingSteps(Steps, Protocol):
+    """How the steps on one source run."""
+
+    def play(self, data: Any) -> Played:
+        """Returns the trajectories of a step; called inside the step.
+
+        Args:
+            data: What Keras passes to the step.
+        """
+
+
+class FunctionPerSource:
     """Keras' train or test function, with one function per kind of data.
 
     There are two reasons for several functions. Keras creates variables, such
@@ -145,15 +174,22 @@ class Either:
     plays in the graph is compiled for its environment.
 
     Args:
-        kind: Returns the key of the function to call.
+        key: Returns the key of the function to call.
+        around: Returns Keras' function as one that plays.
 
     Attributes:
-        functions: The recently used functions by key.
+        functions: Keras' recently used functions by key.
     """
 
-    def __init__(self, kind: Callable[[], Any]):
+    def __init__(
+        self,
+        key: Callable[[], Hashable],
+        around: Callable[[KerasFunction], KerasFunction],
+    ):
         self.functions = Recent()
-        self._kind = kind
+        self._key = key
+        self._around = around
 
     def __call__(self, iterator: Iterator[Any]) -> Any:
-        return self.functions[self._kind()](iterator)
+        function: KerasFunction = self.functions[self._key()]
+        return self._around(function)(iterator)

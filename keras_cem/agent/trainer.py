@@ -13,7 +13,6 @@ from keras_cem.agent.environment_play import DEFAULT_BATCH_SIZE
 from keras_cem.agent.run import EnvironmentFunctions, Session
 from keras_cem.algorithm import weight_averages
 from keras_cem.engines import sources
-from keras_cem.engines.recorded.source import is_recorded
 from keras_cem.saving import resuming
 from keras_cem.utils import checks, keras_internals
 
@@ -174,20 +173,22 @@ class EnvironmentFit(EnvironmentFunctions):
                     f"validation_data={validation_data!r}, x of type "
                     f"{type(x).__name__}"
                 )
-            return super().fit(
-                x,
-                y,
-                batch_size=batch_size,
-                validation_split=validation_split,
-                validation_data=validation_data,
-                shuffle=shuffle,
-                class_weight=class_weight,
-                sample_weight=sample_weight,
-                steps_per_epoch=steps_per_epoch,
-                validation_steps=validation_steps,
-                validation_batch_size=validation_batch_size,
-                **common,
-            )
+            # A callback of a `fit` on an environment may have called this.
+            with self._in_session(None):
+                return super().fit(
+                    x,
+                    y,
+                    batch_size=batch_size,
+                    validation_split=validation_split,
+                    validation_data=validation_data,
+                    shuffle=shuffle,
+                    class_weight=class_weight,
+                    sample_weight=sample_weight,
+                    steps_per_epoch=steps_per_epoch,
+                    validation_steps=validation_steps,
+                    validation_batch_size=validation_batch_size,
+                    **common,
+                )
         checks.only_for(
             "arrays",
             y=y,
@@ -224,7 +225,7 @@ class EnvironmentFit(EnvironmentFunctions):
             testing=False, stream=prng.VALIDATION_RESETS
         ) as session:
             session.batch_size = batch_size or DEFAULT_BATCH_SIZE
-            if is_recorded(x):
+            if sources.is_recorded(x):
                 if validation_data is None:
                     checks.only_for("an environment", **_given(env_options))
                 session.train = self._open_recorded(x, batch_size)

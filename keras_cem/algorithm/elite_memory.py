@@ -8,6 +8,8 @@ import numpy as np
 import tensorflow as tf
 
 from keras_cem import spaces
+from keras_cem.engines.pairs import Pairs, block_size
+from keras_cem.engines.trajectories import Played, StoredPairs
 from keras_cem.utils import devices
 from keras_cem.utils.keras_internals import set_untracked
 
@@ -104,19 +106,24 @@ class EliteMemory(keras.Layer):
         set_untracked(self, _moved=False)
         return moved
 
-    def candidates(self, returns: tf.Tensor, iteration: tf.Tensor) -> tf.Tensor:
-        """Returns the returns of new and remembered trajectories.
+    def candidates(
+        self, fresh: StoredPairs, returns: tf.Tensor, iteration: tf.Tensor
+    ) -> tuple["Candidates", tf.Tensor]:
+        """Returns new and remembered trajectories, and their returns.
 
         Args:
-            returns: float32 `(K,)`, returns of the new trajectories.
+            fresh: The K new trajectories.
+            returns: float32 `(K,)`, the returns that rank them.
             iteration: int64 scalar, number of the current iteration.
 
         Returns:
-            float32 `(K + M,)`, infinity for rows without a candidate.
+            K + M trajectories, and float32 `(K + M,)`, infinity for rows
+            without a candidate.
         """
         alive = self._alive(iteration)
         remembered = tf.where(alive, self._returns.value(), np.inf)
-        return tf.concat([returns, remembered], axis=0)
+        ranked = tf.concat([returns, remembered], axis=0)
+        return Candidates(fresh, self), ranked
 
     def gather(self, trajectory: tf.Tensor, step: tf.Tensor) -> tuple[Any, Any]:
         """Returns observations and actions of pairs, `(B, ...)`."""
@@ -129,7 +136,7 @@ class EliteMemory(keras.Layer):
 
     def update(
         self,
-        fresh: Any,
+        fresh: Played,
         returns: tf.Tensor,
         elite_mask: tf.Tensor,
         iteration: tf.Tensor,
@@ -138,7 +145,7 @@ class EliteMemory(keras.Layer):
         """Adds new elites; called inside the train step.
 
         Args:
-            fresh: The K new trajectories, with `lengths` and `take`.
+            fresh: The K new trajectories.
             returns: float32 `(K,)`, the returns that rank them.
             elite_mask: bool `(K,)`, true for the new elites.
             iteration: int64 scalar, the iteration that played them.
@@ -293,13 +300,23 @@ class Candidates:
     Attributes:
         lengths: int32 tensor `(K + M,)`, number of steps per trajectory.
         num_steps: Number of steps including padding.
+        block_size: Number of pairs per block, or None, as in `StoredPairs`.
     """
 
-    def __init__(self, fresh: Any, memory: EliteMemory):
+    def __init__(self, fresh: StoredPairs, memory: EliteMemory):
         self._fresh = fresh
         self._memory = memory
         self.lengths = tf.concat([fresh.lengths, memory.lengths], axis=0)
         self.num_steps = fresh.num_steps + memory.num_steps
+        self.block_size = (
+            None if fresh.block_size is None else block_size(self.num_steps)
+        )
+
+    def pairs(self, mask: tf.Tensor, *, drawn: bool) -> Pairs:
+        """Returns the pairs of some trajectories, see `StoredPairs.pairs`."""
+        del drawn
+        dtype = tf.int64 if self.block_size is None else tf.int32
+        return Pairs(self.lengths, mask, dtype)
 
     def gather(self, trajectory: tf.Tensor, step: tf.Tensor) -> tuple[Any, Any]:
         """Returns observations and actions of pairs, `(B, ...)`."""

@@ -33,6 +33,45 @@ def check_batch_size(
             )
 
 
+def check_starts(
+    episodes_per_start: int | None,
+    name: str,
+    *,
+    seeded: bool,
+    partial_reset: bool = True,
+) -> None:
+    """Refuses groups that share a start where starts cannot be shared.
+
+    Args:
+        episodes_per_start: As in `CEMAgent`.
+        name: Name of the environment.
+        seeded: Whether equal seeds give equal start states.
+        partial_reset: Whether each sub-environment can be reset with a seed of
+            its own. Defaults to `True`.
+
+    Raises:
+        ValueError: If so. The message names the option and the environment.
+    """
+    if episodes_per_start is None:
+        return
+    received = (
+        f"Received: episodes_per_start={episodes_per_start}, environment "
+        f"{name}."
+    )
+    if not partial_reset:
+        raise ValueError(
+            "`episodes_per_start` needs sub-environments that are each reset "
+            f"with a seed of their own. {received} Give `fit` an id or a "
+            "callable that makes an env."
+        )
+    if not seeded:
+        raise ValueError(
+            "`episodes_per_start` needs an environment whose start follows a "
+            f"seed. {received} Give it a method `seed`, or `seed_rows` if it "
+            "is a `TFEnvironment`."
+        )
+
+
 class Groups(NamedTuple):
     """Groups of trajectories that share a start or an exploration sample.
 

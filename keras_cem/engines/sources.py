@@ -13,8 +13,9 @@ from keras_cem.utils import checks
 
 # Adapter modules, imported on first use. Each has `accepts(env, options)` and
 # `open_source(env, options)`. The first that accepts the environment opens it.
+_RECORDED = "keras_cem.adapters.recorded"
 _ADAPTERS = [
-    "keras_cem.adapters.recorded",
+    _RECORDED,
     "keras_cem.adapters.in_graph",
     "keras_cem.adapters.tf_agents.sources",
     "keras_cem.adapters.gymnasium",
@@ -175,6 +176,18 @@ def open_source(env: Any, options: Options) -> Source:
         f"`env` must be {FORMS}. "
         f"Received: env={env!r} of type {type(env).__name__}"
     )
+
+
+def open_recorded(recorded: Any) -> RecordedSource:
+    """Opens recorded episodes; they must be loaded before use.
+
+    Args:
+        recorded: Anything that `is_recorded` accepts.
+    """
+    source: RecordedSource = importlib.import_module(_RECORDED).open_source(
+        recorded, Options(1)
+    )
+    return source
 
 
 def refuse_host_options(options: Options, env: Any, what: str) -> None:

@@ -1,12 +1,84 @@
 """Trajectories: the recorded steps of K episodes."""
 
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import tensorflow as tf
 
 from keras_cem import spaces
+from keras_cem.engines.pairs import Pairs
 from keras_cem.networks.moments import Moments, of_batch
+
+
+class StoredPairs(Protocol):
+    """Trajectories whose pairs (s, a) can be chosen and read."""
+
+    @property
+    def lengths(self) -> tf.Tensor:
+        """Number of steps per trajectory, int32 `(K,)`."""
+
+    @property
+    def num_steps(self) -> Any:
+        """K times T, the number of steps including padding."""
+
+    @property
+    def block_size(self) -> int | None:
+        """Number of pairs per block, if a loss sums over blocks of pairs.
+
+        None if all pairs are taken at once.
+        """
+
+    def pairs(self, mask: tf.Tensor, *, drawn: bool) -> Pairs:
+        """Returns the pairs of some trajectories, numbered from 0.
+
+        Args:
+            mask: bool `(K,)`, true for the chosen trajectories.
+            drawn: Whether pairs will be drawn at random. If false, all are
+                taken, in the order that reads them fastest.
+        """
+
+    def gather(self, trajectory: tf.Tensor, step: tf.Tensor) -> tuple[Any, Any]:
+        """Returns the observations and actions of some pairs.
+
+        Args:
+            trajectory: int32 tensor `(B,)`.
+            step: int32 tensor `(B,)`.
+
+        Returns:
+            Two nests of tensors `(B, ...)`.
+        """
+
+
+class Played(StoredPairs, Protocol):
+    """K trajectories of one iteration, however an engine stores them."""
+
+    @property
+    def returns(self) -> tf.Tensor:
+        """Episode return of each trajectory, float32 `(K,)`."""
+
+    @property
+    def faults(self) -> tf.Tensor | None:
+        """Code of a nonfinite value per trajectory, int32 `(K,)`; 0 for none.
+
+        None if the engine has raised or left out nonfinite values already.
+        """
+
+    @property
+    def counts_env_steps(self) -> bool:
+        """Whether the steps were taken in an environment."""
+
+    def ranked(self, discount: float) -> tf.Tensor:
+        """Returns what ranks the trajectories, float32 `(K,)`.
+
+        Args:
+            discount: Factor gamma in (0, 1] of the sums of gamma^t r_t.
+        """
+
+    def take(self, rows: tf.Tensor) -> "Trajectories":
+        """Returns some of the trajectories; `rows` is int32 `(B,)`."""
+
+    def moments(self, space: spaces.Space) -> list[Moments]:
+        """Returns `Moments` of each float leaf of the observations."""
 
 
 def constant_discount(discount: float) -> tf.Tensor | None:
@@ -68,6 +140,11 @@ class Trajectories(NamedTuple):
             return total.astype(np.float32)
         return self._sums(tf.cast(self.rewards, tf.float64))
 
+    def ranked(self, discount: float) -> tf.Tensor:
+        """Returns what ranks the trajectories: their discounted returns."""
+        gamma = constant_discount(discount)
+        return self.returns if gamma is None else self.discounted_returns(gamma)
+
     def discounted_returns(self, discount: Any) -> Any:
         """Returns the sums of discount^t r_t, float32 `(K,)`.
 
@@ -96,6 +173,26 @@ class Trajectories(NamedTuple):
     def num_steps(self) -> Any:
         """K times T, the number of steps including padding, int64."""
         return tf.size(self.mask, tf.int64)
+
+    @property
+    def block_size(self) -> None:
+        """None: a loss takes all pairs at once."""
+        return None
+
+    @property
+    def faults(self) -> None:
+        """None: the engine has checked the values, step by step."""
+        return None
+
+    @property
+    def counts_env_steps(self) -> bool:
+        """Whether the steps were taken in an environment."""
+        return True
+
+    def pairs(self, mask: tf.Tensor, *, drawn: bool) -> Pairs:
+        """Returns the pairs of some trajectories, see `StoredPairs.pairs`."""
+        del drawn
+        return Pairs(self.lengths, mask, tf.int64)
 
     def take(self, rows: Any) -> "Trajectories":
         """Returns some of the trajectories.

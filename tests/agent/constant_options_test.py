@@ -89,7 +89,7 @@ def test_an_iteration_takes_the_elites_of_numpys_quantile(played_by, name):
     for quantile in QUANTILES:
         agent = make(quantile)
         agent.graph_steps.begin_fit(len(returns))
-        iteration.learn(agent, played)
+        iteration.iterate(agent, lambda: played)
         metrics = agent.train_metrics
         expected = np.quantile(returns.astype(np.float64), quantile)
         found = float(metrics.elite_threshold.result())

@@ -46,7 +46,7 @@ def test_training_has_an_iterator_for_all_epochs_of_whole_executions(
 
 def test_each_batch_is_collected_after_the_update_before_it():
     log = Log()
-    function = step_functions.OnDemand(log.inner, log.collect, 2)
+    function = step_functions.CollectThenStep(log.inner, log.collect, 2)
     iterator = iter(step_functions.ticks(5))
     assert function(iterator) == {"loss": 2}
     assert log.calls == ["collect 1", "update 1", "collect 2", "update 2"]
@@ -54,7 +54,7 @@ def test_each_batch_is_collected_after_the_update_before_it():
 
 def test_last_execution_has_as_many_steps_as_ticks_are_left():
     log = Log()
-    function = step_functions.OnDemand(log.inner, log.collect, 4)
+    function = step_functions.CollectThenStep(log.inner, log.collect, 4)
     iterator = iter(step_functions.ticks(6))
     function(iterator)
     assert log.batches == 4
@@ -67,7 +67,7 @@ def test_last_execution_has_as_many_steps_as_ticks_are_left():
 
 def test_nothing_is_collected_before_the_first_call():
     log = Log()
-    step_functions.OnDemand(log.inner, log.collect, 4)
+    step_functions.CollectThenStep(log.inner, log.collect, 4)
     iter(step_functions.ticks(6).prefetch(6))
     assert log.calls == []
 
@@ -75,7 +75,7 @@ def test_nothing_is_collected_before_the_first_call():
 def test_check_is_called_after_each_update():
     log = Log()
     seen = []
-    function = step_functions.OnDemand(
+    function = step_functions.CollectThenStep(
         log.inner, log.collect, 3, check=lambda: seen.append(log.calls[-1])
     )
     function(iter(step_functions.ticks(3)))
@@ -86,12 +86,14 @@ def test_error_of_collect_reaches_the_caller_as_it_is():
     def collect():
         raise RuntimeError("no episode")
 
-    function = step_functions.OnDemand(list, collect, 2)
+    function = step_functions.CollectThenStep(list, collect, 2)
     with pytest.raises(RuntimeError, match="no episode"):
         function(iter(step_functions.ticks(2)))
 
 
 def test_ticks_from_a_plain_iterator_do():
     log = Log()
-    step_functions.OnDemand(log.inner, log.collect, 2)(iter([tf.zeros(())] * 2))
+    step_functions.CollectThenStep(log.inner, log.collect, 2)(
+        iter([tf.zeros(())] * 2)
+    )
     assert log.batches == 2

@@ -8,6 +8,7 @@ import tensorflow as tf
 import keras_cem as cem
 from keras_cem import spaces
 from keras_cem.algorithm.elite_memory import EliteMemory
+from keras_cem.algorithm.iteration import iterate
 from keras_cem.engines.trajectories import Trajectories
 from tests import toy_envs  # noqa: F401 - registers them
 from tests.helpers import (
@@ -162,8 +163,8 @@ def test_loss_that_is_not_finite_leaves_the_memory_as_it_is():
     spoiled = batch._replace(
         observations=np.full_like(batch.observations, np.nan)
     )
-    agent.make_train_function()
-    agent.train_step(tf.nest.map_structure(tf.convert_to_tensor, spoiled))
+    spoiled = tf.nest.map_structure(tf.convert_to_tensor, spoiled)
+    iterate(agent, lambda: spoiled)
     after = agent.memory._held()
     assert before.keys() == after.keys()
     for name, array in before.items():

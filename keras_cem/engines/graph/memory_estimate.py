@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 
+from keras_cem.engines import pairs
 from keras_cem.engines.graph.source import GraphSource
 from keras_cem.engines.graph.trajectories import storage_dtype
 from keras_cem.utils import devices
@@ -11,9 +12,6 @@ from keras_cem.utils import devices
 # Peak memory of an iteration, as a multiple of the size of its trajectories:
 # `benchmarks/memory.py` finds 1.56 at K = 65,536.
 PEAK = 1.6
-# Steps are numbered in int32 and taken in blocks. The last block may run beyond
-# the last step, by less than this maximum block size.
-SPARE_NUMBERS = 2**16
 
 
 def stored_bytes(source: GraphSource, state_bytes: int) -> int:
@@ -53,9 +51,10 @@ def check_size(source: GraphSource, state_bytes: int) -> None:
             f"max_episode_steps={source.max_episode_steps}, which take about "
             f"{needed / 2**30:.1f} GiB, of {present / 2**30:.1f} GiB."
         )
-    # `elite_pairs` numbers steps in int32, block by block.
+    # `pairs` numbers steps in int32, block by block. The last block may run
+    # beyond the last step, by less than the maximum block size.
     steps = source.batch_size * source.max_episode_steps
-    most = np.iinfo(np.int32).max - SPARE_NUMBERS
+    most = np.iinfo(np.int32).max - pairs.MAX_BLOCK_SIZE_ON_GPU
     if steps > most:
         raise ValueError(
             "`batch_size` x `max_episode_steps` must be at most "

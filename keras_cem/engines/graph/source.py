@@ -7,18 +7,27 @@ depend neither on `steps_per_execution` nor on when the loop ends.
 import dataclasses
 import functools
 from collections.abc import Hashable
-from typing import Any
+from typing import Any, ClassVar, Protocol, TypeVar
 
 import tensorflow as tf
 
 from keras_cem import heads, spaces
 from keras_cem.engines.graph.loop import GraphLoop
 from keras_cem.engines.graph.trajectories import GraphTrajectories
-from keras_cem.engines.groups import NO_GROUPS, Groups
+from keras_cem.engines.groups import NO_GROUPS, Groups, check_starts
 from keras_cem.engines.xla import compilable
 from keras_cem.envs.base import Environment
 from keras_cem.envs.content import key_of
 from keras_cem.utils import devices
+
+Made_co = TypeVar("Made_co", covariant=True)
+
+
+class PlaysInStep(Protocol[Made_co]):
+    """Makes something for steps that play in the graph."""
+
+    def play_in_step(self, source: "GraphSource") -> Made_co:
+        """Returns it for steps that play the episodes themselves."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -31,7 +40,10 @@ class GraphSource:
         max_episode_steps: T. Every episode is truncated after T steps.
         fuse: Whether `keras_cem.engines.graph.fused_dense` computes small
             dense layers. None uses it on a GPU only.
+        num_env_restarts: 0, because nothing restarts in the graph.
     """
+
+    num_env_restarts: ClassVar[int] = 0
 
     env: Environment
     batch_size: int
@@ -111,6 +123,28 @@ class GraphSource:
             store,
             store_rewards,
         )
+
+    def step_function(self, steps: PlaysInStep[Made_co]) -> Made_co:
+        """Returns what `steps` makes for a source that plays in the step."""
+        return steps.play_in_step(self)
+
+    def playable(self) -> "GraphSource":
+        """Returns the source itself, because it can be played."""
+        return self
+
+    def first_observations(self) -> None:
+        """None: the graph computes observations in a compiled step only."""
+
+    def check_groups(
+        self, episodes_per_start: int | None, episodes_per_policy: int | None
+    ) -> None:
+        """Refuses groups that it cannot play.
+
+        Raises:
+            ValueError: If a start cannot be shared.
+        """
+        del episodes_per_policy
+        check_starts(episodes_per_start, self.name, seeded=self.seeded)
 
     def close(self) -> None:
         """Does nothing: no resource is open."""

@@ -7,6 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_cem import spaces
+from keras_cem.engines.pairs import Pairs, PairsByStep, block_size
 from keras_cem.engines.trajectories import Trajectories
 from keras_cem.envs.base import Environment
 from keras_cem.networks.moments import Moments, of_batch
@@ -63,6 +64,30 @@ class GraphTrajectories(NamedTuple):
         """T and K."""
         steps, size = tf.nest.flatten(self.actions)[0].shape[:2]
         return int(steps), int(size)
+
+    @property
+    def block_size(self) -> int:
+        """Number of pairs per block: all at once may be too many."""
+        return block_size(self.num_steps)
+
+    @property
+    def counts_env_steps(self) -> bool:
+        """Whether the steps were taken in an environment."""
+        return True
+
+    def ranked(self, discount: float) -> tf.Tensor:
+        """Returns what ranks the trajectories: their discounted returns.
+
+        Args:
+            discount: The discount with which they were played.
+        """
+        return self.returns if discount == 1.0 else self.discounted
+
+    def pairs(self, mask: tf.Tensor, *, drawn: bool) -> Pairs:
+        """Returns the pairs of some trajectories, see `StoredPairs.pairs`."""
+        if drawn:
+            return Pairs(self.lengths, mask)
+        return PairsByStep(self.lengths, mask, self.max_steps)
 
     def gather(self, trajectory: tf.Tensor, step: tf.Tensor) -> tuple[Any, Any]:
         """Returns observations and actions of pairs, `(B, ...)`."""

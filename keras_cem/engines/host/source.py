@@ -12,11 +12,12 @@ the same result.
 import dataclasses
 import warnings
 from collections.abc import Callable, Sequence
-from typing import NoReturn
+from typing import NoReturn, Protocol, TypeVar
 
 import numpy as np
 
 from keras_cem import spaces
+from keras_cem.engines.groups import check_starts
 from keras_cem.engines.host import zero_copy
 from keras_cem.engines.host.gymnasium_results import InterfaceError
 from keras_cem.engines.host.slots import SlotError, Slots
@@ -47,6 +48,16 @@ class EpisodeError(RuntimeError):
     """
 
     cause: BaseException | None = None
+
+
+Made_co = TypeVar("Made_co", covariant=True)
+
+
+class CollectsThenSteps(Protocol[Made_co]):
+    """Makes something for steps that learn from collected episodes."""
+
+    def collect_then_step(self, source: "HostSource") -> Made_co:
+        """Returns it for steps on episodes that are played before each step."""
 
 
 @dataclasses.dataclass
@@ -128,6 +139,39 @@ class HostSource:
             batch_size,
             padded_steps(0, self.max_episode_steps),
             self.max_episode_steps,
+        )
+
+    def step_function(self, steps: CollectsThenSteps[Made_co]) -> Made_co:
+        """Returns what `steps` makes for a source played from Python."""
+        return steps.collect_then_step(self)
+
+    def playable(self) -> "HostSource":
+        """Returns the source itself, because it can be played."""
+        return self
+
+    def first_observations(self) -> list[np.ndarray] | None:
+        """Resets the sub-environments and returns what they observe.
+
+        Returns:
+            One array `(N, ...)` per leaf of the observation space, or None if
+            a reset fails. Playing then raises the error.
+        """
+        return self.slots.first_observations()
+
+    def check_groups(
+        self, episodes_per_start: int | None, episodes_per_policy: int | None
+    ) -> None:
+        """Refuses groups that it cannot play.
+
+        Raises:
+            ValueError: If a start cannot be shared.
+        """
+        del episodes_per_policy
+        check_starts(
+            episodes_per_start,
+            self.name,
+            seeded=self.seeded,
+            partial_reset=self.slots.partial_reset,
         )
 
     def close(self) -> None:

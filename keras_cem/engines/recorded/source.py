@@ -1,19 +1,35 @@
 """Trajectories that are read from recorded episodes."""
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, NoReturn, Protocol, TypeVar
 
 import numpy as np
 
 from keras_cem import prng, spaces
 from keras_cem.engines.recorded import episodes
 from keras_cem.engines.trajectories import Trajectories
+from keras_cem.utils import checks
 
 
 class RecordedTrajectories(Trajectories):
     """Trajectories read from recorded episodes, without environment steps."""
 
     __slots__ = ()
+
+    @property
+    def counts_env_steps(self) -> bool:
+        """False: nothing was played."""
+        return False
+
+
+Made_co = TypeVar("Made_co", covariant=True)
+
+
+class ReadsThenSteps(Protocol[Made_co]):
+    """Makes something for steps that read recorded episodes."""
+
+    def read_then_step(self, source: "RecordedSource") -> Made_co:
+        """Returns it for steps on episodes that are read before each step."""
 
 
 class RecordedSource:
@@ -32,9 +48,11 @@ class RecordedSource:
         observation_space: As given.
         action_space: As given.
         batch_size: K, the number of episodes per iteration; set by `load`.
+        num_env_restarts: 0, because nothing is played.
     """
 
     batch_size: int
+    num_env_restarts = 0
 
     def __init__(
         self,
@@ -157,6 +175,38 @@ class RecordedSource:
                 f"{self._episodes.lengths[number]} observations. Add it, or "
                 "set its `terminated` if it ended there."
             )
+
+    def step_function(self, steps: ReadsThenSteps[Made_co]) -> Made_co:
+        """Returns what `steps` makes for a source that is read."""
+        return steps.read_then_step(self)
+
+    def playable(self) -> NoReturn:
+        """Refuses to be played.
+
+        Raises:
+            ValueError: Always.
+        """
+        raise ValueError(
+            "Recorded episodes cannot be played: only the `x` of `fit` may be "
+            f"some. Received: {self.name}. Give an environment."
+        )
+
+    def first_observations(self) -> None:
+        """None: it has no first observations without reading all episodes."""
+
+    def check_groups(
+        self, episodes_per_start: int | None, episodes_per_policy: int | None
+    ) -> None:
+        """Refuses groups: the episodes are what they are.
+
+        Raises:
+            ValueError: If one is given.
+        """
+        checks.only_for(
+            "an environment",
+            episodes_per_start=episodes_per_start,
+            episodes_per_policy=episodes_per_policy,
+        )
 
     def close(self) -> None:
         """Does nothing: no resource is open."""

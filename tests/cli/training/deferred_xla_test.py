@@ -1,11 +1,10 @@
-import contextlib
-
 import keras
 import numpy as np
 import pytest
 
 import keras_cem as cem
 from keras_cem import envs
+from keras_cem.agent import phases
 from keras_cem.cli.flags import from_flags
 from keras_cem.cli.training.deferred_xla import DeferredXLA
 from keras_cem.engines.graph.source import GraphSource
@@ -16,16 +15,16 @@ from tests.cli.parsing import parsed
 def compiled(monkeypatch):
     """Iterations done when XLA was taken for a step of so many episodes."""
     taken = []
-    jit_for = cem.CEMAgent._jit_for
+    jit_compile = phases.InGraph.jit_compile
 
-    @contextlib.contextmanager
-    def watched(self, source):
-        with jit_for(self, source):
-            if self.jit_compile:
-                taken.append((int(self.iteration), source.batch_size))
-            yield
+    def watched(self, default):
+        compiles = jit_compile(self, default)
+        if compiles:
+            iteration = int(self._agent.iteration)
+            taken.append((iteration, self.source.batch_size))
+        return compiles
 
-    monkeypatch.setattr(cem.CEMAgent, "_jit_for", watched)
+    monkeypatch.setattr(phases.InGraph, "jit_compile", watched)
     # The policy can be, and is not compiled to find out.
     monkeypatch.setattr(GraphSource, "compilable", lambda self, policy: True)
     return taken
@@ -115,17 +114,25 @@ def test_small_trainings_on_a_cpu_defer_it(monkeypatch, given, gpu, deferred):
 
 
 @pytest.mark.parametrize("choice", [True, False])
-def test_explicit_choice_stays(choice):
+def test_explicit_choice_stays(compiled, choice):
     agent = make_agent(jit_compile=choice)
     agent.allow_xla(not choice)
-    with agent._jit_for(GraphSource(envs.make("CartPole-v1"), 6, 12)):
-        assert agent.jit_compile is choice
+    made = []
+    make = keras.Model.make_train_function
+
+    def watched(self, force=False):
+        made.append(self.jit_compile)
+        make(self, force)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(keras.Model, "make_train_function", watched)
+        fit(agent, [])
+    assert set(made) == {choice}
+    assert compiled == []
 
 
 def test_iterations_of_the_agents_life_count(compiled):
     agent = make_agent()
     agent.iteration.assign(3)
-    deferred = DeferredXLA(iterations=3)
-    deferred.set_model(agent)
-    with agent._jit_for(GraphSource(envs.make("CartPole-v1"), 6, 12)):
-        assert agent.jit_compile is True
+    fit(agent, [DeferredXLA(iterations=3)])
+    assert compiled == [(3, 6)]

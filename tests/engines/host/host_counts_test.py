@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 import keras_cem as cem
-from keras_cem.algorithm import elite_pairs
+from keras_cem.engines import pairs
 from keras_cem.engines.host import step_storage
 from keras_cem.engines.host.step_storage import padded_steps
 from keras_cem.utils import devices
@@ -159,7 +159,7 @@ ELITES = [True, False, True, True]
 
 
 def test_pairs_past_2_to_the_31_are_located():
-    found = elite_pairs.ElitePairs(
+    found = pairs.Pairs(
         tf.constant(LENGTHS, tf.int32), tf.constant(ELITES), tf.int64
     )
     assert int(found.total) == 3 * 2**30
@@ -171,7 +171,7 @@ def test_pairs_past_2_to_the_31_are_located():
 
 @pytest.mark.parametrize("by_trajectory", [False, True])
 def test_minibatches_are_drawn_from_all_pairs_past_2_to_the_31(by_trajectory):
-    found = elite_pairs.ElitePairs(
+    found = pairs.Pairs(
         tf.constant(LENGTHS, tf.int32), tf.constant(ELITES), tf.int64
     )
     key = cem.prng.make_key(0, cem.prng.MINIBATCHES)

@@ -1,4 +1,4 @@
-"""The pairs (s, a) of the elite trajectories, numbered 0 to N - 1."""
+"""The pairs (s, a) of chosen trajectories, numbered 0 to N - 1."""
 
 from collections.abc import Callable
 from typing import Any
@@ -29,12 +29,12 @@ def block_size(num_steps: int) -> int:
     return min(max(num_steps // 64, MIN_BLOCK_SIZE), most)
 
 
-class ElitePairs:
-    """Finds pair number i of the elites without copying any pair.
+class Pairs:
+    """Finds pair number i of chosen trajectories without copying any pair.
 
     Args:
         lengths: int tensor `(K,)`, number of steps per trajectory.
-        elite_mask: bool tensor `(K,)`.
+        mask: bool tensor `(K,)`, true for the chosen trajectories.
         dtype: Dtype of the pair numbers. int32, the default, holds fewer than
             2**31 steps. The graph engine never has more, the host engine may.
 
@@ -45,13 +45,13 @@ class ElitePairs:
     def __init__(
         self,
         lengths: tf.Tensor,
-        elite_mask: tf.Tensor,
+        mask: tf.Tensor,
         dtype: tf.DType = tf.int32,
     ):
-        # Elites first, in their order.
-        self._order = tf.argsort(tf.cast(~elite_mask, tf.int32), stable=True)
-        self._num_elites = tf.math.count_nonzero(elite_mask, dtype=tf.int32)
-        counts = tf.where(elite_mask, tf.cast(lengths, dtype), 0)
+        # The chosen first, in their order.
+        self._order = tf.argsort(tf.cast(~mask, tf.int32), stable=True)
+        self._num_chosen = tf.math.count_nonzero(mask, dtype=tf.int32)
+        counts = tf.where(mask, tf.cast(lengths, dtype), 0)
         self._counts = tf.gather(counts, self._order)
         self._ends = tf.cumsum(self._counts)
         self.total = self._ends[-1]
@@ -91,7 +91,7 @@ class ElitePairs:
         counter = (rows, tf.fill([size], tf.cast(number, tf.uint32)))
         drawn = tf.cast(prng.uniform(key, counter, 2), tf.float64)
         if by_trajectory:
-            row = _below(self._num_elites, drawn[:, 0])
+            row = _below(self._num_chosen, drawn[:, 0])
             count = tf.gather(self._counts, row)
             begin = tf.gather(self._ends, row) - count
             return begin + _below(count, drawn[:, 1])
@@ -100,7 +100,7 @@ class ElitePairs:
         return _below(self.total, drawn[:, 0] + drawn[:, 1] * 2.0**-24)
 
 
-class PairsByStep(ElitePairs):
+class PairsByStep(Pairs):
     """Numbers the pairs step by step, not trajectory by trajectory.
 
     If trajectories are stored with the time axis first, the pairs of one step
@@ -108,14 +108,12 @@ class PairsByStep(ElitePairs):
 
     Args:
         lengths: int tensor `(K,)`, number of steps per trajectory.
-        elite_mask: bool tensor `(K,)`.
+        mask: bool tensor `(K,)`, true for the chosen trajectories.
         num_steps: T, the maximum number of steps of a trajectory.
     """
 
-    def __init__(
-        self, lengths: tf.Tensor, elite_mask: tf.Tensor, num_steps: int
-    ):
-        counts = tf.where(elite_mask, tf.cast(lengths, tf.int32), 0)
+    def __init__(self, lengths: tf.Tensor, mask: tf.Tensor, num_steps: int):
+        counts = tf.where(mask, tf.cast(lengths, tf.int32), 0)
         # The shortest first, so that unfinished trajectories are at the end.
         self._order = tf.argsort(counts, stable=True)
         self._over = count_at_most(
@@ -127,7 +125,7 @@ class PairsByStep(ElitePairs):
         self.total = self._ends[-1]
 
     def locate(self, numbers: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """Returns trajectory and step of pairs, as `ElitePairs` does."""
+        """Returns trajectory and step of pairs, as `Pairs` does."""
         step = count_at_most(self._ends, numbers)
         place = tf.gather(self._over - self._begins, step) + numbers
         return tf.gather(self._order, place), step

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from keras_cem.algorithm import elite_pairs
+from keras_cem.engines import pairs
 
 
 def brute_force(lengths, elite_mask):
@@ -32,9 +32,7 @@ def locate(found):
 @pytest.mark.parametrize("seed", range(20))
 def test_every_pair_is_located_in_order(seed):
     lengths, elite_mask = draw(seed)
-    found = elite_pairs.ElitePairs(
-        tf.constant(lengths), tf.constant(elite_mask)
-    )
+    found = pairs.Pairs(tf.constant(lengths), tf.constant(elite_mask))
     expected = brute_force(lengths, elite_mask)
     assert int(found.total) == len(expected)
     assert locate(found) == expected
@@ -43,9 +41,7 @@ def test_every_pair_is_located_in_order(seed):
 @pytest.mark.parametrize("seed", range(20))
 def test_every_pair_is_located_step_by_step(seed):
     lengths, elite_mask = draw(seed)
-    found = elite_pairs.PairsByStep(
-        tf.constant(lengths), tf.constant(elite_mask), 9
-    )
+    found = pairs.PairsByStep(tf.constant(lengths), tf.constant(elite_mask), 9)
     expected = brute_force(lengths, elite_mask)
     assert int(found.total) == len(expected)
     located = locate(found)
@@ -62,7 +58,7 @@ def test_count_at_most_is_numpys_search(size):
     expected = np.searchsorted(ordered, values, side="right")
     for signature in ((size,), (None,)):
         count = tf.function(
-            elite_pairs.count_at_most,
+            pairs.count_at_most,
             input_signature=[
                 tf.TensorSpec(signature, tf.int32),
                 tf.TensorSpec((None,), tf.int32),
@@ -73,9 +69,7 @@ def test_count_at_most_is_numpys_search(size):
 
 
 def test_no_elites_are_no_pairs():
-    found = elite_pairs.ElitePairs(
-        tf.constant([3, 2]), tf.constant([False, False])
-    )
+    found = pairs.Pairs(tf.constant([3, 2]), tf.constant([False, False]))
     assert int(found.total) == 0
 
 
@@ -91,7 +85,7 @@ def test_sums_do_not_depend_on_the_blocks(block_size, jit_compile):
             return [tf.reduce_sum(taken), first]
 
         like = [tf.constant(0), tf.constant(0.0)]
-        return elite_pairs.accumulate(block, count, 7, like, block_size)
+        return pairs.accumulate(block, count, 7, like, block_size)
 
     for count in range(1, 8):
         summed, blocks_that_were_first = total(tf.constant(count))
@@ -107,7 +101,7 @@ def test_last_block_is_filled_with_pairs_that_are_there():
         seen.append((numbers.numpy().tolist(), counts.numpy().tolist()))
         return [tf.constant(0.0)]
 
-    elite_pairs.accumulate(block, tf.constant(4), 9, [tf.constant(0.0)], 3)
+    pairs.accumulate(block, tf.constant(4), 9, [tf.constant(0.0)], 3)
     assert seen == [
         ([0, 1, 2], [True, True, True]),
         ([3, 0, 1], [True, False, False]),
@@ -128,7 +122,7 @@ def assert_uniform(drawn, expected):
 def test_draws_are_uniform_and_of_their_own_for_each_number(
     by_trajectory, expected
 ):
-    found = elite_pairs.ElitePairs(
+    found = pairs.Pairs(
         tf.constant([1, 7, 4]), tf.constant([True, False, True])
     )
     key = (tf.constant(1, tf.uint32), tf.constant(2, tf.uint32))
@@ -159,4 +153,4 @@ def test_blocks_stay_in_a_cache_or_keep_a_gpu_busy(
     monkeypatch, gpus, num_steps, size
 ):
     monkeypatch.setattr(tf.config, "list_logical_devices", lambda kind: gpus)
-    assert elite_pairs.block_size(num_steps) == size
+    assert pairs.block_size(num_steps) == size

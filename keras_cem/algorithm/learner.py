@@ -1,0 +1,129 @@
+"""What the method needs of an agent."""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple, Protocol
+
+import keras
+import tensorflow as tf
+
+from keras_cem import heads, spaces
+from keras_cem.algorithm.elite_memory import EliteMemory
+from keras_cem.engines.groups import Groups
+from keras_cem.engines.trajectories import Played, StoredPairs
+
+
+class Elites(NamedTuple):
+    """The elites of an iteration.
+
+    Attributes:
+        candidates: The K trajectories, and those of a memory after them.
+        gamma_q: The elite threshold, a float32 scalar, or one per group.
+        mask: bool, true for each candidate that is elite.
+        number: float32 scalar, the number of elites.
+    """
+
+    candidates: StoredPairs
+    gamma_q: tf.Tensor
+    mask: tf.Tensor
+    number: tf.Tensor
+
+
+class Update(NamedTuple):
+    """What the gradient steps of an iteration did.
+
+    Attributes:
+        loss: float32 scalar, the mean of the losses; 0 without elites.
+        withheld: int32 scalar, code of the nonfinite value that prevented the
+            update, as `gradient_steps.descend` returns it; 0 for none.
+        learned: bool scalar. If false, nothing may be learned from the
+            trajectories, because one of them or the update is not finite.
+    """
+
+    loss: tf.Tensor
+    withheld: tf.Tensor
+    learned: tf.Tensor
+
+
+class Model(Protocol):
+    """A compiled `keras.Model`, as gradients need it."""
+
+    @property
+    def optimizer(self) -> keras.optimizers.Optimizer:
+        """The optimizer given to `compile`."""
+
+    @property
+    def trainable_variables(self) -> list[keras.Variable]:
+        """Variables that the optimizer updates."""
+
+    @property
+    def non_trainable_variables(self) -> list[keras.Variable]:
+        """Variables that a call may update."""
+
+    @property
+    def losses(self) -> Sequence[tf.Tensor]:
+        """The model's own losses, such as regularization."""
+
+    def __call__(self, inputs: Any, *, training: bool) -> Any:
+        """Returns the outputs for a batch of inputs."""
+
+
+class Execution(Protocol):
+    """What a compiled step shares with Python."""
+
+    def may_learn(self, played: Played) -> tf.Tensor:
+        """Whether the trajectories may be learned from, a bool scalar."""
+
+    def learned(self, withheld: tf.Tensor) -> None:
+        """Records an update that was withheld."""
+
+    def note_returns(self, returns: tf.Tensor) -> None:
+        """Stores the returns of an iteration for callbacks."""
+
+
+class Metrics(Protocol):
+    """Metrics of training."""
+
+    def update(
+        self,
+        agent: "Learner",
+        played: Played,
+        elites: Elites,
+        update: Update,
+    ) -> None:
+        """Adds an iteration."""
+
+
+class Learner(Model, Protocol):
+    """A compiled `CEMAgent`: its options, counters and parts."""
+
+    policy: keras.Layer
+    elite_quantile: float
+    ties: str
+    discount: float
+    loss_normalization: str
+    loss_weight: float
+    gradient_steps: int
+    minibatch_size: int | None
+    normalize_observations: bool
+    observation_space: spaces.Space | None
+    groups: Groups
+    memory: EliteMemory | None
+    seed: int
+    epsilon: keras.Variable
+    iteration: keras.Variable
+    env_steps: keras.Variable
+
+    @property
+    def graph_steps(self) -> Execution:
+        """What a compiled step shares with Python."""
+
+    @property
+    def train_metrics(self) -> Metrics:
+        """Metrics of training on environments."""
+
+    @property
+    def training_head(self) -> heads.Head:
+        """The head, with the `loss` given to `compile`, if any."""
+
+    def network_variables(self) -> list[keras.Variable]:
+        """All variables that learning may change, without the counters."""
