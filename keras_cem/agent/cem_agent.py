@@ -3,16 +3,16 @@
 import copy
 import os
 import pathlib
-import random
 from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from keras_cem import heads, networks, prng, spaces
-from keras_cem.agent import array_checks, options
+from keras_cem import heads, networks, spaces
+from keras_cem.agent import array_checks, option_checks, option_fields, options
 from keras_cem.agent.environment_play import plain_number
+from keras_cem.agent.options import CEMOptions, OptionAttributes
 from keras_cem.agent.trainer import EnvironmentFit
 from keras_cem.algorithm import gradient_steps as improvement
 from keras_cem.algorithm import iteration
@@ -26,11 +26,13 @@ from keras_cem.networks.default import describe
 from keras_cem.networks.encoding import has_bytes
 from keras_cem.networks.normalization import NormalizedPolicy
 from keras_cem.saving import config_versions, size_limits
-from keras_cem.utils import checks, files, nonfinite
+from keras_cem.utils import checks, files
+from keras_cem.utils.keras_internals import set_untracked
 
 
 @keras.saving.register_keras_serializable("keras_cem")
-class CEMAgent(EnvironmentFit):
+@option_fields.documents(CEMOptions)
+class CEMAgent(EnvironmentFit, OptionAttributes):
     """Deep cross-entropy method: a policy imitates its own best episodes.
 
     In iteration n = 1, 2, ... the agent plays K whole episodes with the
@@ -62,93 +64,7 @@ class CEMAgent(EnvironmentFit):
             `MultiDiscrete`, `MultiBinary`, or `Dict` and `Tuple` of these.
         observation_space: gymnasium space of the observations. Defaults to
             `None`: taken from the first environment.
-        elite_quantile: q in (0, 1). Defaults to `0.8`.
-        ties: Whether returns equal to the threshold are elite. `"strict"` is
-            the lecture's `>`. `"inclusive"` is `>=`. `"auto"` is strict, and
-            switches to `>=` if strict selects no trajectory although the
-            returns differ. Defaults to `"auto"`.
-        loss_normalization: `"trajectory"` divides the sum of losses by the
-            number of elite trajectories, as in the lecture. `"pair"` divides
-            it by the number of pairs. `"length"` also divides the loss of each
-            trajectory by its length, so that long and short trajectories count
-            the same. Defaults to `"trajectory"`.
-        gradient_steps: Optimizer steps per iteration on its elites. Defaults
-            to `1`, as in the lecture. More steps learn faster from the same
-            episodes, unless the policy starts to imitate their noise.
-        minibatch_size: Number of pairs drawn at random for each gradient step.
-            Defaults to `None`: all pairs of the elites.
-        discount: Discount factor in (0, 1]. Trajectories are ranked by the sum
-            of discount^t r_t. A discount below 1 prefers the shorter of two
-            episodes that reach a goal. Where steps cost, it prefers the episode
-            that pays later. `episode_return` stays the undiscounted sum;
-            `elite_threshold` is a discounted return. Defaults to `1.0`.
-        elite_memory: Number of elite trajectories of earlier iterations that
-            are ranked again with the new ones, see
-            `keras_cem.algorithm.elite_memory.EliteMemory`. It helps where good
-            episodes are rare. In stochastic environments it also keeps lucky
-            episodes. `elite_threshold` and `num_elites` include them. Defaults
-            to `None`: none.
-        elite_memory_age: Maximum number of iterations for which a trajectory
-            is remembered. With a large `elite_memory`, the memory then holds
-            all elites of that many last iterations. With no limit, it holds
-            the best trajectories of the whole training. Defaults to `None`: no
-            limit.
-        episodes_per_start: m, the number of trajectories per group. The
-            trajectories of a group share a start state, and each group has its
-            own quantile. This helps where the start state decides the return,
-            as in Taxi. On the host a group shares a reset seed, and therefore
-            the environment's randomness: its members differ only in their
-            exploration. In the graph only the start state is shared.
-            `batch_size` must be a multiple of m. `elite_threshold` is the mean
-            over the groups. Defaults to `None`: no groups.
-        episodes_per_policy: M, the number of trajectories per group. The
-            trajectories of a group play the same sample of the explored policy
-            and are ranked by their mean return. This helps where the
-            environment's randomness decides the return. A sample chooses the
-            same action whenever it gets the same observation. (If observations
-            rarely recur, as with floats, this equals new exploration in each
-            step.) `batch_size` must be a multiple of M. All trajectories of an
-            elite group are elite. Defaults to `None`: no groups.
-        normalize_observations: Whether to normalize float observations to mean
-            0 and variance 1. The statistics come from all K trajectories of
-            each earlier iteration. One iteration acts and learns with the same
-            statistics and adds its own observations at its end. The statistics
-            are weights of the policy: they are saved, exported and used by
-            `evaluate`. This helps where observations are much larger or
-            smaller than 1. Defaults to `False`.
-        epsilon: Exploration while no `callbacks.EpsilonDecay` runs, at least
-            0. For discrete actions it is the share of uniformly random
-            actions. For a Box it is the size of the noise in half-widths of
-            the box. Defaults to `0.1`.
-        noise: For a Box, the kind of noise: `"gaussian"`, `"uniform"`,
-            `"correlated"` or `"state"`. Correlated noise is similar from step
-            to step. State noise is a linear function of the observation, with
-            new coefficients for each trajectory. It takes normalized
-            observations if `normalize_observations` is set. Defaults to
-            `"gaussian"`.
-        correlation: Correlation of correlated noise from one step to the next,
-            in [0, 1). Defaults to `None`: 0.9.
-        imitate: For a Box, `"played"` imitates the clipped actions that the
-            environment got. `"drawn"` imitates the actions before they were
-            clipped to the box. It learns faster where many actions are clipped:
-            with large noise, or with best actions at the bounds. Defaults to
-            `"played"`.
-        persistence: For discrete actions, the maximum number of steps for
-            which a random action is held. Above 1, epsilon is the share of
-            random decisions, see `heads.SoftmaxHead`. Defaults to `1`.
-        entropy_coefficient: For discrete actions, the factor of the policy's
-            entropy that is subtracted from the loss. Defaults to `0.0`.
-        action_scale: For a Box, the scale h. Give it if the bounds are infinite
-            or their half-width is the wrong scale. Defaults to `None`.
-        on_nonfinite: What to do about a NaN or an infinity in an observation,
-            a reward, the policy's outputs, a loss, a gradient or the updated
-            weights. It never reaches the weights. `"raise"` raises a
-            RuntimeError that names the value. `"skip"` ends the trajectory and
-            excludes it from ranking, elites and means, or skips the update.
-            It counts each case in `num_nonfinite`, and raises if no trajectory
-            is left. Defaults to `"raise"`.
-        seed: int in [0, 2**32) that determines all random numbers. Defaults to
-            `None`, which draws one from Python's `random`, as Keras does.
+        **options: The options of the method, see `CEMOptions`.
 
     Example:
 
@@ -163,111 +79,47 @@ class CEMAgent(EnvironmentFit):
         continuous optimization. https://doi.org/10.1023/A:1010091220143
     """
 
+    @option_fields.takes(options.AgentArguments)
     def __init__(
         self,
-        policy: Any,
+        policy: keras.Layer,
         action_space: Any,
         *,
         observation_space: Any = None,
-        elite_quantile: float = 0.8,
-        ties: str = "auto",
-        loss_normalization: str = "trajectory",
-        gradient_steps: int = 1,
-        minibatch_size: int | None = None,
-        discount: float = 1.0,
-        elite_memory: int | None = None,
-        elite_memory_age: int | None = None,
-        episodes_per_start: int | None = None,
-        episodes_per_policy: int | None = None,
-        normalize_observations: bool = False,
-        epsilon: float = 0.1,
-        noise: str = "gaussian",
-        correlation: float | None = None,
-        imitate: str = "played",
-        persistence: int = 1,
-        entropy_coefficient: float = 0.0,
-        action_scale: Any = None,
-        on_nonfinite: str = "raise",
-        seed: int | None = None,
         name: str | None = None,
         **kwargs: Any,
     ):
-        _check_policy(policy)
-        options.check(
-            elite_quantile=elite_quantile,
-            ties=ties,
-            loss_normalization=loss_normalization,
-            gradient_steps=gradient_steps,
-            minibatch_size=minibatch_size,
-            discount=discount,
-            elite_memory=elite_memory,
-            elite_memory_age=elite_memory_age,
-            episodes_per_start=episodes_per_start,
-            episodes_per_policy=episodes_per_policy,
-            normalize_observations=normalize_observations,
-        )
-        checks.one_of(nonfinite.ON_NONFINITE, on_nonfinite=on_nonfinite)
+        checks.layer(policy=policy)
+        given = option_fields.take(CEMOptions, kwargs)
         head = heads.for_space(
             action_space,
-            action_scale=action_scale,
-            noise=noise,
-            correlation=correlation,
-            imitate=imitate,
-            persistence=persistence,
-            entropy_coefficient=entropy_coefficient,
+            action_scale=given.action_scale,
+            noise=given.noise,
+            correlation=given.correlation,
+            imitate=given.imitate,
+            persistence=given.persistence,
+            entropy_coefficient=given.entropy_coefficient,
         )
-        head.check_epsilon(epsilon)
-        if tf.nest.flatten(head.initial_exploration(1)):
-            options.exclusive(
-                "a sample of the policy does the same whenever it observes "
-                "the same, exploration that persists does not",
-                **{
-                    "persistence" if persistence > 1 else "noise": (
-                        persistence if persistence > 1 else noise
-                    ),
-                    "episodes_per_policy": episodes_per_policy,
-                },
-            )
-        seed = _seed(seed)
+        option_checks.check_head(given, head)
         super().__init__(name=name, **kwargs)
         self.policy = (
-            NormalizedPolicy(policy) if normalize_observations else policy
+            NormalizedPolicy(policy) if given.normalize_observations else policy
         )
         self.head = head
         self.observation_space: spaces.Space | None = None
-        self.elite_quantile = float(elite_quantile)
-        self.ties = ties
-        self.loss_normalization = loss_normalization
-        self.gradient_steps = int(gradient_steps)
-        self.minibatch_size = _integer(minibatch_size)
-        self.discount = float(discount)
-        self.elite_memory = _integer(elite_memory)
-        self.elite_memory_age = _integer(elite_memory_age)
-        self.episodes_per_start = _integer(episodes_per_start)
-        self.episodes_per_policy = _integer(episodes_per_policy)
-        self.groups = Groups(
-            self.episodes_per_start or 1, self.episodes_per_policy
-        )
-        self.normalize_observations = normalize_observations
         self.memory = (
             None
-            if self.elite_memory is None
+            if given.elite_memory is None
             else EliteMemory(
-                self.elite_memory, self.elite_memory_age, name="memory"
+                given.elite_memory, given.elite_memory_age, name="memory"
             )
         )
-        self.on_nonfinite = on_nonfinite
-        self.seed = seed
-        self._config = {
-            "epsilon": float(epsilon),
-            "noise": noise,
-            "correlation": correlation,
-            "imitate": imitate,
-            "persistence": persistence,
-            "entropy_coefficient": entropy_coefficient,
-            "action_scale": heads.plain_scale(action_scale),
-        }
-        self.epsilon = self._counter("epsilon", "float32", epsilon)
+        self.groups = Groups(
+            given.episodes_per_start or 1, given.episodes_per_policy
+        )
+        set_untracked(self, _options=given)
+        options.set_attributes(self, given)
+        self.epsilon = self._counter("epsilon", "float32", given.epsilon)
         self.iteration = self._counter("iteration", "int64")
         self.env_steps = self._counter("env_steps", "int64")
         self._prepare_fit()
@@ -278,6 +130,7 @@ class CEMAgent(EnvironmentFit):
             self._tracker.unlock()
 
     @classmethod
+    @option_fields.takes(options.FromEnvArguments)
     def from_env(
         cls,
         env: Any,
@@ -303,7 +156,7 @@ class CEMAgent(EnvironmentFit):
         observation_space, action_space, observations = cls._look_at(
             env, has_bytes
         )
-        seed = _seed(agent_kwargs.pop("seed", None))
+        seed = CEMOptions(seed=agent_kwargs.pop("seed", None)).seed
         if network is not None and not isinstance(network, dict):
             raise TypeError(
                 "`network` must be a dictionary of arguments of "
@@ -585,20 +438,7 @@ class CEMAgent(EnvironmentFit):
                 if self.observation_space is None
                 else spaces.serialize(self.observation_space)
             ),
-            "elite_quantile": self.elite_quantile,
-            "ties": self.ties,
-            "loss_normalization": self.loss_normalization,
-            "gradient_steps": self.gradient_steps,
-            "minibatch_size": self.minibatch_size,
-            "discount": self.discount,
-            "elite_memory": self.elite_memory,
-            "elite_memory_age": self.elite_memory_age,
-            "episodes_per_start": self.episodes_per_start,
-            "episodes_per_policy": self.episodes_per_policy,
-            "normalize_observations": self.normalize_observations,
-            "on_nonfinite": self.on_nonfinite,
-            "seed": self.seed,
-            **self._config,
+            **option_fields.serialize(self._options),
         }
         return config_versions.stamp(config)
 
@@ -610,6 +450,7 @@ class CEMAgent(EnvironmentFit):
         policy = keras.saving.deserialize_keras_object(
             copy.deepcopy(config.pop("policy"))
         )
+        config = option_fields.deserialize(CEMOptions, config)
         return cls(policy, config.pop("action_space"), **config)
 
     def __setattr__(self, name: str, value: Any) -> None:
@@ -636,33 +477,3 @@ class CEMAgent(EnvironmentFit):
             trainable=False,
             name=name,
         )
-
-
-def _check_policy(policy: Any) -> None:
-    if isinstance(policy, keras.Layer):
-        return
-    kind = type(policy)
-    cure = (
-        " With TF_USE_LEGACY_KERAS=1, `tf.keras` is not Keras 3: build it "
-        "with `import keras`."
-        if kind.__module__.startswith("tf_keras")
-        else ""
-    )
-    raise TypeError(
-        f"`policy` must be a `keras.Layer`. Received: policy={policy!r} of "
-        f"type {kind.__module__}.{kind.__qualname__}.{cure}"
-    )
-
-
-def _integer(value: int | None) -> int | None:
-    """Returns a Python int, which JSON can store."""
-    return None if value is None else int(value)
-
-
-def _seed(seed: int | None) -> int:
-    if seed is None:
-        # As in Keras, so that `keras.utils.set_random_seed` determines it.
-        return random.randint(0, prng.MAX_SEED)
-    checks.at_least(0, seed=seed)
-    checks.number(0, prng.MAX_SEED, seed=seed)
-    return int(seed)

@@ -1,116 +1,351 @@
-"""Checks of the method's options: their values and their combinations."""
+"""The options of the method. To add one, add a field to `CEMOptions`."""
 
-import inspect
-from typing import Any
+import dataclasses
+import random
+from typing import TYPE_CHECKING, Any
 
+import keras
+
+from keras_cem import heads, prng
+from keras_cem.agent import option_checks, option_fields
+from keras_cem.agent.option_fields import Choices, Flag, Numbers, option
+from keras_cem.agent.option_kinds import (
+    Boolean,
+    Choice,
+    Converted,
+    Integer,
+    Number,
+)
 from keras_cem.algorithm import elites
 from keras_cem.algorithm import gradient_steps as improvement
-from keras_cem.utils import checks
+from keras_cem.utils import nonfinite
+from keras_cem.utils.keras_internals import set_untracked
 
 
-def check(
-    *,
-    elite_quantile: float,
-    ties: str,
-    loss_normalization: str,
-    gradient_steps: int,
-    minibatch_size: int | None,
-    discount: float,
-    elite_memory: int | None,
-    elite_memory_age: int | None,
-    episodes_per_start: int | None,
-    episodes_per_policy: int | None,
-    normalize_observations: bool,
-) -> None:
-    """Refuses invalid options of `CEMAgent`.
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class CEMOptions:
+    """Options of `CEMAgent`, checked.
+
+    Each is a keyword argument of `CEMAgent`, an entry of its configuration, a
+    fixed attribute of the same name, and a flag of `keras-cem train` or a key
+    of its `--agent_kwargs`.
 
     Raises:
         ValueError: If a value is out of range, or two options contradict each
             other.
         TypeError: If a value is of the wrong type.
     """
-    _plain_number(elite_quantile=elite_quantile)
-    if not 0 < elite_quantile < 1:
-        raise ValueError(
-            "`elite_quantile` must be in (0, 1). "
-            f"Received: elite_quantile={elite_quantile}"
-        )
-    checks.one_of(elites.TIES, ties=ties)
-    checks.one_of(
-        improvement.NORMALIZATIONS, loss_normalization=loss_normalization
+
+    elite_quantile: float = option(
+        0.8,
+        Number(0.0, 1.0, "()"),
+        "q in (0, 1).",
+        flag=Flag(
+            "method",
+            "q: elite is whose return exceeds the q-quantile.",
+            default=0.7,
+        ),
+        search=Numbers(0.5, 0.95),
     )
-    checks.at_least(
+    ties: str = option(
+        "auto",
+        Choice(elites.TIES),
+        """Whether returns equal to the threshold are elite. `"strict"` is the
+        lecture's `>`. `"inclusive"` is `>=`. `"auto"` is strict, and switches
+        to `>=` if strict selects no trajectory although the returns differ.""",
+        flag=Flag("method", "Elites that tie with the threshold."),
+    )
+    loss_normalization: str = option(
+        "trajectory",
+        Choice(improvement.NORMALIZATIONS),
+        """`"trajectory"` divides the sum of losses by the number of elite
+        trajectories, as in the lecture. `"pair"` divides it by the number of
+        pairs. `"length"` also divides the loss of each trajectory by its
+        length, so that long and short trajectories count the same.""",
+    )
+    gradient_steps: int = option(
         1,
-        gradient_steps=gradient_steps,
-        minibatch_size=minibatch_size,
-        elite_memory=elite_memory,
-        elite_memory_age=elite_memory_age,
-        episodes_per_policy=episodes_per_policy,
+        Integer(1),
+        """Optimizer steps per iteration on its elites, 1 in the lecture. More
+        steps learn faster from the same episodes, unless the policy starts to
+        imitate their noise.""",
+        flag=Flag(
+            "optimizer",
+            "Optimizer steps an iteration; 1 in textbooks.",
+            default=10,
+        ),
+        search=Numbers(1, 50, log=True),
     )
-    # The check above accepts None, which is no valid number of steps.
-    checks.number(gradient_steps=gradient_steps)
-    checks.at_least(
-        2,
-        "A single trajectory cannot exceed its own quantile.",
-        episodes_per_start=episodes_per_start,
+    minibatch_size: int | None = option(
+        None,
+        Integer(1),
+        "Number of pairs drawn at random for each gradient step.",
+        unset="all pairs of the elites",
+        flag=Flag("optimizer", "Pairs drawn for each; all if not given."),
+        search=Choices((None, 256, 1024, 4096)),
     )
-    _plain_number(discount=discount)
-    if not 0 < discount <= 1:
-        raise ValueError(
-            f"`discount` must be in (0, 1]. Received: discount={discount}"
-        )
-    if not isinstance(normalize_observations, bool):
-        raise TypeError(
-            "`normalize_observations` must be a bool. Received: "
-            f"normalize_observations={normalize_observations!r}"
-        )
-    if elite_memory is None and elite_memory_age is not None:
-        raise ValueError(
-            "`elite_memory_age` is for an `elite_memory` only. Received: "
-            f"elite_memory_age={elite_memory_age}, elite_memory=None. Give "
-            "`elite_memory`, how many trajectories are remembered."
-        )
-    exclusive(
-        "trajectories are compared either with those of the same start, or by "
-        "the mean over several starts",
-        episodes_per_start=episodes_per_start,
-        episodes_per_policy=episodes_per_policy,
+    discount: float = option(
+        1.0,
+        Number(0.0, 1.0, "(]"),
+        """Discount factor in (0, 1]. Trajectories are ranked by the sum of
+        discount^t r_t. A discount below 1 prefers the shorter of two episodes
+        that reach a goal. Where steps cost, it prefers the episode that pays
+        later. `episode_return` stays the undiscounted sum; `elite_threshold` is
+        a discounted return.""",
+        flag=Flag(
+            "method", "Episodes are ranked by the sum of discount^t r_t."
+        ),
     )
-    for name, value in (
-        ("episodes_per_start", episodes_per_start),
-        ("episodes_per_policy", episodes_per_policy),
-    ):
-        exclusive(
-            "what is remembered would have to be ranked with the group it was "
-            "played in, which is gone",
-            **{name: value, "elite_memory": elite_memory},
-        )
+    elite_memory: int | None = option(
+        None,
+        Integer(1),
+        """Number of elite trajectories of earlier iterations that are ranked
+        again with the new ones, see
+        `keras_cem.algorithm.elite_memory.EliteMemory`. It helps where good
+        episodes are rare. In stochastic environments it also keeps lucky
+        episodes. `elite_threshold` and `num_elites` include them.""",
+        unset="none",
+        flag=Flag("method", "Elites of earlier iterations, ranked again."),
+        search=Choices((None, 20, 100, 500)),
+    )
+    elite_memory_age: int | None = option(
+        None,
+        Integer(1),
+        """Maximum number of iterations for which a trajectory is remembered.
+        With a large `elite_memory`, the memory then holds all elites of that
+        many last iterations. With no limit, it holds the best trajectories of
+        the whole training.""",
+        unset="no limit",
+        search=Choices((None, 5, 20)),
+    )
+    episodes_per_start: int | None = option(
+        None,
+        Integer(2, cure="A single trajectory cannot exceed its own quantile."),
+        """m, the number of trajectories per group. The trajectories of a group
+        share a start state, and each group has its own quantile. This helps
+        where the start state decides the return, as in Taxi. On the host a
+        group shares a reset seed, and therefore the environment's randomness:
+        its members differ only in their exploration. In the graph only the
+        start state is shared. `batch_size` must be a multiple of m.
+        `elite_threshold` is the mean over the groups.""",
+        unset="no groups",
+        flag=Flag(
+            "method",
+            "Episodes that share a start; elites are chosen among them.",
+        ),
+    )
+    episodes_per_policy: int | None = option(
+        None,
+        Integer(1),
+        """M, the number of trajectories per group. The trajectories of a group
+        play the same sample of the explored policy and are ranked by their mean
+        return. This helps where the environment's randomness decides the
+        return. A sample chooses the same action whenever it gets the same
+        observation. (If observations rarely recur, as with floats, this equals
+        new exploration in each step.) `batch_size` must be a multiple of M. All
+        trajectories of an elite group are elite.""",
+        unset="no groups",
+    )
+    normalize_observations: bool = option(
+        False,
+        Boolean(),
+        """Whether to normalize float observations to mean 0 and variance 1. The
+        statistics come from all K trajectories of each earlier iteration. One
+        iteration acts and learns with the same statistics and adds its own
+        observations at its end. The statistics are weights of the policy: they
+        are saved, exported and used by `evaluate`. This helps where
+        observations are much larger or smaller than 1.""",
+        flag=Flag(
+            "method",
+            "Observations of mean 0 and variance 1, inside of the policy.",
+        ),
+        search=Choices((False, True)),
+    )
+    epsilon: float = option(
+        0.1,
+        Number(0.0),
+        """Exploration while no `callbacks.EpsilonDecay` runs, at least 0. For
+        discrete actions it is the share of uniformly random actions. For a Box
+        it is the size of the noise in half-widths of the box. The attribute
+        `epsilon` is a weight, to which a number can be assigned.""",
+        checked_by_head=True,
+        flag=Flag(
+            "exploration", "Epsilon in the first iteration.", default=1.0
+        ),
+    )
+    noise: str = option(
+        "gaussian",
+        Choice(heads.NOISES),
+        """For a Box, the kind of noise: `"gaussian"`, `"uniform"`,
+        `"correlated"` or `"state"`. Correlated noise is similar from step to
+        step. State noise is a linear function of the observation, with new
+        coefficients for each trajectory. It takes normalized observations if
+        `normalize_observations` is set.""",
+        checked_by_head=True,
+        flag=Flag("exploration", "Noise for Box actions."),
+        search=Choices(heads.NOISES),
+    )
+    correlation: float | None = option(
+        None,
+        Number(0.0, 1.0, "[)"),
+        "Correlation of correlated noise from one step to the next, in [0, 1).",
+        unset="0.9",
+        checked_by_head=True,
+    )
+    imitate: str = option(
+        "played",
+        Choice(heads.IMITATED),
+        """For a Box, `"played"` imitates the clipped actions that the
+        environment got. `"drawn"` imitates the actions before they were clipped
+        to the box. It learns faster where many actions are clipped: with large
+        noise, or with best actions at the bounds.""",
+        checked_by_head=True,
+        flag=Flag(
+            "exploration",
+            "Imitate Box actions as they were played, or as they were drawn, "
+            "before they were clipped.",
+        ),
+        search=Choices(heads.IMITATED),
+    )
+    persistence: int = option(
+        1,
+        Integer(1),
+        """For discrete actions, the maximum number of steps for which a random
+        action is held. Above 1, epsilon is the share of random decisions, see
+        `heads.SoftmaxHead`.""",
+        checked_by_head=True,
+        search=Numbers(1, 100, log=True),
+    )
+    entropy_coefficient: float = option(
+        0.0,
+        Number(0.0),
+        """For discrete actions, the factor of the policy's entropy that is
+        subtracted from the loss.""",
+        checked_by_head=True,
+        search=Numbers(0.0, 0.05),
+    )
+    action_scale: Any = option(
+        None,
+        Converted(heads.plain_scale),
+        """For a Box, the scale h. Give it if the bounds are infinite or their
+        half-width is the wrong scale.""",
+        unset="the half-width",
+        checked_by_head=True,
+    )
+    on_nonfinite: str = option(
+        "raise",
+        Choice(nonfinite.ON_NONFINITE),
+        """What to do about a NaN or an infinity in an observation, a reward,
+        the policy's outputs, a loss, a gradient or the updated weights. It
+        never reaches the weights. `"raise"` raises a RuntimeError that names
+        the value. `"skip"` ends the trajectory and excludes it from ranking,
+        elites and means, or skips the update. It counts each case in
+        `num_nonfinite`, and raises if no trajectory is left.""",
+    )
+    seed: int | None = option(
+        None,
+        Integer(0, prng.MAX_SEED),
+        "int in [0, 2**32) that determines all random numbers.",
+        unset="drawn from Python's `random`, as in Keras",
+        # `keras.utils.set_random_seed` determines it.
+        derive=lambda options: random.randint(0, prng.MAX_SEED),
+    )
 
-
-def _plain_number(**arguments: Any) -> None:
-    """Refuses values that are not finite numbers.
-
-    Versions up to 0.1 took schedules and saved them as dictionaries.
-
-    Raises:
-        TypeError: If a value is a schedule or otherwise not a number.
-        ValueError: If a number is not finite.
-    """
-    for name, value in arguments.items():
-        if callable(value) or isinstance(value, dict):
-            raise TypeError(
-                f"`{name}` must be a number. Received: {name}={value!r} of "
-                f"type {type(value).__name__}. Give a number. Only epsilon "
-                "follows a schedule, see `callbacks.EpsilonDecay`."
+    def __post_init__(self) -> None:
+        option_fields.resolve(self)
+        if self.elite_memory is None and self.elite_memory_age is not None:
+            raise ValueError(
+                "`elite_memory_age` is for an `elite_memory` only. Received: "
+                f"elite_memory_age={self.elite_memory_age}, elite_memory=None. "
+                "Give `elite_memory`, how many trajectories are remembered."
             )
-    checks.number(**arguments)
+        option_checks.exclusive(
+            "trajectories are compared either with those of the same start, or "
+            "by the mean over several starts",
+            episodes_per_start=self.episodes_per_start,
+            episodes_per_policy=self.episodes_per_policy,
+        )
+        for name in ("episodes_per_start", "episodes_per_policy"):
+            option_checks.exclusive(
+                "what is remembered would have to be ranked with the group it "
+                "was played in, which is gone",
+                **{
+                    name: getattr(self, name),
+                    "elite_memory": self.elite_memory,
+                },
+            )
 
 
+@dataclasses.dataclass(frozen=True)
+class AgentArguments(CEMOptions):
+    """Arguments of `CEMAgent`, for type checkers."""
+
+    policy: keras.Layer
+    action_space: Any
+    _: dataclasses.KW_ONLY
+    observation_space: Any = None
+    # As in `keras.Layer`.
+    name: str | None = None
+    trainable: bool = True
+    dtype: Any = None
+    autocast: bool = True
+    activity_regularizer: Any = None
+
+
+@dataclasses.dataclass(frozen=True)
+class FromEnvArguments(CEMOptions):
+    """Arguments of `CEMAgent.from_env`, for type checkers."""
+
+    env: Any
+    _: dataclasses.KW_ONLY
+    hidden_units: tuple[int, ...] = (128,)
+    activation: Any = "relu"
+    network: dict[str, Any] | None = None
+    # As in `keras.Layer`.
+    name: str | None = None
+    trainable: bool = True
+    dtype: Any = None
+    autocast: bool = True
+    activity_regularizer: Any = None
+
+
+if TYPE_CHECKING:
+
+    class OptionAttributes(CEMOptions):
+        """The options as attributes of an agent."""
+
+        seed: int
+
+        def __init__(self, **kwargs: Any) -> None: ...
+
+        @property
+        def epsilon(self) -> keras.Variable: ...
+
+        @epsilon.setter
+        def epsilon(self, value: float | keras.Variable) -> None: ...
+
+else:
+    # The agent sets the attributes.
+    OptionAttributes = object
+
+OPTIONS = option_fields.declared(CEMOptions)
 # Options that are fixed once the agent is made: its steps compile them in.
-FIXED = frozenset(inspect.signature(check).parameters) | {
-    "on_nonfinite",
-    "seed",
-}
+FIXED = OPTIONS.keys() - {"epsilon"}
+
+
+def set_attributes(agent: Any, options: CEMOptions) -> None:
+    """Sets the options as attributes of an agent.
+
+    Args:
+        agent: The agent.
+        options: Its options, checked by the head as well.
+    """
+    for name, value in option_fields.values(options).items():
+        if isinstance(value, keras.Layer):
+            # Keras tracks its weights.
+            setattr(agent, name, value)
+        elif name in FIXED:
+            set_untracked(agent, **{name: value})
 
 
 def refuse_change(agent: Any, name: str, value: Any) -> None:
@@ -133,23 +368,3 @@ def refuse_change(agent: Any, name: str, value: Any) -> None:
             f"{name!r}: {value!r}}})`, and `set_weights` of this one's. Its "
             "counters begin at 0."
         )
-
-
-def exclusive(reason: str, **arguments: Any) -> None:
-    """Refuses two options that exclude each other.
-
-    Args:
-        reason: Why they exclude each other.
-        **arguments: The two values by argument name. None means not given.
-
-    Raises:
-        ValueError: If both are given. The message names both and their values.
-    """
-    if any(value is None for value in arguments.values()):
-        return
-    first, second = arguments
-    received = ", ".join(f"{name}={arguments[name]!r}" for name in arguments)
-    raise ValueError(
-        f"`{second}` must be None where `{first}` is given: {reason}. "
-        f"Received: {received}"
-    )

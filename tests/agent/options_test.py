@@ -1,11 +1,22 @@
+import ast
+import dataclasses
+import inspect
 import json
+import pathlib
+import pydoc
+import re
 
+import keras
 import numpy as np
 import pytest
 
 import keras_cem as cem
+from keras_cem.agent import option_fields, options
+from keras_cem.agent.option_fields import option
+from keras_cem.agent.option_kinds import Boolean, Integer, Layer
+from keras_cem.agent.options import OPTIONS
 from keras_cem.engines import groups
-from tests import toy_envs  # noqa: F401 - registers them
+from tests import processes, toy_envs  # noqa: F401 - registers them
 from tests.helpers import BOX, DISCRETE, make_policy
 
 
@@ -118,3 +129,216 @@ def test_options_survive_get_config():
     for name in ("episodes_per_start", "episodes_per_policy"):
         agent = cem.CEMAgent.from_config(_agent(**{name: 4}).get_config())
         assert getattr(agent, name) == 4
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class _Declared:
+    """Options of kinds that the method's own do not have."""
+
+    horizon: int | None = option(
+        None,
+        Integer(1),
+        "Number of steps.",
+        unset="`10` for fast, else `100`",
+        derive=lambda options: 10 if options.fast else 100,
+    )
+    fast: bool = option(False, Boolean(), "Whether to be fast.")
+    critic: keras.Layer | None = option(None, Layer(), "A layer.")
+
+    def __post_init__(self):
+        option_fields.resolve(self)
+
+
+def test_a_default_may_depend_on_another_option():
+    assert _Declared().horizon == 100
+    assert _Declared(fast=True).horizon == 10
+    assert _Declared(fast=True, horizon=np.int64(7)).horizon == 7
+    with pytest.raises(ValueError, match="Received: horizon=0"):
+        _Declared(horizon=0)
+
+
+def test_an_option_may_be_a_layer():
+    made = _Declared(critic=keras.layers.Dense(3, name="critic"))
+    config = option_fields.serialize(made)
+    assert config == json.loads(json.dumps(config))
+    again = _Declared(**option_fields.deserialize(_Declared, config))
+    assert (again.horizon, again.fast) == (100, False)
+    assert again.critic.get_config() == made.critic.get_config()
+    with pytest.raises(TypeError, match=r"`critic` must be a `keras\.Layer`"):
+        _Declared(critic="critic")
+
+
+def test_weights_of_a_layer_among_the_options_are_tracked():
+    class Owner(keras.layers.Layer):
+        pass
+
+    owner, critic = Owner(), keras.layers.Dense(3)
+    critic.build((None, 2))
+    options.set_attributes(owner, _Declared(critic=critic))
+    assert owner.critic is critic
+    assert [weight.shape for weight in owner.weights] == [(2, 3), (3,)]
+
+
+def test_docstrings_state_options_with_their_defaults():
+    @option_fields.documents(_Declared)
+    class Documented:
+        """Does it.
+
+        Args:
+            x: Data.
+            **options: Options.
+        """
+
+    lines = inspect.cleandoc(Documented.__doc__).splitlines()
+    assert lines[2:] == [
+        "Args:",
+        "    x: Data.",
+        "    horizon: Number of steps. Defaults to `None`: `10` for fast, else",
+        "        `100`.",
+        "    fast: Whether to be fast. Defaults to `False`.",
+        "    critic: A layer. Defaults to `None`.",
+    ]
+
+
+def test_signature_and_help_of_the_agent_show_every_option():
+    shown = inspect.signature(cem.CEMAgent).parameters
+    text = pydoc.plain(pydoc.render_doc(cem.CEMAgent))
+    for name, each in OPTIONS.items():
+        assert shown[name].kind is inspect.Parameter.KEYWORD_ONLY
+        assert shown[name].default == each.default
+        assert f" {name}: {each.help[:20]}" in " ".join(text.split())
+    assert max(map(len, cem.CEMAgent.__doc__.splitlines())) <= 80
+
+
+@pytest.mark.parametrize(
+    ("method", "arguments"),
+    [
+        (cem.CEMAgent.__init__, options.AgentArguments),
+        (cem.CEMAgent.from_env, options.FromEnvArguments),
+    ],
+)
+def test_stated_arguments_are_those_of_the_method(method, arguments):
+    shown = dict(inspect.signature(method).parameters)
+    shown.pop("self", None)
+    assert shown.popitem()[1].kind is inspect.Parameter.VAR_KEYWORD
+    stated = inspect.signature(arguments).parameters
+    for name, parameter in shown.items():
+        assert (parameter.kind, parameter.default) == (
+            stated[name].kind,
+            stated[name].default,
+        )
+    of_layers = inspect.signature(keras.Layer.__init__).parameters
+    for name in stated.keys() - shown.keys():
+        assert stated[name].default == of_layers[name].default
+
+
+def test_every_option_is_a_fixed_attribute():
+    agent = _agent(gradient_steps=np.int64(3))
+    for name in OPTIONS.keys() - {"epsilon"}:
+        before = getattr(agent, name)
+        with pytest.raises(AttributeError, match=f"`{name}` must stay"):
+            setattr(agent, name, before)
+    assert type(agent.gradient_steps) is int
+    assert agent.get_config().keys() >= OPTIONS.keys()
+
+
+def test_no_option_is_declared_twice():
+    """Agent and command line take names and defaults from `CEMOptions`."""
+    package = pathlib.Path(cem.__file__).parent
+    # Also arguments of `act` and `collect`, and of commands.
+    names = OPTIONS.keys() - {"epsilon", "seed"}
+    found = set()
+    for folder in ("agent", "cli"):
+        for path in (package / folder).rglob("*.py"):
+            if path == pathlib.Path(options.__file__):
+                continue
+            for node in ast.walk(ast.parse(path.read_text())):
+                if isinstance(node, ast.AnnAssign):
+                    found.add((path.name, ast.unparse(node.target)))
+                elif isinstance(node, ast.arguments):
+                    given = len(node.defaults) + len(node.kw_defaults)
+                    arguments = [*node.args, *node.kwonlyargs]
+                    found |= {
+                        (path.name, argument.arg)
+                        for argument in arguments[len(arguments) - given :]
+                    }
+    assert found
+    assert {each for each in found if each[1] in names} == set()
+
+
+# Runs with one more field in `CEMOptions`.
+NEW_OPTION = """
+import importlib.util
+import inspect
+import pathlib
+import sys
+
+
+class Loader:
+    def __init__(self, file):
+        self.file = file
+
+    def create_module(self, spec):
+        return None
+
+    def exec_module(self, module):
+        first = "    elite_quantile: float = option("
+        field = (
+            "    dummy: int = option(3, Integer(2), 'Does nothing.', "
+            "flag=Flag('method', 'Nothing.', 5), search=Numbers(2, 9))\\n"
+        )
+        old = self.file.read_text()
+        assert old.count(first) == 1
+        new = old.replace(first, field + first)
+        exec(compile(new, self.file, "exec"), vars(module))
+
+
+class Finder:
+    def find_spec(self, name, path=None, target=None):
+        if name == "keras_cem.agent.options":
+            file = pathlib.Path(path[0], "options.py")
+            return importlib.util.spec_from_loader(name, Loader(file))
+
+
+sys.meta_path.insert(0, Finder())
+from absl import flags
+
+import keras_cem as cem
+from keras_cem.cli.flags import flag_groups, from_flags, train_flags
+from keras_cem.cli.tuning.search_space import SPACE
+
+assert inspect.signature(cem.CEMAgent).parameters["dummy"].default == 3
+assert "dummy: Does nothing. Defaults to `3`." in cem.CEMAgent.__doc__
+agent = cem.CEMAgent.from_env("CartPole-v1", hidden_units=(), dummy=7)
+assert cem.CEMAgent.from_config(agent.get_config()).dummy == 7
+try:
+    agent.dummy = 8
+except AttributeError as error:
+    assert "`dummy` must stay what the agent was made with, 7" in str(error)
+else:
+    raise AssertionError
+try:
+    cem.CEMAgent.from_env("CartPole-v1", dummy=1)
+except ValueError as error:
+    assert "`dummy` must be an integer of at least 2" in str(error)
+else:
+    raise AssertionError
+values = flags.FlagValues()
+train_flags.define_settings(values)
+values(["train", "--env=CartPole-v1"])
+assert "--dummy: Nothing." in flag_groups.help_text(values)
+assert from_flags.agent(values).dummy == 5
+assert (SPACE["dummy"].low, SPACE["dummy"].high) == (2, 9)
+"""
+
+
+def test_a_new_option_needs_one_field():
+    processes.run("-c", NEW_OPTION)
+
+
+def test_pages_name_every_option():
+    root = pathlib.Path(cem.__file__).parents[1]
+    pages = [root / "README.md", *(root / "docs").glob("*.md")]
+    text = "".join(page.read_text() for page in pages)
+    words = set(re.findall(r"\w+", text))
+    assert OPTIONS.keys() - words == set()

@@ -30,6 +30,7 @@ class Group:
     """
 
     def __init__(self, values: flags.FlagValues, subject: str):
+        self.subject = subject
         self._values = values
         self._common: dict[str, Any] = {
             "flag_values": values,

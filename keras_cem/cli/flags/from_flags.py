@@ -6,6 +6,7 @@ import keras
 from absl import flags
 
 from keras_cem import CEMAgent, schedules
+from keras_cem.agent.options import OPTIONS
 from keras_cem.callbacks import EpsilonDecay
 from keras_cem.cli.training.confirmations import ConfirmedStop
 from keras_cem.cli.training.deferred_xla import BATCH_SIZE, DeferredXLA
@@ -95,23 +96,15 @@ def agent(values: flags.FlagValues) -> CEMAgent:
     Raises:
         ValueError, TypeError: If a setting is invalid or contradicts another.
     """
+    options: dict[str, Any] = {
+        name: values[name].value for name in OPTIONS if name in values
+    }
     made = CEMAgent.from_env(
         values.env,
         hidden_units=hidden_units(values),
         activation=values.activation,
         network={"image": values.image, **values.network},
-        elite_quantile=values.elite_quantile,
-        ties=values.ties,
-        gradient_steps=values.gradient_steps,
-        minibatch_size=values.minibatch_size,
-        discount=values.discount,
-        elite_memory=values.elite_memory,
-        episodes_per_start=values.episodes_per_start,
-        normalize_observations=values.normalize_observations,
-        epsilon=values.epsilon,
-        noise=values.noise,
-        imitate=values.imitate,
-        seed=values.seed,
+        **options,
         **values.agent_kwargs,
     )
     made.compile(

@@ -8,10 +8,10 @@ from typing import Any
 
 from absl import flags
 
-from keras_cem import CEMAgent, networks
+from keras_cem import networks
+from keras_cem.agent.options import OPTIONS
 from keras_cem.cli.flags.flag_groups import LARGEST
 
-_AGENT = inspect.signature(CEMAgent.__init__).parameters
 _NETWORK = inspect.signature(networks.default_policy).parameters
 # Keys per flag. Keys with a flag of their own are refused.
 KEYS = {
@@ -23,10 +23,7 @@ KEYS = {
         and name not in ("action_scale", "name")
     ),
     "agent_kwargs": tuple(
-        name
-        for name, parameter in _AGENT.items()
-        if parameter.kind is parameter.KEYWORD_ONLY
-        and name not in ("name", "observation_space")
+        name for name, each in OPTIONS.items() if each.kind.is_json
     ),
 }
 
@@ -169,7 +166,7 @@ def get(values: flags.FlagValues, name: str) -> Any:
     """
     if name in values:
         return values[name].value
-    return _held(values, "agent_kwargs").get(name, _AGENT[name].default)
+    return _held(values, "agent_kwargs").get(name, OPTIONS[name].default)
 
 
 def put(values: flags.FlagValues, name: str, value: Any) -> None:
@@ -182,7 +179,7 @@ def put(values: flags.FlagValues, name: str, value: Any) -> None:
     """
     flag: Any = values["agent_kwargs"]
     others = {key: old for key, old in flag.value.items() if key != name}
-    if value != _AGENT[name].default:
+    if value != OPTIONS[name].default:
         others[name] = value
     flag.value = flag.parser.parse(others)
 

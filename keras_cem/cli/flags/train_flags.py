@@ -2,9 +2,12 @@
 
 from absl import flags
 
-from keras_cem import heads
-from keras_cem.algorithm import elites
-from keras_cem.cli.flags import from_flags, json_flags, path_flags
+from keras_cem.cli.flags import (
+    from_flags,
+    json_flags,
+    option_flags,
+    path_flags,
+)
 from keras_cem.cli.flags.flag_groups import Group
 from keras_cem.cli.flags.preset import PresetParser
 from keras_cem.cli.training import progress
@@ -164,37 +167,7 @@ def _define_method(group: Group) -> None:
     group.count("epochs", 200, "Epochs at most.")
     group.count("steps_per_epoch", 1, "Iterations an epoch.")
     group.count("batch_size", 16, "K, trajectories an iteration.", least=2)
-    group.number(
-        "elite_quantile",
-        0.7,
-        "q: elite is whose return exceeds the q-quantile.",
-        lower_bound=0.0,
-        upper_bound=1.0,
-    )
-    group.choice(
-        "ties", "auto", elites.TIES, "Elites that tie with the threshold."
-    )
-    group.number(
-        "discount",
-        1.0,
-        "Episodes are ranked by the sum of discount^t r_t.",
-        lower_bound=0.0,
-        upper_bound=1.0,
-    )
-    group.count(
-        "elite_memory", None, "Elites of earlier iterations, ranked again."
-    )
-    group.count(
-        "episodes_per_start",
-        None,
-        "Episodes that share a start; elites are chosen among them.",
-        least=2,
-    )
-    group.switch(
-        "normalize_observations",
-        False,
-        "Observations of mean 0 and variance 1, inside of the policy.",
-    )
+    option_flags.define(group)
 
 
 def _define_optimizer(group: Group) -> None:
@@ -206,12 +179,7 @@ def _define_optimizer(group: Group) -> None:
         "Iterations over which the learning rate falls to 0, as half a wave of "
         "a cosine; it stays as it is if not given.",
     )
-    group.count(
-        "gradient_steps", 10, "Optimizer steps an iteration; 1 in textbooks."
-    )
-    group.count(
-        "minibatch_size", None, "Pairs drawn for each; all if not given."
-    )
+    option_flags.define(group)
     group.text(
         "loss", None, "Keras loss for Box actions; mean square if not given."
     )
@@ -231,23 +199,13 @@ def _define_exploration(group: Group) -> None:
         list(from_flags.EPSILON_SCHEDULES),
         "How epsilon falls over iterations.",
     )
-    group.number(
-        "epsilon", 1.0, "Epsilon in the first iteration.", lower_bound=0.0
-    )
+    option_flags.define(group)
     group.number("epsilon_minimum", 0.0, "Floor of epsilon.", lower_bound=0.0)
     group.count(
         "epsilon_steps",
         None,
         "Iterations over which epsilon falls; all if not given. Without "
         "meaning for the schedules harmonic and constant.",
-    )
-    group.choice("noise", "gaussian", heads.NOISES, "Noise for Box actions.")
-    group.choice(
-        "imitate",
-        "played",
-        heads.IMITATED,
-        "Imitate Box actions as they were played, or as they were drawn, "
-        "before they were clipped.",
     )
 
 

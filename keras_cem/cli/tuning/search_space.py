@@ -3,89 +3,30 @@
 Names are flags of `keras-cem train`, or keys of its --agent_kwargs.
 """
 
-import dataclasses
-import math
 from collections.abc import Collection, Mapping
 from typing import Any
 
 from absl import flags
 
+from keras_cem.agent.option_fields import Choices, Numbers
+from keras_cem.agent.options import OPTIONS
 from keras_cem.cli import presets
 from keras_cem.cli.console import CommandError
 from keras_cem.cli.flags import from_flags, json_flags, train_flags
-
-
-@dataclasses.dataclass(frozen=True)
-class Numbers:
-    """A range of numbers; integers if both ends are integers.
-
-    Attributes:
-        low: Smallest value.
-        high: Largest value.
-        log: Whether to sample on a logarithmic scale.
-        step: Distance between neighboring integers.
-    """
-
-    low: float
-    high: float
-    log: bool = False
-    step: int = 1
-
-    def including(self, value: Any) -> "Numbers":
-        """Returns the range, extended to contain `value`."""
-        low, high = min(self.low, value), max(self.high, value)
-        return dataclasses.replace(self, low=low, high=high)
-
-    def multiples_of(self, step: int) -> "Numbers":
-        """Returns the range of multiples of `step`, with at least two."""
-        low = math.ceil(self.low / step) * step
-        high = max(low + step, math.floor(self.high / step) * step)
-        return Numbers(low, high, step=step)
-
-    @property
-    def probe(self) -> float:
-        """A value for a test: the agent refuses it if it refuses others."""
-        return self.high
-
-
-@dataclasses.dataclass(frozen=True)
-class Choices:
-    """Values of a flag as written on the command line; None leaves it out."""
-
-    values: tuple[str | int | bool | None, ...]
-
-    def including(self, value: Any) -> "Choices":
-        """Returns the choices with `value` among them."""
-        if value in self.values:
-            return self
-        return Choices((*self.values, value))
-
-    @property
-    def probe(self) -> str | int | bool | None:
-        """A value for a test: the agent refuses it if it refuses others."""
-        return self.values[-1]
-
 
 Values = Numbers | Choices
 
 SPACE: dict[str, Values] = {
     "batch_size": Numbers(16, 512, log=True),
-    "elite_quantile": Numbers(0.5, 0.95),
-    "gradient_steps": Numbers(1, 50, log=True),
-    "minibatch_size": Choices((None, 256, 1024, 4096)),
     "learning_rate": Numbers(1e-4, 1e-1, log=True),
     "hidden_units": Choices(("", "32", "128", "64,64", "128,128")),
     "epsilon_schedule": Choices(("harmonic", "linear", "cosine")),
     "epsilon_minimum": Numbers(0.0, 0.3),
-    "elite_memory": Choices((None, 20, 100, 500)),
-    "elite_memory_age": Choices((None, 5, 20)),
-    "normalize_observations": Choices((False, True)),
-    # Discrete actions.
-    "persistence": Numbers(1, 100, log=True),
-    "entropy_coefficient": Numbers(0.0, 0.05),
-    # Box actions.
-    "noise": Choices(("gaussian", "uniform", "correlated", "state")),
-    "imitate": Choices(("played", "drawn")),
+    **{
+        name: each.search
+        for name, each in OPTIONS.items()
+        if each.search is not None
+    },
 }
 
 
