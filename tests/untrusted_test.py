@@ -133,7 +133,7 @@ def test_lambda_layer_is_refused(run, tmp_path, capsys):
     agent = _agent(keras.layers.Lambda(lambda x: x * 1.0))
     agent.save(run / "agent.keras")
     message = _refused(run, capsys)
-    assert "agent.keras must be an agent that can be loaded" in message
+    assert "agent.keras must hold an agent that can be loaded" in message
     assert "Lambda" in message
 
 
@@ -201,7 +201,10 @@ def _as_hdf5(path):
         (_as_hdf5, "BadZipFile"),
         (lambda path: path.write_bytes(b"\x80\x04]."), "BadZipFile"),
         (lambda path: path.write_bytes(b""), "BadZipFile"),
-        (lambda path: _write(path, {"config.json": "{}"}), "it must hold"),
+        (
+            lambda path: _write(path, {"config.json": "{}"}),
+            "the archive must hold",
+        ),
     ],
     ids=["hdf5", "pickle", "empty", "part"],
 )
@@ -233,7 +236,7 @@ def test_further_members_of_an_archive_are_refused(member, run, capsys):
     members = _members(run / "agent.keras")
     _write(run / "agent.keras", {**members, member: b"text"})
     message = _refused(run, capsys)
-    assert "it must hold" in message
+    assert "the archive must hold" in message
     assert repr(member) in message
 
 
@@ -337,7 +340,7 @@ def test_link_out_of_the_weights_is_refused(run, tmp_path, capsys):
         weights[name] = h5py.ExternalLink(str(secret), "/data")
 
     _tamper_weights(run, link)
-    assert "agent.keras must be an agent" in _refused(run, capsys)
+    assert "agent.keras must hold an agent" in _refused(run, capsys)
 
 
 def test_weights_that_declare_a_huge_shape_are_refused(run, capsys):
@@ -347,7 +350,7 @@ def test_weights_that_declare_a_huge_shape_are_refused(run, capsys):
         weights.create_dataset(name, (2**20, 2**20), "float32", chunks=True)
 
     _tamper_weights(run, declare)
-    assert "agent.keras must be an agent" in _refused(run, capsys)
+    assert "agent.keras must hold an agent" in _refused(run, capsys)
 
 
 # JSON
@@ -360,10 +363,10 @@ def test_weights_that_declare_a_huge_shape_are_refused(run, capsys):
         ('{"flags": ' * 50_000, "nested too deeply"),
         (" " * 2**20 + "{}", "at most 1,048,576 bytes. Received: 1,048,578"),
         ("{", "Expecting property name"),
-        ("[]", "must have `flags`"),
-        ('{"flags": 5}', "must have `flags`"),
-        ('{"flags": {}}', "must have `flags`"),
-        ('{"flags": {"env": ["CartPole-v1"]}}', "must have `flags`"),
+        ("[]", "must have an object `flags`"),
+        ('{"flags": 5}', "must have an object `flags`"),
+        ('{"flags": {}}', "must have an object `flags`"),
+        ('{"flags": {"env": ["CartPole-v1"]}}', "must have an object `flags`"),
         ('{"flags": {"env": "CartPole-v1"}, "a": NaN}', "Received: NaN"),
         ('{"flags": {"env": "CartPole-v1"}, "a": -Infinity}', "-Infinity"),
         ('{"a": ' + "9" * 5000 + "}", "Exceeds the limit"),
@@ -413,8 +416,8 @@ def test_agent_that_is_nested_too_deeply_is_refused(run, capsys):
         ('"gradient_steps": 1', '"gradient_steps": -1', "gradient_steps=-1"),
         ('"kind": "Box"', '"kind": "os.system"', "kind='os.system'"),
         ('"kind": "Box"', '"kind": {}', "kind={}"),
-        ('"shape": [4]', '"shape": [-4]', "agent.keras must be"),
-        ('"shape": [4]', '"shape": "4"', "agent.keras must be"),
+        ('"shape": [4]', '"shape": [-4]', "agent.keras must hold"),
+        ('"shape": [4]', '"shape": "4"', "agent.keras must hold"),
     ],
     ids=lambda value: value if value.startswith('"') else "",
 )
@@ -434,7 +437,7 @@ def test_run_with_a_link_is_refused(name, command, run, capsys):
         shutil.move(run / name, elsewhere)
     (run / name).symlink_to(elsewhere)
     message = _refused(run, capsys, command)
-    assert f"{run / name} must be no symbolic link" in message
+    assert f"{run / name} must not be a symbolic link" in message
     assert f"Received: a link to {elsewhere}" in message
 
 
@@ -449,7 +452,7 @@ def test_training_into_a_folder_writes_through_no_link(name, flag, run, capsys):
     (run / name).symlink_to(precious)
     train = ["train", f"--env={ENV}", f"--output={run}", flag]
     assert main(train) == 2
-    assert f"{run / name} must be no symbolic li" in capsys.readouterr().err
+    assert f"{run / name} must not be a symbolic li" in capsys.readouterr().err
     assert precious.read_text() == "mine"
 
 

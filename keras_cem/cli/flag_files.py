@@ -26,7 +26,7 @@ def check(arguments: Sequence[str], reading: tuple[str, ...] = ()) -> None:
     for path in _named(arguments):
         if path in reading:
             raise CommandError(
-                f"--{_FLAG} must not lead back to itself. Received: "
+                f"--{_FLAG} must not include itself. Received: "
                 f"{' -> '.join((*reading, path))}"
             )
         check(_lines(path), (*reading, path))
@@ -58,20 +58,20 @@ def _lines(path: str) -> list[str]:
         if about.st_size > _MAX_SIZE:
             raise CommandError(
                 f"--{_FLAG} must have at most {_MAX_SIZE:,} bytes. Received: "
-                f"--{_FLAG}={path} of {about.st_size:,}"
+                f"--{_FLAG}={path} of {about.st_size:,} bytes"
             )
         with open(path, "rb") as file:
             content = file.read()
     except OSError as error:
         raise CommandError(
-            f"--{_FLAG} must be a file that can be read. Received: "
-            f"--{_FLAG}={path}. {error}"
+            f"--{_FLAG} must be a readable file. Received: --{_FLAG}={path}. "
+            f"{error}"
         ) from error
     try:
         return content.decode("utf-8").splitlines()
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
         raise CommandError(
-            f"--{_FLAG} must be UTF-8 text. Received: --{_FLAG}={path}, line "
-            f"{line} with the byte 0x{content[error.start]:02x}"
+            f"--{_FLAG} must be UTF-8 text. Received: --{_FLAG}={path}, with "
+            f"the byte 0x{content[error.start]:02x} in line {line}"
         ) from error

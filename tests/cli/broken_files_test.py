@@ -57,7 +57,7 @@ def test_numbers_that_overflow_in_settings_name_the_file(
     _edit(tampered / "config.json", lambda config: config.update(stop_at=value))
     message = _refused(command, tampered, capsys)
     assert f"--run={tampered}" in message
-    assert "config.json must have a number or null as `stop_at`" in message
+    assert "`stop_at` in config.json must be a number or null" in message
     assert len(message) < 600
 
 
@@ -69,7 +69,10 @@ def test_counts_that_overflow_in_settings_are_refused_by_resume(
         tampered / "config.json", lambda config: config.update({name: "HUGE"})
     )
     assert main(["train", "--resume", f"--output={tampered}"]) == 2
-    assert f"as `{name}`. Received: {name}=10" in capsys.readouterr().err
+    assert (
+        f"must be a number or null. Received: {name}=10"
+        in capsys.readouterr().err
+    )
 
 
 def _stage(key, value):
@@ -183,7 +186,7 @@ def test_pipes_are_not_waited_for(tampered, tmp_path, capsys):
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ('{"epochs": 3, "epochs": 4}', "'epochs' is there more than once"),
+        ('{"epochs": 3, "epochs": 4}', "'epochs' appears more than once"),
         ('{"epsilon": NaN}', "epsilon=nan: must be finite"),
         ('{"epsilon": 1e999}', "inf"),
         ('{"epochs": ' + HUGE + "}", "epochs=10"),
@@ -213,7 +216,7 @@ def test_flag_files_of_strangers_are_refused_by_name(tmp_path, capsys):
     train = ["train", "--env=CartPole-v1", f"--output={tmp_path / 'run'}"]
     path.write_bytes(b"--epochs=1\n--seed=\xff\n")
     assert main([*train, f"--flagfile={path}"]) == 2
-    assert f"{path}, line 2 with the byte 0xff" in capsys.readouterr().err
+    assert f"{path}, with the byte 0xff in line 2" in capsys.readouterr().err
     path.write_text(f"--flagfile={other}\n")
     other.write_text(f"--flagfile={path}\n")
     assert main([*train, "--flagfile", str(path)]) == 2

@@ -93,7 +93,7 @@ def test_id_without_version_has_the_preset_of_the_latest(tmp_path, capsys):
     assert main(["train", *flags, env, f"--output={run}"]) == 0
     # The preset's, which is above gymnasium's threshold.
     assert json.loads((run / "config.json").read_text())["stop_at"] == 500.0
-    assert "Settings of the preset of CartPole-v1" in capsys.readouterr().out
+    assert "Settings from the preset for CartPole-v1" in capsys.readouterr().out
     assert main(["evaluate", f"--run={run}", "--episodes=2"]) == 0
 
 

@@ -43,7 +43,7 @@ def test_missing_package_is_named_before_training(
     folder = tmp_path / "run"
     assert main(["train", *SMALL, f"--output={folder}"]) == 2
     printed = capsys.readouterr()
-    assert "--tensorboard: training needs tensorboard" in printed.err
+    assert "--tensorboard needs tensorboard" in printed.err
     assert "pip install 'keras-cem[tensorboard]'" in printed.err
     assert "epoch" not in printed.out
     assert not folder.exists()

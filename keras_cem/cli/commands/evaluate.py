@@ -1,4 +1,4 @@
-"""Plays greedily with the agent of a run and prints its return."""
+"""Plays the agent of a run greedily and prints its return."""
 
 from absl import flags
 
@@ -9,32 +9,35 @@ from keras_cem.cli.run.results import evaluation_of, summary
 
 def define_flags(values: flags.FlagValues) -> None:
     """Defines the flags of this command."""
-    path_flags.define("run", "Folder of a run. Required.", values)
+    path_flags.define(
+        "run", "Run folder of `keras-cem train`. Required.", values
+    )
     flags.DEFINE_string(
         "env",
         None,
-        "Environment; the run's own if not given.",
+        "Id of the environment. If not given, the run's environment.",
         flag_values=values,
     )
     flags.DEFINE_integer(
         "episodes",
         100,
-        "How many episodes.",
+        "Number of episodes.",
         lower_bound=1,
         flag_values=values,
     )
     flags.DEFINE_integer(
         "seed",
         None,
-        "Of the start states. If not given, those of the run's own final "
-        "evaluation, so that its figures come again.",
+        "Seed of the start states. If not given, that of the run's final "
+        "evaluation, which then gives the same returns.",
         lower_bound=0,
         flag_values=values,
     )
     flags.DEFINE_integer(
         "max_episode_steps",
         None,
-        "Truncates episodes; as in the run if not given.",
+        "Steps after which an episode is truncated. If not given, as in the "
+        "run.",
         lower_bound=1,
         flag_values=values,
     )

@@ -1,4 +1,4 @@
-"""Writes the policy of a run in a format that needs no keras_cem to act."""
+"""Exports the policy of a run to a format that does not need keras_cem."""
 
 import os
 
@@ -19,25 +19,27 @@ FORMATS = {
 
 def define_flags(values: flags.FlagValues) -> None:
     """Defines the flags of this command."""
-    path_flags.define("run", "Folder of a run. Required.", values)
+    path_flags.define(
+        "run", "Run folder of `keras-cem train`. Required.", values
+    )
     path_flags.define(
         "output",
-        "What to write: a folder for saved_model and openvino, a file that "
-        "ends in .onnx or .tflite for the others. Required.",
+        "Where to write the export: a folder for saved_model and openvino, a "
+        "file ending in .onnx or .tflite for the other formats. Required.",
         values,
     )
     flags.DEFINE_enum(
         "format",
         "saved_model",
         list(FORMATS),
-        "What to write; all but saved_model need the extra of keras-cem of "
-        "that name.",
+        "Format of the export. All but saved_model need the extra of the "
+        "same name, as in pip install 'keras-cem[onnx]'.",
         flag_values=values,
     )
     flags.DEFINE_bool(
         "overwrite",
         False,
-        "Replace the earlier export in --output, once the new one is complete.",
+        "Replace an existing export in --output once the new one is complete.",
         flag_values=values,
     )
     flags.mark_flags_as_required(["run", "output"], flag_values=values)
@@ -48,9 +50,8 @@ def run(values: flags.FlagValues) -> None:
     output = values.output
     if os.path.lexists(output) and not values.overwrite:
         raise CommandError(
-            "--output must not exist. "
-            f"Received: --output={output}. Give another, or --overwrite "
-            "to replace the export there."
+            f"--output must not exist yet. Received: --output={output}. "
+            "Choose another path, or give --overwrite to replace the export."
         )
     agent = RunFolder(values.run).load_agent()
     try:
@@ -59,7 +60,7 @@ def run(values: flags.FlagValues) -> None:
         raise CommandError(f"--format={values.format}: {error}") from error
     except OSError as error:
         raise CommandError(
-            "--output must be a place that can be written. "
-            f"Received: --output={output}. {error}"
+            f"--output must be a writable path. Received: --output={output}. "
+            f"{error}"
         ) from error
     print(f"Exported as {values.format}: {output}")

@@ -1,8 +1,8 @@
-"""Lists environments that have a preset or are played in the graph.
+"""Lists the environments that have a preset or an in-graph version.
 
-A line has the id; the engines that play it; whether there is a preset; the
-return that gymnasium calls solved; what the preset reaches, as the mean of
-greedy episodes over seeds; and the extra of keras-cem that is missing, if any.
+Each line shows the id, the engines, whether there is a preset, the return that
+counts as solved in gymnasium, the mean greedy return of the preset over seeds,
+and the extra of keras-cem to install, if one is missing.
 """
 
 import dataclasses
@@ -44,7 +44,7 @@ class Listed:
 def define_flags(values: flags.FlagValues) -> None:
     """Defines the flags of this command."""
     flags.DEFINE_bool(
-        "json", False, "Print JSON, for machines.", flag_values=values
+        "json", False, "Print JSON instead of a table.", flag_values=values
     )
 
 

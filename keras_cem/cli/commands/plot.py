@@ -1,8 +1,8 @@
-"""Draws pictures of one run, or of several in one.
+"""Draws pictures of one run, or compares several runs.
 
-Of one run: learning_curve.png, returns.png, and policy_map.png if observations
-have two dimensions or --dimensions says which two. Of several: comparison.png,
-where runs that differ in nothing but their seed are one line.
+For one run: learning_curve.png, returns.png, and policy_map.png if observations
+have two components or --dimensions selects two. For several runs:
+comparison.png, where runs that differ only in their seed share a line.
 """
 
 import importlib
@@ -39,28 +39,30 @@ def define_flags(values: flags.FlagValues) -> None:
     """Defines the flags of this command."""
     path_flags.define(
         "run",
-        "Folder of a run; more than once for several. Required.",
+        "Run folder of `keras-cem train`. Give --run several times to "
+        "compare runs. Required.",
         values,
         multiple=True,
     )
     path_flags.define(
         "output",
-        "Folder for the pictures; the run's own if not given. Required for "
+        "Folder for the pictures. If not given, the run folder. Required for "
         "several runs.",
         values,
     )
     flags.DEFINE_list(
         "dimensions",
         None,
-        "Two components of the observation to draw the policy over, as in "
-        "0,2; the others are as in the median of what was seen.",
+        "The two components of the observation on the axes of the policy "
+        "map, such as 0,2. The other components are held at the median of "
+        "the observations seen.",
         flag_values=values,
     )
     flags.DEFINE_string(
         "env",
         None,
-        "Environment to play for the map of the policy; the run's own if not "
-        "given.",
+        "Id of the environment to play for the policy map. If not given, the "
+        "run's environment.",
         flag_values=values,
     )
     flags.mark_flags_as_required(["run"], flag_values=values)
@@ -73,11 +75,11 @@ def run(values: flags.FlagValues) -> None:
     if len(folders) > 1 and values.output is None:
         raise CommandError(
             "--output must be given for several runs. Received: "
-            f"{len(folders)} runs"
+            f"{len(folders)} runs without --output"
         )
     if len(folders) > 1 and values.dimensions is not None:
         raise CommandError(
-            "--dimensions must be left out for several runs. Received: "
+            "--dimensions must be given for a single run only. Received: "
             f"--dimensions={','.join(values.dimensions)}"
         )
     dimensions = _dimensions(values.dimensions)
@@ -138,7 +140,7 @@ def _dimensions(given: list[str] | None) -> tuple[int, ...] | None:
         return tuple(int(axis) for axis in given)
     except ValueError as error:
         raise CommandError(
-            "--dimensions must be two integers, as in 0,2. Received: "
+            "--dimensions must be two integers, such as 0,2. Received: "
             f"--dimensions={','.join(given)}"
         ) from error
 

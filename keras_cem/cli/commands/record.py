@@ -1,6 +1,6 @@
-"""Films greedy episodes of the agent of a run: video.mp4 and video.gif.
+"""Films greedy episodes of a run's agent as video.mp4 and video.gif.
 
-The episodes are the first of the run's own final evaluation. No screen is
+The episodes are the first ones of the run's final evaluation. No screen is
 needed.
 """
 
@@ -15,44 +15,47 @@ from keras_cem.utils import extras
 
 def define_flags(values: flags.FlagValues) -> None:
     """Defines the flags of this command."""
-    path_flags.define("run", "Folder of a run. Required.", values)
     path_flags.define(
-        "output", "Folder for the films; the run's own if not given.", values
+        "run", "Run folder of `keras-cem train`. Required.", values
+    )
+    path_flags.define(
+        "output", "Folder for the films. If not given, the run folder.", values
     )
     flags.DEFINE_string(
         "env",
         None,
-        "Environment; the run's own if not given.",
+        "Id of the environment. If not given, the run's environment.",
         flag_values=values,
     )
     flags.DEFINE_integer(
-        "episodes", 1, "How many episodes.", lower_bound=1, flag_values=values
+        "episodes", 1, "Number of episodes.", lower_bound=1, flag_values=values
     )
     flags.DEFINE_integer(
         "seed",
         None,
-        "Of the start states; the agent's if not given.",
+        "Seed of the start states. If not given, the agent's seed.",
         lower_bound=0,
         flag_values=values,
     )
     flags.DEFINE_integer(
         "max_episode_steps",
         None,
-        "Truncates episodes; as in the run if not given.",
+        "Steps after which an episode is truncated. If not given, as in the "
+        "run.",
         lower_bound=1,
         flag_values=values,
     )
     flags.DEFINE_integer(
         "max_frames",
         film_episodes.MAX_FRAMES,
-        "Where the film ends at the latest.",
+        "Maximum number of frames in the film.",
         lower_bound=1,
         flag_values=values,
     )
     flags.DEFINE_float(
         "fps",
         None,
-        "Frames a second; what the environment says if not given.",
+        "Frames per second. If not given, the frame rate of the environment.",
         lower_bound=1.0,
         upper_bound=240.0,
         flag_values=values,
@@ -89,5 +92,7 @@ def run(values: flags.FlagValues) -> None:
     for episode, value in enumerate(returns, 1):
         print(f"episode {episode}: return {value:.2f}")
     if len(returns) < values.episodes:
-        print(f"Ended after --max_frames={values.max_frames}.")
+        print(
+            f"The film ends early because of --max_frames={values.max_frames}."
+        )
     print(f"Recorded: {mp4} {gif}")

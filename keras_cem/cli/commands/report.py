@@ -1,9 +1,9 @@
-"""Writes report.html, a page of a run in one file.
+"""Writes report.html, one page about a run.
 
-It has the results, the settings, a histogram of returns with a slider over
-iterations, and what is in the run folder of pictures and maps of the policy
-(`keras-cem plot`) and of video.mp4 (`keras-cem record`), but for what an
-earlier agent of the run made.
+It shows the results, the settings and a histogram of returns with a slider over
+iterations. If the run folder holds pictures and policy maps (`keras-cem plot`)
+or video.mp4 (`keras-cem record`), it shows them too, unless an earlier agent of
+the run made them.
 """
 
 import pathlib
@@ -24,9 +24,11 @@ _MAX_SIZE = 2**25
 
 def define_flags(values: flags.FlagValues) -> None:
     """Defines the flags of this command."""
-    path_flags.define("run", "Folder of a run. Required.", values)
     path_flags.define(
-        "output", "Folder for the page; the run's own if not given.", values
+        "run", "Run folder of `keras-cem train`. Required.", values
+    )
+    path_flags.define(
+        "output", "Folder for the page. If not given, the run folder.", values
     )
     flags.mark_flags_as_required(["run"], flag_values=values)
 
@@ -90,7 +92,7 @@ def _results(folder: RunFolder) -> dict[str, Any]:
     """Returns results.json, with only the least and largest return."""
     results = run_results.read_results(folder.results)
     if not results:
-        return {"training": "has not ended"}
+        return {"training": "not finished"}
     returns = results.pop("episode_returns")
     if not returns:
         return results
@@ -112,8 +114,9 @@ def _current(
     if not path.is_file() or provenance.is_current(folder, path):
         return _content(path)
     print(
-        f"Left out of the report: {path}, which was not made from the agent as "
-        f"it is now. `keras-cem {command} --run={folder.path}` makes it again."
+        f"Left out of the report: {path}, because it shows an earlier agent "
+        f"of this run. To make it again: keras-cem {command} "
+        f"--run={folder.path}"
     )
     return None
 
@@ -124,6 +127,9 @@ def _content(path: pathlib.Path) -> bytes | None:
         return None
     size = path.stat().st_size
     if size > _MAX_SIZE:
-        print(f"Left out of the report: {path}, of {size:,} bytes.")
+        print(
+            f"Left out of the report: {path}, because it is too large "
+            f"({size:,} bytes)."
+        )
         return None
     return path.read_bytes()

@@ -1,13 +1,12 @@
-"""Trains an agent on an environment and leaves a run folder.
+"""Trains an agent on an environment and writes a run folder.
 
-Where there is a preset for the environment, its settings are those of all flags
-that are not given; --nopreset leaves it out, and `keras-cem list` shows which
-there are.
+If the environment has a preset, the preset sets all flags that are not given;
+--nopreset ignores it. `keras-cem list` shows the presets.
 
 The folder holds agent.keras (the best by greedy evaluation), last.keras,
 policy/ (SavedModel), history.csv, config.json, results.json, pictures,
-report.html, and checkpoints/, from which --resume --output=FOLDER goes on with
-the run, or extends it by a larger --epochs.
+report.html and checkpoints/. --resume --output=FOLDER continues the run from
+its last checkpoint; a larger --epochs extends it.
 """
 
 import contextlib
@@ -52,9 +51,9 @@ def run(values: flags.FlagValues) -> None:
         preset.take_settings(values)
     plots = _plots(values)
     if values.tensorboard:
-        extras.require("tensorboard", "--tensorboard: training needs")
+        extras.require("tensorboard", "--tensorboard needs")
     if values.video:
-        extras.require("video", "--video: films need")
+        extras.require("video", "--video needs")
         # Find out before training whether the environment can be rendered.
         film_episodes.try_first_frame(values.env)
     agent = from_flags.agent(values)
@@ -248,8 +247,8 @@ def _fit(
     except callbacks.TrainingInterrupted as interrupted:
         raise callbacks.TrainingInterrupted(
             interrupted.signum,
-            "interrupted, after a checkpoint. To go on: keras-cem train "
-            f"--resume --output={shlex.quote(str(folder.path))}",
+            "interrupted after saving a checkpoint. To continue: keras-cem "
+            f"train --resume --output={shlex.quote(str(folder.path))}",
         ) from None
     except BaseException:
         # Save what was learned. If saving fails, report the first error.

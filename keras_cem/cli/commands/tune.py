@@ -1,13 +1,13 @@
-"""Searches settings that learn an environment, and writes them as a preset.
+"""Searches for settings that learn an environment and writes a preset.
 
-Each trial trains with other settings and plays greedily. The first are drawn at
-random; later ones try what worked so far, and end early where they fall behind.
---output holds preset.json, the best settings so far, for `keras-cem train
---preset=FILE`; trials.csv, a table of all of them; and trials.log, from which
-the same command with more --trials goes on, also after Ctrl-C.
+Each trial trains with other settings and plays greedily. The first settings are
+random; later ones build on the best so far. A trial ends early if it falls
+behind. --output holds preset.json, the best settings so far, for `keras-cem
+train --preset=FILE`; trials.csv, a table of all trials; and trials.log, from
+which the same command continues after Ctrl-C or with more --trials.
 
-Flags that are given are held as they are. All else is as in the preset, where
-the search begins, or by default.
+Given flags stay fixed. All others start from the preset, or from their
+defaults.
 """
 
 import csv
@@ -45,38 +45,46 @@ def define_flags(values: flags.FlagValues) -> None:
     train_flags.define_settings(
         values,
         seed=0,
-        about_seed="Of the search, and of the first training of each trial.",
+        about_seed="Seed of the search and of each trial's first training.",
     )
     search = Group(values, "search")
-    search.count("trials", 50, "Trials, those of earlier calls included.")
+    search.count(
+        "trials",
+        50,
+        "Total number of trials, including those of earlier calls.",
+    )
     search.count(
         "trainings",
         1,
-        "Trainings a trial, each of another seed; their mean counts.",
+        "Trainings per trial, each with another seed. The trial's result is "
+        "their mean return.",
     )
     search.count(
         "startup_trials",
         10,
-        "Trials at random, none of which ends early, before what they did is "
-        "made use of.",
+        "Number of initial trials with random settings. They never end "
+        "early; later trials build on their results.",
     )
     search.count(
         "train_episodes",
         None,
-        "Episodes that each training plays: epochs follow from it and the "
-        "batch size. If not given, as many as where the search begins.",
+        "Episodes per training. Together with the batch size, this sets the "
+        "number of epochs. If not given, as in the settings where the search "
+        "starts.",
     )
     search.texts(
         "search",
         None,
-        f"What to search, of {', '.join(search_space.SPACE)}; all that the "
-        "environment allows if not given.",
+        f"Settings to search, from {', '.join(search_space.SPACE)}. If not "
+        "given, all that apply to the environment.",
     )
-    search.switch("prune", True, "End trials early that fall behind.")
+    search.switch(
+        "prune", True, "End a trial early if it falls behind the others."
+    )
     path_flags.define(
         "output",
-        "Folder for the search, new, empty, or of a search to go on with. "
-        "Required.",
+        "Folder of the search: new, empty, or of an earlier search to "
+        "continue. Required.",
         values,
         subject="output",
     )
@@ -108,10 +116,11 @@ def run(values: flags.FlagValues) -> None:
         prune=values.prune,
     )
     held = HeldSignals(
-        "ending the trial at its next stage, to be run again. Once more: now.",
+        "finishing the current stage of the trial; the trial will be run "
+        "again later. Press Ctrl-C again to stop now.",
         lambda: (
-            f"interrupted; {len(study.done())} trials are kept. To go on, give "
-            "the same command again."
+            f"interrupted; {len(study.done())} trials are kept. To continue, "
+            "give the same command again."
         ),
     )
 
@@ -137,7 +146,7 @@ def run(values: flags.FlagValues) -> None:
             held.check()
     best = study.best()
     if best is None:
-        raise RuntimeError("no trial came to its end.")
+        raise RuntimeError("no trial finished.")
     _write(folder, study, settled)
     print(
         f"Best of {len(study.done())} trials: return "
@@ -152,8 +161,9 @@ def _train_episodes(values: flags.FlagValues, given: Collection[str]) -> int:
         return values.epochs * values.steps_per_epoch * values.batch_size
     if "epochs" in given:
         raise CommandError(
-            "--train_episodes must be left out where --epochs is given, which "
-            f"says as much. Received: --epochs={values.epochs}, "
+            "--train_episodes and --epochs must not be given together, "
+            "because both set the length of training. Received: "
+            f"--epochs={values.epochs}, "
             f"--train_episodes={values.train_episodes}"
         )
     return values.train_episodes
@@ -167,8 +177,9 @@ def _folder(path: str) -> pathlib.Path:
         and not (folder / LOG).is_file()
     ):
         raise CommandError(
-            "--output must be a new or empty folder, or one of `keras-cem "
-            f"tune`. Received: --output={path}, which holds something else"
+            "--output must be a new or empty folder, or a folder of "
+            f"`keras-cem tune`. Received: --output={path}, which holds other "
+            "files"
         )
     return output_folder.prepare(folder, (LOG, TABLE, PRESET))
 

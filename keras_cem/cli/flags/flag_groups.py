@@ -100,7 +100,7 @@ def help_text(values: flags.FlagValues) -> str:
         if subject in by_subject:
             lines.append(f"\n{subject}:")
             lines += [_described(flag) for flag in by_subject[subject]]
-    lines.append("\n--flagfile=FILE inserts flags from a file, one a line.")
+    lines.append("\n--flagfile=FILE inserts flags from a file, one per line.")
     return "\n".join(lines)
 
 

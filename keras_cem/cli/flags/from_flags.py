@@ -44,7 +44,7 @@ def hidden_units(values: flags.FlagValues) -> tuple[int, ...]:
         units = (0,)
     if any(unit < 1 for unit in units):
         raise ValueError(
-            "--hidden_units must be positive integers, as in 128,64. "
+            "--hidden_units must be positive integers, such as 128,64. "
             f"Received: --hidden_units={','.join(values.hidden_units)}"
         )
     return units

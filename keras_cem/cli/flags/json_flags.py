@@ -80,7 +80,7 @@ class JsonParser(flags.ArgumentParser[dict[str, Any]]):
         try:
             return json.loads(text, object_pairs_hook=_once)
         except RecursionError as error:
-            raise ValueError("must not be nested so deeply.") from error
+            raise ValueError("is nested too deeply.") from error
         except ValueError as error:
             raise ValueError(
                 f"must be a JSON object. Received: {_short(text)}. {error}. "
@@ -89,19 +89,17 @@ class JsonParser(flags.ArgumentParser[dict[str, Any]]):
 
     def _check_key(self, key: Any) -> None:
         if key in self._values:
-            raise ValueError(
-                f"`{key}` has a flag of its own. Give --{key} instead."
-            )
+            raise ValueError(f"`{key}` has its own flag. Use --{key} instead.")
         if key not in self.keys:
             raise ValueError(
-                f"Keys must be some of {', '.join(self.keys)}. "
-                f"Received: {_short(key)}"
+                f"Each key must be one of {', '.join(self.keys)}. Received: "
+                f"{_short(key)}"
             )
 
     def _cure(self) -> str:
         return (
-            "Write names in double quotes and the whole in single quotes, as "
-            f"in --{self._name}='{{\"{self.keys[0]}\": ...}}'."
+            "Put names in double quotes and the whole object in single "
+            f"quotes, as in --{self._name}='{{\"{self.keys[0]}\": ...}}'."
         )
 
 
@@ -193,7 +191,7 @@ def _once(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for key, value in pairs:
         if key in found:
-            raise ValueError(f"`{key}` is there twice")
+            raise ValueError(f"`{key}` appears twice")
         found[key] = value
     return found
 
@@ -209,8 +207,8 @@ def _check_value(key: str, value: Any) -> None:
             )
         if not _allowed(item):
             raise ValueError(
-                f"`{key}` must be finite, and at most {LARGEST} in size. "
-                f"Received: {_short(item)}"
+                f"`{key}` must be finite and between -{LARGEST} and "
+                f"{LARGEST}. Received: {_short(item)}"
             )
 
 

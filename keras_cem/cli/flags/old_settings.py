@@ -66,8 +66,8 @@ def translated(settings: Mapping[str, Any]) -> dict[str, Any]:
         arguments = found.setdefault(flag, {})
         if not isinstance(arguments, dict) or name in arguments:
             raise ValueError(
-                f"`{name}` must be a key of `{flag}` only. Received: "
-                f"{name}={value!r} and {flag}={arguments!r}"
+                f"`{name}` must be given as a key of `{flag}` only. "
+                f"Received: {name}={value!r} and {flag}={arguments!r}"
             )
         arguments[name] = value
     return found
@@ -86,9 +86,9 @@ def refuse_taken_out(settings: Mapping[str, Any], source: str) -> None:
     """
     for name in sorted(settings.keys() & TAKEN_OUT.keys()):
         raise ValueError(
-            f"`{name}` was taken out of keras_cem. Received: "
-            f"{name}={settings[name]!r} in {source}. Delete it there to go on "
-            "without it."
+            f"`{name}` was removed from keras_cem. Received: "
+            f"{name}={settings[name]!r} in {source}. Delete it there to "
+            "continue without it."
         )
 
 
@@ -105,9 +105,9 @@ def about(name: str) -> str:
         if known in FOLDED:
             flag, _ = FOLDED[known]
             return (
-                f"--{known} is no longer a flag. Give it as "
-                f"--{flag}='{{\"{known}\": ...}}'."
+                f"--{known} is no longer a flag. Use "
+                f"--{flag}='{{\"{known}\": ...}}' instead."
             )
         if known in TAKEN_OUT:
-            return f"--{known} was taken out of keras_cem. Leave it out."
+            return f"--{known} was removed from keras_cem. Leave it out."
     return ""

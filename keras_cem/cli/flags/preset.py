@@ -49,7 +49,7 @@ def take_settings(values: flags.FlagValues) -> None:
     if source is None:
         return
     if source in presets.names():
-        which, settings = f"of {source}", presets.load(source)
+        which, settings = f"for {source}", presets.load(source)
     else:
         which, settings = source, presets.read(source)
     settings = old_settings.translated(settings)
@@ -59,9 +59,9 @@ def take_settings(values: flags.FlagValues) -> None:
         for name, value in settings.items():
             if name not in values or name in NOT_SETTINGS:
                 raise CommandError(
-                    f"Settings of the preset {which} must be flags of "
-                    f"`keras-cem train` other than {', '.join(NOT_SETTINGS)}. "
-                    f"Received: {name}={value!r}"
+                    f"Settings in the preset {which} must be flags of "
+                    "`keras-cem train` other than "
+                    f"{', '.join(NOT_SETTINGS)}. Received: {name}={value!r}"
                 )
             flag = values[name]
             if name in json_flags.KEYS:
@@ -76,12 +76,12 @@ def take_settings(values: flags.FlagValues) -> None:
         values.validate_all_flags()
     except flags.IllegalFlagValueError as error:
         raise CommandError(
-            f"Settings of the preset {which} must be values that their flags "
-            f"can have. Received: {error}"
+            f"Settings in the preset {which} must be valid values of their "
+            f"flags. Received: {error}"
         ) from error
     print(
-        f"Settings of the preset {which}: "
-        f"{', '.join(taken) or 'all given otherwise'}"
+        f"Settings from the preset {which}: "
+        f"{', '.join(taken) or 'none, because all were given as flags'}"
     )
 
 
@@ -93,16 +93,17 @@ def _source(values: flags.FlagValues) -> str | None:
         if values.preset in presets.names() or values.preset.endswith(".json"):
             return values.preset
         raise CommandError(
-            "--preset must be a file NAME.json, or one of "
-            f"{', '.join(presets.names())}. Received: --preset={values.preset}"
+            "--preset must be a file NAME.json or one of "
+            f"{', '.join(presets.names())}. Received: "
+            f"--preset={values.preset}"
         )
     env = None if values.env is None else complete(values.env)
     if env in presets.names():
         return env
     if values.preset:
         raise CommandError(
-            "--preset must name one where --env has none: a file NAME.json, or "
-            f"one of {', '.join(presets.names())}. Received: --preset, with "
-            f"--env={values.env}"
+            "--preset must name a file NAME.json or one of "
+            f"{', '.join(presets.names())}, because --env has no preset. "
+            f"Received: --preset without a name, --env={values.env}"
         )
     return None

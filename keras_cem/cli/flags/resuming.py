@@ -38,8 +38,9 @@ def take_settings(values: flags.FlagValues, config: dict[str, Any]) -> None:
     """
     if values.overwrite:
         raise CommandError(
-            "--overwrite must be left out with --resume, which goes on with "
-            "what it would remove. Received: --overwrite"
+            "--overwrite and --resume must not be given together, because "
+            "--overwrite deletes the run to resume. Received: --resume, "
+            "--overwrite"
         )
     try:
         kept = {
@@ -49,8 +50,8 @@ def take_settings(values: flags.FlagValues, config: dict[str, Any]) -> None:
         }
     except (KeyError, TypeError) as error:
         raise CommandError(
-            "config.json must have the settings of a run of `keras-cem "
-            f"train`. Received: one without {error}"
+            "config.json must have all settings of a `keras-cem train` run. "
+            f"Received: a file without {error}"
         ) from error
     old_settings.refuse_taken_out(config["flags"], "config.json")
     contradictions = []
@@ -66,14 +67,14 @@ def take_settings(values: flags.FlagValues, config: dict[str, Any]) -> None:
             contradictions.append(f"--{name}={flag.value}, not {value}")
     if contradictions:
         raise CommandError(
-            "Flags with --resume must be those that the run was started with, "
-            f"but for {', '.join(f'--{name}' for name in _FREE)}. "
-            f"Received: {'; '.join(contradictions)}"
+            f"With --resume, only {', '.join(f'--{name}' for name in _FREE)} "
+            "may differ from the settings of the run. Received: "
+            f"{'; '.join(contradictions)}"
         )
     if kept:
         raise CommandError(
-            "config.json must have settings that this version knows. "
-            f"Received: {', '.join(sorted(kept))}"
+            "Settings in config.json must be known to this version of "
+            f"keras_cem. Received: {', '.join(sorted(kept))}"
         )
 
 
@@ -85,5 +86,5 @@ def _set(flag: flags.Flag, value: Any) -> None:
         flag.parse(value)
     except flags.IllegalFlagValueError as error:
         raise CommandError(
-            f"config.json must have a value that can be: {error}"
+            f"config.json has an invalid value: {error}"
         ) from error

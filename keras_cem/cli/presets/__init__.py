@@ -80,8 +80,8 @@ def load(env: str) -> dict[str, Value]:
     """
     if env not in names():
         raise ValueError(
-            f"`env` must be one of {', '.join(names())}, which have settings. "
-            f"Received: env={env!r}"
+            "`env` must be an environment with a preset: one of "
+            f"{', '.join(names())}. Received: env={env!r}"
         )
     entry = importlib.resources.files(__name__) / f"{env}{_SUFFIX}"
     return parse(entry.read_text(encoding="utf-8"), str(entry))
@@ -105,9 +105,7 @@ def read(path: str | os.PathLike[str]) -> dict[str, Value]:
         with open(path, "rb") as file:
             content = file.read(_MAX_SIZE + 1)
     except OSError as error:
-        raise ValueError(
-            f"{path} must be a file that can be read. {error}"
-        ) from error
+        raise ValueError(f"{path} must be a readable file. {error}") from error
     if len(content) > _MAX_SIZE:
         raise ValueError(
             f"{path} must have at most {_MAX_SIZE:,} bytes. Received: more"
@@ -163,7 +161,7 @@ def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(found) < len(pairs):
         names = [name for name, _ in pairs]
         twice = next(name for name in names if names.count(name) > 1)
-        raise ValueError(f"{twice!r} is there more than once")
+        raise ValueError(f"{twice!r} appears more than once")
     return found
 
 

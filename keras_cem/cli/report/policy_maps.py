@@ -108,11 +108,11 @@ def _parse(content: dict[str, Any]) -> dict[str, Any]:
     kind = content["kind"]
     resolution = int(content["resolution"])
     if resolution != _RESOLUTION[kind]:
-        raise ValueError(f"a resolution of {resolution}")
+        raise ValueError(f"invalid resolution {resolution}")
     x, y = (count(axis) for axis in content["dimensions"])
     ranges = [[finite(low), finite(high)] for low, high in content["ranges"]]
     if len(ranges) != 2 or not all(low < high for low, high in ranges):
-        raise ValueError(f"ranges of {ranges}")
+        raise ValueError(f"invalid ranges {ranges}")
     size = resolution**2 * (2 if kind == "field" else 1)
     maps = [_map(each, size) for each in content["maps"]]
     if not maps:
@@ -131,7 +131,7 @@ def _parse(content: dict[str, Any]) -> dict[str, Any]:
 def _map(each: dict[str, Any], size: int) -> dict[str, Any]:
     values = [int(value) for value in each["values"]]
     if len(values) != size:
-        raise ValueError(f"{len(values)} values instead of {size}")
+        raise ValueError(f"a map with {len(values)} values, not {size}")
     return {
         "iteration": count(each["iteration"]),
         "env_steps": count(each["env_steps"]),

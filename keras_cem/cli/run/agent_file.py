@@ -38,7 +38,7 @@ def load(path: pathlib.Path) -> CEMAgent:
         # Keras puts the whole configuration in front of the reason.
         reason = str(error).rpartition("Exception encountered: ")[2]
         raise CommandError(
-            f"{path} must be an agent that can be loaded. Received: "
+            f"{path} must hold an agent that can be loaded. Received: "
             f"{type(error).__name__}: {reason}"
         ) from error
     raise CommandError(f"{path} must hold a CEMAgent. Received: {found}")
@@ -51,14 +51,15 @@ def _read_config(path: pathlib.Path) -> Any:
         names = sorted(member.filename for member in members)
         if names != sorted(_MEMBERS):
             raise ValueError(
-                f"it must hold {sorted(_MEMBERS)}. Received: {names[:10]}"
+                f"the archive must hold {sorted(_MEMBERS)}. Received: "
+                f"{names[:10]}"
             )
         for member in members:
             is_json = member.filename.endswith(".json")
             if is_json and member.file_size > _MAX_JSON:
                 raise ValueError(
-                    f"{member.filename} must have at most {_MAX_JSON:,} bytes. "
-                    f"Received: {member.file_size:,}"
+                    f"{member.filename} must have at most {_MAX_JSON:,} "
+                    f"bytes. Received: {member.file_size:,} bytes"
                 )
         return json.loads(archive.read("config.json"))
 

@@ -45,7 +45,7 @@ def parse(content: bytes) -> dict[str, Any]:
         recorded.get("env"), str
     ):
         raise ValueError(
-            "config.json must have `flags`, with a string as `env`. "
+            "config.json must have an object `flags` with a string `env`. "
             f"Received: {str(config)[:80]}"
         )
     recorded = old_settings.translated(recorded)
@@ -55,7 +55,7 @@ def parse(content: bytes) -> dict[str, Any]:
                 check(config[name])
         except (TypeError, ValueError) as error:
             raise ValueError(
-                f"config.json must have a number or null as `{name}`. "
+                f"`{name}` in config.json must be a number or null. "
                 f"Received: {name}={json_files.shown(config[name])}"
             ) from error
     known = flags.FlagValues()
@@ -69,8 +69,8 @@ def check_size(size: int) -> None:
     """Refuses a file that is too large, before reading it."""
     if size > _MAX_SIZE:
         raise ValueError(
-            f"config.json must have at most {_MAX_SIZE:,} bytes. "
-            f"Received: {size:,}"
+            f"config.json must have at most {_MAX_SIZE:,} bytes. Received: "
+            f"{size:,} bytes"
         )
 
 
@@ -84,11 +84,11 @@ def _check(flag: flags.Flag, value: Any) -> None:
         flag.parser.parse(value)
     except (ArithmeticError, TypeError, ValueError) as error:
         raise ValueError(
-            f"config.json must have a value for `{flag.name}` that "
-            f"--{flag.name} can have. Received: {flag.name}="
-            f"{str(value)[:80]!r}. {str(error)[:120]}"
+            f"`{flag.name}` in config.json must be a valid value of "
+            f"--{flag.name}. Received: {flag.name}={str(value)[:80]!r}. "
+            f"{str(error)[:120]}"
         ) from error
 
 
 def _refuse_constant(name: str) -> None:
-    raise ValueError(f"{name}, which is no number of JSON")
+    raise ValueError(f"{name}, which is not a JSON number")

@@ -88,14 +88,14 @@ class RunFolder:
                 pass
         except OSError as error:
             raise CommandError(
-                "--output must be a folder that can be written. "
-                f"Received: --output={self.path}. {error}"
+                "--output must be a writable folder. Received: "
+                f"--output={self.path}. {error}"
             ) from error
         if not overwrite and any(self.path.iterdir()):
             raise CommandError(
-                "--output must be a new or empty folder. "
-                f"Received: --output={self.path}, which holds something. Give "
-                "another, or --overwrite to replace the run in it."
+                "--output must be a new or empty folder. Received: "
+                f"--output={self.path}, which is not empty. Choose another "
+                "folder, or give --overwrite to replace the run in it."
             )
         self.check_links()
         for path in vars(self).values():
@@ -123,9 +123,8 @@ class RunFolder:
         """
         if not self.agent.is_file():
             raise CommandError(
-                "--run must be a folder that `keras-cem train` made. "
-                f"Received: --run={self.path}, where {self.agent.name} is "
-                "missing"
+                "--run must be a run folder of `keras-cem train`. Received: "
+                f"--run={self.path}, which has no {self.agent.name}"
             )
         self.check_links()
         return agent_file.load(self.agent)
@@ -151,16 +150,17 @@ class RunFolder:
             config = run_config.parse(self.config.read_bytes())
         except (OSError, ValueError) as error:
             raise CommandError(
-                "--run must be a folder that `keras-cem train` made. "
-                f"Received: --run={self.path}. {error}"
+                "--run must be a run folder of `keras-cem train`. Received: "
+                f"--run={self.path}. {error}"
             ) from error
         recorded = config["flags"]["env"]
         if plays and env is None and ":" in recorded:
             # gymnasium imports the module in front of the colon.
             raise CommandError(
-                "--env must be given where a run's own names a module, which "
-                f"runs its code. Received: {recorded!r} in {self.config}. If "
-                f"you trust it: --env={recorded}"
+                "--env must be given, because the run's environment names a "
+                f"module whose code would run. Received: {recorded!r} in "
+                f"{self.config}. If you trust the module, give "
+                f"--env={recorded}"
             )
         return config
 
@@ -178,8 +178,8 @@ class RunFolder:
             for link in (path, *path.rglob("*")):
                 if link.is_symlink():
                     raise CommandError(
-                        f"{link} must be no symbolic link. "
-                        f"Received: a link to {os.readlink(link)}"
+                        f"{link} must not be a symbolic link. Received: a "
+                        f"link to {os.readlink(link)}"
                     )
                 # Opening a named pipe would wait for a writer.
                 if link.exists() and not (link.is_file() or link.is_dir()):
@@ -219,7 +219,7 @@ def remove_saved_model(path: pathlib.Path) -> None:
         return
     if not (path / "saved_model.pb").is_file():
         raise CommandError(
-            f"{path} must be a SavedModel to be overwritten. Received: "
-            "something else, which is left alone"
+            f"{path} must be a SavedModel to be replaced. Received: a file "
+            "or folder of another kind, which is left unchanged"
         )
     shutil.rmtree(path)

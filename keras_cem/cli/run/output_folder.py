@@ -23,14 +23,14 @@ def prepare(path: str | os.PathLike[str], names: Iterable[str]) -> pathlib.Path:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise CommandError(
-            "--output must be a folder that can be written. "
-            f"Received: --output={folder}. {error}"
+            "--output must be a writable folder. Received: "
+            f"--output={folder}. {error}"
         ) from error
     for name in names:
         for file in (folder / name, folder / f".partial-{name}"):
             if file.is_symlink():
                 raise CommandError(
-                    f"{file} must be no symbolic link. Received: a link to "
-                    f"{os.readlink(file)}"
+                    f"{file} must not be a symbolic link. Received: a link "
+                    f"to {os.readlink(file)}"
                 )
     return folder

@@ -114,7 +114,7 @@ def summary(evaluation: dict[str, Any]) -> str:
     """Returns a one-line summary of an evaluation."""
     return (
         f"Greedy return over {evaluation['episodes']} episodes: "
-        f"{evaluation['episode_return_mean']:.2f} "
-        f"+- {evaluation['episode_return_std']:.2f} "
-        f"(least {min(evaluation['episode_returns']):.2f})"
+        f"{evaluation['episode_return_mean']:.2f} +- "
+        f"{evaluation['episode_return_std']:.2f} (minimum "
+        f"{min(evaluation['episode_returns']):.2f})"
     )

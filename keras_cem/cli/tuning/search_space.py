@@ -51,8 +51,8 @@ def space(
     for name in asked or ():
         if name not in SPACE or name in given:
             raise CommandError(
-                f"--search must be some of {', '.join(SPACE)}, and none that "
-                f"is given as a flag. Received: --search={name}"
+                f"--search must name settings from {', '.join(SPACE)} that "
+                f"are not given as flags. Received: --search={name}"
             )
     found: dict[str, Values] = {}
     for name in SPACE:
@@ -74,8 +74,8 @@ def space(
         found = tried
     if not found:
         raise CommandError(
-            "Some flag must be left to search. "
-            f"Received: {', '.join(sorted(given))}, all given"
+            "At least one setting must be left to search. Received: "
+            f"{', '.join(sorted(given))}, which are all given as flags"
         )
     return found
 

@@ -189,10 +189,11 @@ def _repaired(path: str, lock: JournalFileOpenLock) -> None:
                 int(entry["op_code"])
             except (KeyError, RecursionError, TypeError, ValueError) as error:
                 raise CommandError(
-                    "--output must be a folder of `keras-cem tune`. Received: "
-                    f"{path}, which is damaged in line {number}, "
-                    f"{line[:80]!r}. Remove that line and those after it to go "
-                    "on with the trials before it, or give another --output."
+                    "--output must be a folder of `keras-cem tune`. "
+                    f"Received: {path}, which is damaged in line {number}: "
+                    f"{line[:80]!r}. Delete this line and all lines after it "
+                    "to keep the trials before it, or choose another "
+                    "--output."
                 ) from error
 
 
@@ -224,9 +225,9 @@ def _compare(kept: Mapping[str, Any], config: Mapping[str, Any]) -> None:
     ]
     if others:
         raise CommandError(
-            "A search goes on with the settings it was started with, but for "
-            f"--trials. Received: {'; '.join(others)}. Give another --output "
-            "for another search."
+            "Only --trials may differ from the settings that the search was "
+            f"started with. Received: {'; '.join(others)}. Choose another "
+            "--output to start a new search."
         )
 
 

@@ -95,7 +95,7 @@ def test_several_runs_are_one_picture(trained, tmp_path, monkeypatch):
         (["--run={run}", "--run={run}"], "--output must be given"),
         (
             ["--run={run}", "--run={run}", "--output=x", "--dimensions=0,1"],
-            "--dimensions must be left out",
+            "--dimensions must be given for a single run only",
         ),
         (["--run={run}", "--dimensions=0,x"], "--dimensions=0,x"),
         (["--run={run}", "--dimensions=0,2"], "dimensions=(0, 2)"),
@@ -118,7 +118,8 @@ def test_no_link_is_written_through(name, trained, tmp_path, capsys):
     (output / name).symlink_to(precious)
     assert main(["plot", f"--run={trained}", f"--output={output}"]) == 2
     assert (
-        f"{output / name} must be no symbolic link" in capsys.readouterr().err
+        f"{output / name} must not be a symbolic link"
+        in capsys.readouterr().err
     )
     assert precious.read_text() == "mine"
 
@@ -151,7 +152,7 @@ def test_missing_matplotlib_names_the_extra(trained, capsys, monkeypatch):
 def test_returns_that_are_none_are_refused(content, run, capsys):
     (run / "returns.json").write_text(content)
     assert main(["plot", f"--run={run}"]) == 2
-    assert "returns.json must be a file of" in capsys.readouterr().err
+    assert "returns.json must be a file written by" in capsys.readouterr().err
 
 
 def test_large_files_are_refused(tmp_path):

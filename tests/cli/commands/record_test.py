@@ -49,7 +49,7 @@ def test_train_films_for_its_report(tmp_path):
 @pytest.mark.parametrize(
     ("env", "message"),
     [
-        ("CartPole-v1", "--video: films need imageio"),
+        ("CartPole-v1", "--video needs imageio"),
         ("ToyEcho-v0", "`env` must draw itself as `rgb_array`"),
     ],
 )
@@ -68,7 +68,10 @@ def test_what_cannot_be_filmed_is_named_before_training(
 def test_film_in_the_run_folder_is_cut_off(trained, capsys):
     assert main(["record", f"--run={trained}", "--max_frames=3"]) == 0
     assert (trained / "video.gif").read_bytes().startswith(b"GIF8")
-    assert "Ended after --max_frames=3" in capsys.readouterr().out
+    assert (
+        "The film ends early because of --max_frames=3"
+        in capsys.readouterr().out
+    )
 
 
 @pytest.mark.parametrize(
@@ -92,7 +95,7 @@ def test_no_link_is_written_through(trained, tmp_path, capsys):
     output.mkdir()
     (output / "video.gif").symlink_to(precious)
     assert main(["record", f"--run={trained}", f"--output={output}"]) == 2
-    assert "video.gif must be no symbolic link" in capsys.readouterr().err
+    assert "video.gif must not be a symbolic link" in capsys.readouterr().err
     assert precious.read_text() == "mine"
 
 

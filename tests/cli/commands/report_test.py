@@ -71,8 +71,8 @@ def test_what_an_earlier_agent_made_is_left_out_and_named(run, capsys):
     assert main(["report", f"--run={run}"]) == 0
     printed = capsys.readouterr().out
     for name, command in [("video.mp4", "record"), ("policy_map.png", "plot")]:
-        assert f"Left out of the report: {run / name}, which was" in printed
-        assert f"`keras-cem {command} --run={run}` makes it again" in printed
+        assert f"Left out of the report: {run / name}, because it" in printed
+        assert f"To make it again: keras-cem {command} --run={run}\n" in printed
     page, _ = rows(run / "report.html")
     assert page.all("video") == []
     assert [image["alt"] for image, _ in page.all("img")] == ["Learning curve"]
@@ -89,7 +89,7 @@ def test_run_that_goes_on_has_a_page(run):
             path.unlink()
     assert main(["report", f"--run={run}"]) == 0
     page, values = rows(run / "report.html")
-    assert values["training"] == "has not ended"
+    assert values["training"] == "not finished"
     assert page.all("img") == []
     assert len(page.all("script")) == 1
 
@@ -150,7 +150,8 @@ def test_no_link_is_written_through(name, trained, tmp_path, capsys):
     (output / name).symlink_to(precious)
     assert main(["report", f"--run={trained}", f"--output={output}"]) == 2
     assert (
-        f"{output / name} must be no symbolic link" in capsys.readouterr().err
+        f"{output / name} must not be a symbolic link"
+        in capsys.readouterr().err
     )
     assert precious.read_text() == "mine"
 
@@ -162,7 +163,7 @@ def test_no_link_is_written_through(name, trained, tmp_path, capsys):
 def test_results_that_are_none_are_refused(content, run, capsys):
     (run / "results.json").write_text(content)
     assert main(["report", f"--run={run}"]) == 2
-    assert "results.json must be a file of" in capsys.readouterr().err
+    assert "results.json must be a file written by" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

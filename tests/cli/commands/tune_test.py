@@ -135,7 +135,7 @@ def test_a_trial_that_fails_is_told_and_left_behind(played, tmp_path, capsys):
     assert _tune(tmp_path, "--trials=1") == 1
     captured = capsys.readouterr()
     assert "failed: The loss is not finite." in captured.out
-    assert "no trial came to its end" in captured.err
+    assert "no trial finished" in captured.err
     assert not (tmp_path / "preset.json").exists()
     assert _rows(tmp_path)[0]["failure"] == "The loss is not finite."
     assert _tune(tmp_path, "--trials=2") == 0
@@ -175,7 +175,10 @@ def test_bad_flags_are_refused_before_a_folder_is_made(
 def test_a_folder_of_something_else_is_left_alone(played, tmp_path, capsys):
     (tmp_path / "preset.json").write_text("mine")
     assert _tune(tmp_path) == 2
-    assert "must be a new or empty folder, or one of" in capsys.readouterr().err
+    assert (
+        "must be a new or empty folder, or a folder of"
+        in capsys.readouterr().err
+    )
     assert (tmp_path / "preset.json").read_text() == "mine"
 
 
@@ -185,7 +188,7 @@ def test_a_link_is_not_written_through(played, tmp_path, capsys):
     (tmp_path / "preset.json").unlink()
     (tmp_path / "preset.json").symlink_to(tmp_path / "precious")
     assert _tune(tmp_path, "--trials=2") == 2
-    assert "must be no symbolic link" in capsys.readouterr().err
+    assert "must not be a symbolic link" in capsys.readouterr().err
     assert (tmp_path / "precious").read_text() == "mine"
 
 

@@ -64,7 +64,7 @@ def test_an_environment_takes_its_own_preset(flag, own, capsys):
     for name in set(values) - {"env", "output", "preset"}:
         assert values[name].value == own.get(name, values[name].default)
     assert capsys.readouterr().out == (
-        "Settings of the preset of CartPole-v1: "
+        "Settings from the preset for CartPole-v1: "
         "batch_size=100, epochs=60, stop_at=499.0\n"
     )
 
@@ -117,7 +117,7 @@ def test_settings_of_a_file_are_taken(tuned, capsys):
     ("flag", "message"),
     [
         ("--preset=wobbly", "one of Acrobot-v1, .*Received: --preset=wobbly"),
-        ("--preset", "Received: --preset, with --env=Blackjack-v1"),
+        ("--preset", "Received: --preset without a name, --env=Blackjack-v1"),
     ],
 )
 def test_preset_that_is_not_there_is_refused(flag, message):
@@ -130,11 +130,14 @@ def test_preset_that_is_not_there_is_refused(flag, message):
     [
         ({"batch_sise": 3}, "must be flags of .* Received: batch_sise=3"),
         ({"output": "x"}, "other than env, output, .* Received: output='x'"),
-        ({"batch_size": 1}, "flags can have. Received: flag --batch_size=1:"),
+        ({"batch_size": 1}, "of their flags. Received: flag --batch_size=1:"),
         ({"epochs": 2.5}, "Received: flag --epochs=2.5"),
         ({"noise": True}, "Received: flag --noise=true"),
         ({"stop_at": float("nan")}, "Received: flag --stop_at=nan: must be fi"),
-        ({"network": {"units": 3}}, "flag --network=.*: Keys must be some of"),
+        (
+            {"network": {"units": 3}},
+            "flag --network=.*: Each key must be one of",
+        ),
         ({"network": [3]}, "flag --network=.*: must be a JSON object"),
     ],
 )
@@ -148,7 +151,7 @@ def test_settings_that_cannot_be_are_refused(settings, message, tuned):
 def test_bad_presets_are_refused_before_a_folder_is_made(tmp_path, capsys):
     train = ["train", "--env=CartPole-v1", f"--output={tmp_path / 'run'}"]
     for flag, message in {
-        f"--preset={tmp_path / 'none.json'}": "must be a file that can be read",
+        f"--preset={tmp_path / 'none.json'}": "must be a readable file",
         "--preset=": "must be the id of an environment, or a JSON file",
         "--nopreset=1": "does not take an argument",
     }.items():

@@ -59,10 +59,12 @@ def test_what_was_measured_is_of_environments_with_settings():
 
 
 def test_environment_without_settings_is_refused():
-    with pytest.raises(ValueError, match="`env` must be one of Acrobot") as e:
+    with pytest.raises(ValueError, match="a preset: one of Acrobot") as e:
         presets.load("Blackjack-v1")
     assert "Received: env='Blackjack-v1'" in str(e.value)
-    with pytest.raises(ValueError, match="`env` must be one of"):
+    with pytest.raises(
+        ValueError, match="`env` must be an environment with a preset"
+    ):
         presets.load("../presets/CartPole-v1")
 
 
@@ -108,7 +110,7 @@ def test_files_that_hold_no_settings_are_refused(content, message, tmp_path):
 
 
 def test_file_that_is_not_there_is_refused(tmp_path):
-    with pytest.raises(ValueError, match="must be a file that can be read"):
+    with pytest.raises(ValueError, match="must be a readable file"):
         presets.read(tmp_path / "none.json")
 
 

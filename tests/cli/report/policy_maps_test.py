@@ -109,5 +109,7 @@ def test_a_file_has_what_was_made(tmp_path):
 def test_what_is_no_such_file_is_refused(change, tmp_path):
     path = tmp_path / "maps.json"
     path.write_text(json.dumps({**make(BOX, [[[1], [0]]]), **change}))
-    with pytest.raises(ValueError, match="must be a file of `keras-cem`"):
+    with pytest.raises(
+        ValueError, match="must be a file written by `keras-cem`"
+    ):
         policy_maps.read(path)

@@ -95,7 +95,9 @@ def test_only_what_is_asked_for_is_searched():
 
 @pytest.mark.parametrize("name", ["epochs", "wobbly", "batch_size"])
 def test_names_that_cannot_be_searched_are_refused(name):
-    with pytest.raises(CommandError, match="must be some of batch_size, ") as e:
+    with pytest.raises(
+        CommandError, match="must name settings from batch_size, "
+    ) as e:
         space("--batch_size=16", asked=[name])
     assert f"Received: --search={name}" in str(e.value)
 

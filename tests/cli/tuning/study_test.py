@@ -138,7 +138,7 @@ def test_a_trial_that_fails_is_done(tmp_path):
 
 def test_other_settings_are_another_search(tmp_path):
     run(opened(tmp_path / "log", {"env": "x", "seed": 1}), 1)
-    with pytest.raises(CommandError, match="goes on with the settings") as e:
+    with pytest.raises(CommandError, match="may differ from the settings") as e:
         opened(tmp_path / "log", {"env": "y", "seed": 1})
     assert "Received: env: 'y', not 'x'." in str(e.value)
     assert len(opened(tmp_path / "log", {"env": "x", "seed": 1}).done()) == 1
