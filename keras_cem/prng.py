@@ -11,22 +11,54 @@ References:
     https://doi.org/10.1145/2063384.2063405
 """
 
+import enum
 import math
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
-# Random streams, one per purpose. With the same seed, each stream has different
-# numbers.
-EXPLORATION = 1
-TRAINING_RESETS = 2
-VALIDATION_RESETS = 3
-EVALUATION_RESETS = 4
-ACT = 5
-COLLECT_RESETS = 6
-MINIBATCHES = 7
-RECORDED = 9
+
+class Stream(enum.IntEnum):
+    """Random streams, one per purpose, for `make_key` and `reset_seeds`.
+
+    With the same seed, each stream has different numbers. Saved runs depend on
+    these values: never change or reuse one.
+    """
+
+    EXPLORATION = 1
+    TRAINING_RESETS = 2
+    VALIDATION_RESETS = 3
+    EVALUATION_RESETS = 4
+    ACT = 5
+    COLLECT_RESETS = 6
+    MINIBATCHES = 7
+    RECORDED = 9
+    # `adapters.tf_agents.GraphTFEnvironment`.
+    TF_ENVIRONMENT = 101
+
+
+class SubStream(enum.IntEnum):
+    """Independent numbers at the counters of another stream, for `fold_in`.
+
+    The parts of a nested action and the blocks of long rows are folded in by
+    their index.
+    """
+
+    # Of the stream of resets: the randomness of the environment's steps.
+    ENVIRONMENT_STEPS = 1
+    # Of `EXPLORATION`: the random actions that `heads.holding` holds.
+    HELD_ACTIONS = 0x401D
+
+
+EXPLORATION = Stream.EXPLORATION
+TRAINING_RESETS = Stream.TRAINING_RESETS
+VALIDATION_RESETS = Stream.VALIDATION_RESETS
+EVALUATION_RESETS = Stream.EVALUATION_RESETS
+ACT = Stream.ACT
+COLLECT_RESETS = Stream.COLLECT_RESETS
+MINIBATCHES = Stream.MINIBATCHES
+RECORDED = Stream.RECORDED
 
 MAX_SEED = 2**32 - 1
 
@@ -80,7 +112,7 @@ def make_key(
 
     Args:
         seed: Integer tensor or int in [0, 2**32).
-        stream: Purpose of the numbers, a constant of this module.
+        stream: Purpose of the numbers, one of `Stream`.
         iteration: int64 tensor or int, at least 0.
         rolled: As in `threefry2x32`. Defaults to `False`.
 
@@ -150,7 +182,7 @@ def reset_seeds(
 
     Args:
         seed: The agent's seed.
-        stream: Purpose of the trajectories, a constant of this module.
+        stream: Purpose of the trajectories, one of `Stream`.
         iteration: The iteration that plays them.
         size: Number of trajectories.
         first: Number of the first trajectory. Defaults to `0`.
@@ -196,7 +228,7 @@ def _murmur(words: np.ndarray) -> np.ndarray:
 
 def _uint32(value: Any) -> tf.Tensor:
     if isinstance(value, int):
-        return tf.constant(value, tf.uint32)
+        return tf.constant(int(value), tf.uint32)
     return tf.cast(value, tf.uint32)
 
 

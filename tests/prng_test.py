@@ -71,15 +71,42 @@ def test_threefry_broadcasts_a_key_over_counters():
 # Keys
 
 
-def test_streams_are_numbered_apart():
-    streams = {
+def test_numbers_of_streams_are_those_of_saved_runs():
+    assert {stream.name: int(stream) for stream in prng.Stream} == {
+        "EXPLORATION": 1,
+        "TRAINING_RESETS": 2,
+        "VALIDATION_RESETS": 3,
+        "EVALUATION_RESETS": 4,
+        "ACT": 5,
+        "COLLECT_RESETS": 6,
+        "MINIBATCHES": 7,
+        "RECORDED": 9,
+        "TF_ENVIRONMENT": 101,
+    }
+    assert prng.SubStream.ENVIRONMENT_STEPS == 1
+    assert prng.SubStream.HELD_ACTIONS == 0x401D
+
+
+def test_streams_of_agents_have_public_names():
+    public = {
         name: value
         for name, value in vars(prng).items()
-        if name.isupper() and isinstance(value, int) and name[0] != "_"
+        if isinstance(value, prng.Stream)
     }
-    del streams["MAX_SEED"]
-    assert len(streams) >= 7
-    assert len(set(streams.values())) == len(streams), streams
+    own = set(prng.Stream) - {prng.Stream.TF_ENVIRONMENT}
+    assert public == {stream.name: stream for stream in own}
+
+
+@pytest.mark.parametrize("stream", prng.Stream)
+def test_stream_is_used_as_its_number(stream):
+    for ours, plain in zip(
+        prng.make_key(3, stream, 2),
+        prng.make_key(3, int(stream), 2),
+        strict=True,
+    ):
+        assert int(ours) == int(plain)
+    expected = prng.reset_seeds(3, int(stream), 2, 4)
+    assert prng.reset_seeds(3, stream, 2, 4) == expected
 
 
 def test_key_differs_by_seed_stream_and_iteration():

@@ -1,16 +1,12 @@
 """Random actions that are held for several steps."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import tensorflow as tf
 
 from keras_cem import prng
 from keras_cem.utils import checks
-
-# Makes these random numbers independent of those that draw the policy's actions
-# at the same counters.
-_NUMBERS = 0x401D
+from keras_cem.utils.tensors import Integer
 
 State = tuple[tf.Tensor, tf.Tensor]
 
@@ -43,7 +39,7 @@ class Holding:
         self.longest = int(longest)
         self._num_choices = list(num_choices)
 
-    def initial(self, size: Any) -> State:
+    def initial(self, size: Integer) -> State:
         """Returns the state of `size` rows: held choices and steps left."""
         zeros = tf.zeros((size, len(self._num_choices)), tf.int32)
         return zeros, zeros
@@ -70,13 +66,10 @@ class Holding:
             int32 choices of the same shape, and the state for the next step.
         """
         size = len(self._num_choices)
-        numbers = tf.unstack(
-            tf.reshape(
-                prng.uniform(prng.fold_in(key, _NUMBERS), counter, 3 * size),
-                (-1, size, 3),
-            ),
-            axis=-1,
-        )
+        # Independent of the numbers that draw the policy's actions.
+        key = prng.fold_in(key, prng.SubStream.HELD_ACTIONS)
+        drawn = prng.uniform(key, counter, 3 * size)
+        numbers = tf.unstack(tf.reshape(drawn, (-1, size, 3)), axis=-1)
         held, left = state
         first = counter[1][:, None] == tf.constant(0, tf.uint32)
         is_held = ~first & (left > 0)

@@ -14,9 +14,6 @@ from keras_cem.envs.base import Environment
 from keras_cem.envs.checking import check
 from keras_cem.utils import checks
 
-# Random stream, distinct from the streams of agents.
-_STREAM = 101
-
 
 class GraphTFEnvironment(tf_environment.TFEnvironment):
     """A batched in-graph environment for TF-Agents' drivers and metrics.
@@ -94,7 +91,7 @@ class GraphTFEnvironment(tf_environment.TFEnvironment):
         )
 
     def _begin(self, number: Any) -> tuple[stepping.Playing, ts.TimeStep]:
-        key = prng.make_key(self._seed, _STREAM, number)
+        key = prng.make_key(self._seed, prng.Stream.TF_ENVIRONMENT, number)
         begun, observations = stepping.begin(
             self.environment, self.batch_size, key
         )
