@@ -4,6 +4,7 @@ import os
 import signal
 from typing import Any
 
+from keras_cem.callbacks.environment_callback import EnvironmentCallback
 from keras_cem.saving import training_state
 from keras_cem.saving.callback_states import get_states
 from keras_cem.saving.checkpoint_store import CheckpointStore
@@ -14,7 +15,7 @@ from keras_cem.saving.training_state import TrainingState
 from keras_cem.utils import checks
 
 
-class Checkpoint(RunsLast):
+class Checkpoint(EnvironmentCallback, RunsLast):
     """Writes the complete state of training, so that it can be resumed.
 
     `fit(..., resume_from=directory)` resumes after the newest checkpoint. On
@@ -80,6 +81,8 @@ class Checkpoint(RunsLast):
     [0, 1, 2, 3]
     """
 
+    for_arrays = "For arrays there is `keras.callbacks.BackupAndRestore`."
+
     def __init__(
         self,
         directory: str | os.PathLike[str],
@@ -96,13 +99,8 @@ class Checkpoint(RunsLast):
 
     def on_train_begin(self, logs: Any = None) -> None:
         """Checks the folder and starts to hold back signals."""
-        session = getattr(self.model, "session", None)
-        if session is None:
-            raise RuntimeError(
-                "`Checkpoint` must be used with `fit` of a `CEMAgent` on an "
-                f"environment. Received: model={self.model!r}. For arrays "
-                "there is `keras.callbacks.BackupAndRestore`."
-            )
+        super().on_train_begin(logs)
+        session = self.model.session
         if session.resume_from != self.directory and not self._store.is_empty():
             raise ValueError(
                 "`directory` must have no checkpoints of another training. "

@@ -4,15 +4,15 @@ import os
 import pathlib
 from typing import Any
 
-import keras
 import numpy as np
 
+from keras_cem.callbacks.environment_callback import EnvironmentCallback
 from keras_cem.callbacks.stages import Stages
 from keras_cem.pictures import policy_snapshots
 from keras_cem.utils import checks
 
 
-class PolicyLogger(keras.callbacks.Callback):
+class PolicyLogger(EnvironmentCallback):
     """Writes the policy's weights at some iterations to a file.
 
     A stage is the weights after an epoch. The file has stages at evenly spaced
@@ -41,11 +41,7 @@ class PolicyLogger(keras.callbacks.Callback):
 
     def on_train_begin(self, logs: Any = None) -> None:
         """Discards stages of an earlier `fit`."""
-        if getattr(self.model, "session", None) is None:
-            raise RuntimeError(
-                "`PolicyLogger` must be used with `fit` of a `CEMAgent` on an "
-                f"environment. Received: model={self.model!r}"
-            )
+        super().on_train_begin(logs)
         self._stages = Stages(self.max_stages)
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:

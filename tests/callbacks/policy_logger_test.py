@@ -55,10 +55,3 @@ def test_resumed_equals_uninterrupted(tmp_path):
 def test_less_than_two_is_refused():
     with pytest.raises(ValueError, match="max_stages=1"):
         PolicyLogger("policies.npz", max_stages=1)
-
-
-def test_arrays_are_refused():
-    logger = PolicyLogger("policies.npz")
-    logger.set_model(keras.Sequential())
-    with pytest.raises(RuntimeError, match="`PolicyLogger` must be used"):
-        logger.on_train_begin()

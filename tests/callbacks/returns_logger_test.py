@@ -133,10 +133,3 @@ def test_resumed_equals_uninterrupted(tmp_path, done):
 def test_less_than_two_is_refused(argument):
     with pytest.raises(ValueError, match=f"{argument}=1"):
         ReturnsLogger("returns.json", **{argument: 1})
-
-
-def test_arrays_are_refused():
-    logger = ReturnsLogger("returns.json")
-    logger.set_model(keras.Sequential())
-    with pytest.raises(RuntimeError, match="`ReturnsLogger` must be used"):
-        logger.on_train_begin()

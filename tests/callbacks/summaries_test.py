@@ -1,7 +1,6 @@
 """What TensorBoard reads."""
 
 import keras
-import pytest
 import tensorflow as tf
 from tensorboard.backend.event_processing import event_accumulator
 
@@ -54,11 +53,3 @@ def test_history_stands_over_environment_steps(tmp_path):
     (event,) = written.Tensors("config")
     assert tf.make_ndarray(event.tensor_proto) == b"**settings**"
     assert event.step == 0
-
-
-def test_arrays_are_refused(tmp_path):
-    callback = Summaries(tmp_path)
-    callback.set_model(keras.Sequential())
-    with pytest.raises(RuntimeError, match="`Summaries` must be used"):
-        callback.on_train_begin()
-    assert list(tmp_path.iterdir()) == []
