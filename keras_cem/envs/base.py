@@ -4,13 +4,14 @@ import abc
 import dataclasses
 import math
 import numbers
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import Any, ClassVar, Generic, Self, TypeVar
 
 import tensorflow as tf
 
 from keras_cem import spaces
+from keras_cem.utils import checks
 
-StateT = TypeVar("StateT", bound=tuple)
+StateT = TypeVar("StateT", bound=tuple[Any, ...])
 
 Seeds = tuple[Any, Any]
 
@@ -62,7 +63,9 @@ class Environment(abc.ABC, Generic[StateT]):
         self, *, max_episode_steps: int | None = None, **parameters: Any
     ):
         if max_episode_steps is not None:
-            self.max_episode_steps = _positive(max_episode_steps)
+            self.max_episode_steps = checks.as_integer(
+                "max_episode_steps", max_episode_steps, "an int", minimum=1
+            )
         self.parameters: Any = make_parameters(
             self.id, self.Parameters, parameters
         )
@@ -149,7 +152,7 @@ class Environment(abc.ABC, Generic[StateT]):
         return {"max_episode_steps": self.max_episode_steps, **config}
 
     @classmethod
-    def from_config(cls, config: dict[str, Any]) -> "Environment":
+    def from_config(cls, config: dict[str, Any]) -> Self:
         """Returns the environment that `get_config` described."""
         return cls(**config)
 
@@ -207,18 +210,3 @@ def _same_kind(id: str, name: str, value: Any, default: Any) -> Any:
         kind = type(default).__name__
         raise TypeError(f"`{name}` of {id} must be a {kind}. {received}")
     return value
-
-
-def _positive(max_episode_steps: Any) -> int:
-    valid = isinstance(max_episode_steps, numbers.Integral)
-    if not valid or isinstance(max_episode_steps, bool):
-        raise TypeError(
-            "`max_episode_steps` must be an int. "
-            f"Received: max_episode_steps={max_episode_steps!r}"
-        )
-    if max_episode_steps < 1:
-        raise ValueError(
-            "`max_episode_steps` must be at least 1. "
-            f"Received: max_episode_steps={max_episode_steps}"
-        )
-    return int(max_episode_steps)

@@ -15,7 +15,7 @@ from keras_cem.networks.layers import (
     MultiOneHot,
     OneHot,
 )
-from keras_cem.utils.checks import as_integers
+from keras_cem.utils.checks import as_integer
 
 # Largest number of channels of an image with channels first.
 _MAX_CHANNELS = 4
@@ -171,7 +171,7 @@ def _encode_category(
             OneHot if isinstance(leaf, spaces.Discrete) else (MultiOneHot)
         )
         return one_hot(nvec, leaf.start, name=f"{name}_one_hot")(x)
-    (size,) = as_integers("embedding", embedding, (embedding,), "an int")
+    size = as_integer("embedding", embedding, "an int", minimum=1)
     layers = LayerFactory(
         knobs["kernel_initializer"],
         knobs["bias_initializer"],

@@ -1,5 +1,6 @@
 """Makes layers that share initializers, regularization and a seed."""
 
+import contextlib
 import random
 import zlib
 from collections.abc import Callable
@@ -9,7 +10,7 @@ import keras
 import numpy as np
 
 from keras_cem import activations
-from keras_cem.utils.checks import as_initializer, as_number, as_seed
+from keras_cem.utils.checks import as_number, as_seed
 
 
 def as_trainable(argument: str, activation: Any) -> Any:
@@ -51,10 +52,10 @@ class LayerFactory:
         l2: float,
         seed: int | None,
     ):
-        self._kernel_initializer = as_initializer(
+        self._kernel_initializer = _as_initializer(
             "kernel_initializer", kernel_initializer
         )
-        self._bias_initializer = as_initializer(
+        self._bias_initializer = _as_initializer(
             "bias_initializer", bias_initializer
         )
         l1, l2 = as_number("l1", l1), as_number("l2", l2)
@@ -177,3 +178,16 @@ def derive_seed(seed: int | None, key: str) -> int:
         return random.randrange(2**31)
     sequence = np.random.SeedSequence((seed, zlib.crc32(key.encode())))
     return int(sequence.generate_state(1)[0]) >> 1
+
+
+def _as_initializer(argument: str, initializer: Any) -> Any:
+    """Returns a Keras initializer, or a function that can replace one."""
+    found = None
+    with contextlib.suppress(TypeError, ValueError):
+        found = keras.initializers.get(initializer)
+    if found is None:
+        raise ValueError(
+            f"`{argument}` must be a Keras initializer or the name of one. "
+            f"Received: {argument}={initializer!r}."
+        )
+    return found

@@ -17,7 +17,6 @@ from keras_cem.saving import size_limits
 from keras_cem.utils.checks import (
     as_hidden_units,
     as_number,
-    as_numeric_dtype,
     as_sizes,
 )
 
@@ -107,7 +106,7 @@ def mlp(
     TensorShape([8, 2])
     """
     input_shape = as_sizes("input_shape", input_shape)
-    input_dtype = as_numeric_dtype(input_dtype)
+    input_dtype = _as_numeric_dtype(input_dtype)
     initial = {
         "kernel_initializer": kernel_initializer,
         "bias_initializer": bias_initializer,
@@ -245,3 +244,17 @@ def _check_sizes(hidden_units: tuple[int, ...]) -> None:
                 f"{size_limits.MAX_SIZE:,} weights. "
                 f"Received: hidden_units={hidden_units!r}."
             )
+
+
+def _as_numeric_dtype(input_dtype: Any) -> str:
+    """Returns the name of a dtype of numbers or booleans."""
+    try:
+        dtype = str(keras.backend.standardize_dtype(input_dtype))
+    except (TypeError, ValueError):
+        dtype = "string"
+    if dtype in ("string", "complex64", "complex128"):
+        raise ValueError(
+            "`input_dtype` must be a real, integer or boolean dtype. "
+            f"Received: input_dtype={input_dtype!r}."
+        )
+    return dtype

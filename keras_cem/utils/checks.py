@@ -1,15 +1,10 @@
 """Checks of arguments, with uniform error messages."""
 
-import contextlib
 import math
 import numbers
-import operator
 import os
 from collections.abc import Sequence
-from typing import Any
-
-import keras
-import numpy as np
+from typing import Any, TypeGuard
 
 
 def as_sizes(argument: str, shape: Any) -> tuple[int, ...]:
@@ -33,7 +28,38 @@ def as_seed(seed: Any) -> int | None:
     """Returns a seed as an int, or None."""
     if seed is None:
         return None
-    return as_integers("seed", seed, (seed,), "an int or None", minimum=0)[0]
+    return as_integer("seed", seed, "an int or None", minimum=0)
+
+
+def is_integer(value: object) -> TypeGuard[int]:
+    """Whether a value is an integer of Python or NumPy.
+
+    A bool is an int in Python, but a mistake of the caller.
+    """
+    return isinstance(value, numbers.Integral) and not isinstance(value, bool)
+
+
+def as_integer(
+    argument: str,
+    value: Any,
+    kind: str = "an integer",
+    *,
+    minimum: int | None = None,
+) -> int:
+    """Returns an integer as an int of Python.
+
+    Args:
+        argument: The caller's name of the argument, for the message.
+        value: The value.
+        kind: What the value must be, for the message. Defaults to
+            `"an integer"`.
+        minimum: Smallest value allowed. Defaults to `None`: no limit.
+
+    Raises:
+        TypeError: If `value` is not an integer.
+        ValueError: If it is below `minimum`.
+    """
+    return as_integers(argument, value, (value,), kind, minimum=minimum)[0]
 
 
 def as_integers(
@@ -42,17 +68,28 @@ def as_integers(
     values: Sequence[Any],
     kind: str,
     *,
-    minimum: int = 1,
+    minimum: int | None = 1,
 ) -> tuple[int, ...]:
-    """Returns `values` as ints that are at least `minimum`."""
-    try:
-        integers = tuple(operator.index(value) for value in values)
-    except TypeError:
+    """Returns several integers as ints of Python.
+
+    Args:
+        argument: The caller's name of the argument, for the message.
+        received: The argument, for the message.
+        values: The integers in it.
+        kind: What the argument must be, for the message.
+        minimum: Smallest value allowed; None sets no limit. Defaults to `1`.
+
+    Raises:
+        TypeError: If one of `values` is not an integer.
+        ValueError: If one is below `minimum`.
+    """
+    if not all(map(is_integer, values)):
         raise TypeError(
             f"`{argument}` must be {kind}. Received: {argument}={received!r} "
             f"of type {type(received).__name__}."
-        ) from None
-    if any(integer < minimum for integer in integers):
+        )
+    integers = tuple(map(int, values))
+    if minimum is not None and min(integers, default=minimum) < minimum:
         raise ValueError(
             f"`{argument}` must be at least {minimum}. "
             f"Received: {argument}={received!r}."
@@ -76,33 +113,6 @@ def as_number(argument: str, value: Any, upper: float = math.inf) -> float:
     return number
 
 
-def as_initializer(argument: str, initializer: Any) -> Any:
-    """Returns a Keras initializer, or a function that can replace one."""
-    found = None
-    with contextlib.suppress(TypeError, ValueError):
-        found = keras.initializers.get(initializer)
-    if found is None:
-        raise ValueError(
-            f"`{argument}` must be a Keras initializer or the name of one. "
-            f"Received: {argument}={initializer!r}."
-        )
-    return found
-
-
-def as_numeric_dtype(input_dtype: Any) -> str:
-    """Returns the name of a dtype of numbers or booleans."""
-    try:
-        dtype = keras.backend.standardize_dtype(input_dtype)
-    except (TypeError, ValueError):
-        dtype = "string"
-    if dtype in ("string", "complex64", "complex128"):
-        raise ValueError(
-            "`input_dtype` must be a real, integer or boolean dtype. "
-            f"Received: input_dtype={input_dtype!r}."
-        )
-    return dtype
-
-
 def at_least(least: int, cure: str = "", **arguments: Any) -> None:
     """Refuses values other than None and integers of at least `least`.
 
@@ -117,9 +127,7 @@ def at_least(least: int, cure: str = "", **arguments: Any) -> None:
     for name, value in arguments.items():
         if value is None:
             continue
-        # A bool is an int in Python, but a mistake of the caller.
-        is_integer = isinstance(value, (int, np.integer))
-        if not is_integer or isinstance(value, bool) or value < least:
+        if not is_integer(value) or value < least:
             raise ValueError(
                 f"`{name}` must be an integer of at least {least}. "
                 f"Received: {name}={value!r}.{cure and ' ' + cure}"

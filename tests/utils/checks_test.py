@@ -21,6 +21,29 @@ def test_at_least_refuses(value):
     )
 
 
+@pytest.mark.parametrize("value", [True, np.bool_(True), 2.0, "2", None])
+def test_as_integer_refuses_other_kinds(value):
+    assert not checks.is_integer(value)
+    with pytest.raises(TypeError, match="`size` must be an integer") as error:
+        checks.as_integer("size", value)
+    assert f"Received: size={value!r} of type" in str(error.value)
+
+
+def test_as_integer_returns_an_int_of_python():
+    assert type(checks.as_integer("size", np.int8(-2))) is int
+    assert checks.as_integer("size", -2) == -2
+    with pytest.raises(ValueError, match="`size` must be at least 1") as error:
+        checks.as_integer("size", 0, minimum=1)
+    assert "Received: size=0." in str(error.value)
+
+
+def test_as_integers_checks_each_value():
+    assert checks.as_integers("sizes", (), (), "ints") == ()
+    assert checks.as_integers("sizes", (2, 1), (2, 1), "ints") == (2, 1)
+    with pytest.raises(ValueError, match=r"Received: sizes=\(2, 0\)"):
+        checks.as_integers("sizes", (2, 0), (2, 0), "ints")
+
+
 @pytest.mark.parametrize("value", [0, 1, 0.5, np.float32(0.5), np.int64(1)])
 def test_number_takes_what_is_in_range(value):
     checks.number(0, 1, share=value)
