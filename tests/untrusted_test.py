@@ -122,7 +122,7 @@ def test_package_runs_no_code_from_data():
     # What this process made itself, never what is in a file.
     assert found == [
         "adapters/tf_agents/environments.py: cloudpickle",
-        "adapters/workers.py: pickle",
+        "adapters/worker_env.py: pickle",
     ]
 
 
