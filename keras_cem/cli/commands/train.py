@@ -85,7 +85,7 @@ def run(values: flags.FlagValues) -> None:
     history = _fit(values, agent, folder, [*fit_callbacks, written])
     best = folder.load_agent()
     played = best.collect(
-        values.env, values.episodes, **from_flags.on_host(values)
+        values.env, values.episodes, **from_flags.host_arguments(values)
     )
     evaluation = describe(played.returns)
     results = {
@@ -242,7 +242,7 @@ def _fit(
             verbose=int(has_bar(values.progress)),
             callbacks=fit_callbacks,
             resume_from=folder.checkpoints if values.resume else None,
-            **from_flags.fitting(values),
+            **from_flags.fit_arguments(values),
         )
     except callbacks.TrainingInterrupted as interrupted:
         raise callbacks.TrainingInterrupted(

@@ -118,14 +118,14 @@ def agent(values: flags.FlagValues) -> CEMAgent:
     made.check_batch_size(values.batch_size)
     if values.engine == "graph":
         # Refuses here what `fit` would refuse later; opening is cheap.
-        playing = {**on_host(values), "engine": values.engine}
+        playing = {**host_arguments(values), "engine": values.engine}
         sources.open_source(
             values.env, sources.Options(values.batch_size, **playing)
         )
     return made
 
 
-def fitting(values: flags.FlagValues) -> dict[str, Any]:
+def fit_arguments(values: flags.FlagValues) -> dict[str, Any]:
     """Returns the arguments of `fit` for training and playing."""
     return {
         "x": values.env,
@@ -134,12 +134,12 @@ def fitting(values: flags.FlagValues) -> dict[str, Any]:
         "steps_per_epoch": values.steps_per_epoch,
         "validation_data": values.env,
         "validation_batch_size": values.validation_episodes,
-        **on_host(values),
+        **host_arguments(values),
         "engine": values.engine,
     }
 
 
-def on_host(values: flags.FlagValues) -> dict[str, Any]:
+def host_arguments(values: flags.FlagValues) -> dict[str, Any]:
     """Returns arguments to play the gymnasium environment on the host.
 
     They never select an in-graph version.
@@ -183,7 +183,7 @@ def callbacks(
                 stop_at,
                 values.env,
                 values.validation_episodes,
-                **on_host(values),
+                **host_arguments(values),
             )
         )
     return steering

@@ -45,7 +45,7 @@ class RunFolder:
         report: Report of the run, on one page.
         tensorboard: Logs for TensorBoard.
         stages: Returns in training at selected iterations.
-        made_from: The agents that policy maps and videos were made from.
+        provenance: The agents that policy maps and videos were made from.
         checkpoints: Checkpoints to resume the run from.
     """
 
@@ -67,7 +67,7 @@ class RunFolder:
         self.report = self.path / "report.html"
         self.tensorboard = self.path / "tensorboard"
         self.stages = self.path / "returns.json"
-        self.made_from = self.path / "made_from.json"
+        self.provenance = self.path / "made_from.json"
         self.checkpoints = self.path / "checkpoints"
 
     def create(self, *, overwrite: bool) -> None:

@@ -21,7 +21,7 @@ def note(folder: RunFolder, *made: pathlib.Path) -> None:
     """
     digest = _digest(folder.agent)
     noted = {**_read(folder), **{path.name: digest for path in made}}
-    write_json(folder.made_from, noted)
+    write_json(folder.provenance, noted)
 
 
 def is_current(folder: RunFolder, path: pathlib.Path) -> bool:
@@ -43,7 +43,7 @@ def is_current(folder: RunFolder, path: pathlib.Path) -> bool:
 
 def _read(folder: RunFolder) -> dict[str, Any]:
     return json_files.read(
-        folder.made_from, lambda content: dict(content.items()), {}
+        folder.provenance, lambda content: dict(content.items()), {}
     )
 
 

@@ -190,7 +190,7 @@ def play(values: flags.FlagValues, trainings: int, report: Report) -> Outcome:
                 values.env,
                 values.episodes,
                 seed=(values.seed + trainings) % (MAX_SEED + 1),
-                **from_flags.on_host(values),
+                **from_flags.host_arguments(values),
             ).returns
         evaluated.append(float(returns.mean(dtype="float64")))
         env_steps.append(int(agent.env_steps))
@@ -228,6 +228,6 @@ def _trained(values: flags.FlagValues, report: Report) -> Any:
             StageReporter(values.epochs, report),
         ],
         verbose=0,
-        **from_flags.fitting(values),
+        **from_flags.fit_arguments(values),
     )
     return agent

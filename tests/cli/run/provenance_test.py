@@ -37,7 +37,7 @@ def test_what_is_missing_is_of_no_agent(folder, missing):
 
 @pytest.mark.parametrize("content", ["[]", "3", "{"])
 def test_another_file_is_refused(folder, content):
-    folder.made_from.write_text(content)
+    folder.provenance.write_text(content)
     with pytest.raises(
         ValueError, match=r"made_from.json must be a file written by"
     ):

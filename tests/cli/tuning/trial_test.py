@@ -131,11 +131,11 @@ def test_outcome_is_the_mean_of_trainings_with_seeds_of_their_own():
                 ),
             ],
             verbose=0,
-            **trial.from_flags.fitting(values),
+            **trial.from_flags.fit_arguments(values),
         )
         seeds.append(max(history.history["val_episode_return"]))
         returns = agent.collect(
-            "CartPole-v1", 3, seed=2, **trial.from_flags.on_host(values)
+            "CartPole-v1", 3, seed=2, **trial.from_flags.host_arguments(values)
         ).returns
         seeds.append(float(returns.mean()))
     assert outcome.episode_return == pytest.approx((seeds[1] + seeds[3]) / 2)
