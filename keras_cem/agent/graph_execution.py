@@ -11,10 +11,6 @@ from keras_cem.engines.graph.source import GraphSource
 from keras_cem.engines.graph.trajectories import GraphTrajectories
 from keras_cem.engines.trajectories import Played
 from keras_cem.utils import nonfinite
-from keras_cem.utils.nonfinite import FAULTS
-
-# Names of the nonfinite values in playing and learning, numbered from 1.
-_ORIGINS = (*FAULTS, *nonfinite.ORIGINS)
 
 CURE = (
     "A smaller learning rate or `clipnorm` of the optimizer is the usual cure."
@@ -140,11 +136,11 @@ class GraphSteps:
             if before
             else ""
         )
-        what = _ORIGINS[fault - 1]
-        if fault > len(FAULTS):
-            raise RuntimeError(f"The {what} in {where}{undone} {CURE}")
+        found = nonfinite.Fault(fault)
+        if found.in_update:
+            raise RuntimeError(f"The {found.what} in {where}{undone} {CURE}")
         raise RuntimeError(
-            f"The {what} of trajectory {trajectory} in step {step} of "
+            f"The {found.what} of trajectory {trajectory} in step {step} of "
             f"{where}{undone}"
         )
 
@@ -197,9 +193,8 @@ class GraphSteps:
             withheld: Code of the nonfinite value, as `gradient_steps.descend`
                 returns it.
         """
-        if self._agent.on_nonfinite == "raise":
-            bad = tf.where(tf.equal(withheld, 0), 0, len(FAULTS) + withheld)
-            self._note(bad, 0, 0)
+        if self._agent.on_nonfinite == nonfinite.RAISE:
+            self._note(withheld, 0, 0)
 
     def check_update(self) -> None:
         """Raises if an update on the host was withheld.
@@ -213,8 +208,9 @@ class GraphSteps:
         if fault:
             self._fault.assign(tf.zeros_like(self._fault))
             raise RuntimeError(
-                f"The {_ORIGINS[fault - 1]} of iteration {iteration + 1} would "
-                f"not be finite. The weights stay what they were before. {CURE}"
+                f"The {nonfinite.Fault(fault).what} of iteration "
+                f"{iteration + 1} would not be finite. The weights stay what "
+                f"they were before. {CURE}"
             )
 
     def _note_faults(
@@ -223,7 +219,7 @@ class GraphSteps:
         broken = faults > 0
         row = tf.argmax(tf.cast(broken, tf.int32))
         fault = tf.gather(faults, row)
-        if self._agent.on_nonfinite == "skip":
+        if self._agent.on_nonfinite == nonfinite.SKIP:
             # The finite trajectories continue, if there are any.
             fault = tf.where(tf.reduce_all(broken), fault, 0)
         self._note(

@@ -6,7 +6,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from keras_cem.utils.nonfinite import GRADIENT, LOSS, WEIGHTS, all_finite
+from keras_cem.utils.nonfinite import Fault, all_finite
 
 NORMALIZATIONS = ("trajectory", "pair", "length")
 
@@ -35,8 +35,8 @@ def descend(
         variables: All variables that `step` changes.
 
     Returns:
-        The mean of the losses, and an int32 code: 0 if all was finite, else the
-        number of an entry of `ORIGINS`, counted from 1.
+        The mean of the losses, and an int32 code: 0 if all was finite, else a
+        `nonfinite.Fault`.
     """
     before = [tf.identity(variable.value) for variable in variables]
 
@@ -65,7 +65,7 @@ def descend(
         for variable, value in zip(variables, before, strict=True)
         if value.dtype.is_floating
     )
-    bad = tf.where(tf.equal(bad, 0) & ~fine, WEIGHTS, bad)
+    bad = tf.where(tf.equal(bad, 0) & ~fine, int(Fault.WEIGHTS), bad)
 
     def restore() -> tf.Tensor:
         for variable, value in zip(variables, before, strict=True):
@@ -96,21 +96,21 @@ def gradient_step(
             statistics of batch normalization.
 
     Returns:
-        The loss, and an int32 code: 0 if all was finite, else the number of an
-        entry of `ORIGINS`, counted from 1. If the loss or a gradient is not
-        finite, no variable changes.
+        The loss, and an int32 code: 0 if all was finite, else a
+        `nonfinite.Fault`. If the loss or a gradient is not finite, no variable
+        changes.
     """
     before = [tf.identity(variable.value) for variable in stateful]
     loss, gradients = function()
-    bad = tf.where(tf.math.is_finite(loss), 0, LOSS)
+    bad = tf.where(tf.math.is_finite(loss), 0, int(Fault.LOSS))
     if not isinstance(model.optimizer, keras.optimizers.LossScaleOptimizer):
         fine = all_finite(gradients)
-        bad = tf.where(tf.equal(bad, 0) & ~fine, GRADIENT, bad)
+        bad = tf.where(tf.equal(bad, 0) & ~fine, int(Fault.GRADIENT), bad)
 
     def apply() -> tf.Tensor:
         model.optimizer.apply(gradients, list(trainable))
         fine = all_finite(variable.value for variable in trainable)
-        return tf.where(fine, 0, WEIGHTS)
+        return tf.where(fine, 0, int(Fault.WEIGHTS))
 
     def restore() -> tf.Tensor:
         for variable, value in zip(stateful, before, strict=True):

@@ -5,14 +5,14 @@ import os
 import pathlib
 from typing import Any
 
-import keras
 import numpy as np
 
+from keras_cem.callbacks.environment_callback import EnvironmentCallback
 from keras_cem.callbacks.stages import Stages
-from keras_cem.utils import checks, files
+from keras_cem.utils import checks, files, nonfinite
 
 
-class ReturnsLogger(keras.callbacks.Callback):
+class ReturnsLogger(EnvironmentCallback):
     """Writes the returns of some iterations to a JSON file.
 
     A stage is the last iteration of an epoch. The file has stages at evenly
@@ -54,17 +54,13 @@ class ReturnsLogger(keras.callbacks.Callback):
 
     def on_train_begin(self, logs: Any = None) -> None:
         """Discards stages of an earlier `fit`."""
-        if getattr(self.model, "session", None) is None:
-            raise RuntimeError(
-                "`ReturnsLogger` must be used with `fit` of a `CEMAgent` on an "
-                f"environment. Received: model={self.model!r}"
-            )
+        super().on_train_begin(logs)
         self._begin()
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         """Records the returns of the last iteration of the epoch."""
-        returns = np.asarray(self.model.graph_steps.latest_returns)
-        returns = np.sort(returns[np.isfinite(returns)])
+        latest = self.model.graph_steps.latest_returns
+        returns = np.sort(nonfinite.finite_returns(latest))
         if not len(returns):
             return
         if len(returns) > self.max_returns:

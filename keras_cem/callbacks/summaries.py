@@ -3,14 +3,13 @@
 import os
 from typing import Any
 
-import keras
-import numpy as np
 import tensorflow as tf
 
-from keras_cem.utils import checks, extras
+from keras_cem.callbacks.environment_callback import EnvironmentCallback
+from keras_cem.utils import checks, extras, nonfinite
 
 
-class Summaries(keras.callbacks.Callback):
+class Summaries(EnvironmentCallback):
     """Writes the metrics of History for TensorBoard, over environment steps.
 
     `keras.callbacks.TensorBoard` plots over epochs, but the number of
@@ -27,6 +26,8 @@ class Summaries(keras.callbacks.Callback):
         ImportError: If TensorBoard is missing.
     """
 
+    for_arrays = "For arrays there is `keras.callbacks.TensorBoard`."
+
     def __init__(
         self, log_dir: str | os.PathLike[str], text: str | None = None
     ):
@@ -39,12 +40,7 @@ class Summaries(keras.callbacks.Callback):
 
     def on_train_begin(self, logs: Any = None) -> None:
         """Opens the summary file and writes `text`."""
-        if getattr(self.model, "session", None) is None:
-            raise RuntimeError(
-                "`Summaries` must be used with `fit` of a `CEMAgent` on an "
-                f"environment. Received: model={self.model!r}. For arrays "
-                "there is `keras.callbacks.TensorBoard`."
-            )
+        super().on_train_begin(logs)
         self._writer = tf.summary.create_file_writer(self.log_dir)
         if self.text is not None:
             with self._writer.as_default(step=int(self.model.env_steps)):
@@ -55,10 +51,10 @@ class Summaries(keras.callbacks.Callback):
         with self._writer.as_default(step=int(self.model.env_steps)):
             for name, value in (logs or {}).items():
                 tf.summary.scalar(name, value)
-            returns = np.asarray(self.model.graph_steps.latest_returns)
-            finite = returns[np.isfinite(returns)]
-            if len(finite):
-                tf.summary.histogram("episode_returns", finite)
+            latest = self.model.graph_steps.latest_returns
+            returns = nonfinite.finite_returns(latest)
+            if len(returns):
+                tf.summary.histogram("episode_returns", returns)
         # Flush, so that TensorBoard shows them during training.
         self._writer.flush()
 

@@ -1,20 +1,57 @@
-"""Finds NaN and infinite values, and names their origin."""
+"""NaN and infinite values: their codes, their checks and their words."""
 
+import enum
 from collections.abc import Iterable
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 
-# Values of a step that may not be finite, in the order of their computation. An
-# episode ends at the first such value.
-FAULTS = ("observation", "policy's output", "reward")
+# Values of the option `on_nonfinite`.
+RAISE, SKIP = "raise", "skip"
+ON_NONFINITE = (RAISE, SKIP)
+
+# Reward and return of a trajectory with a nonfinite value. Elites, means and
+# statistics leave it out.
+MARK = np.nan
 
 
-ON_NONFINITE = ("raise", "skip")
-# Values of a training step that may not be finite; the step then makes no
-# update. They are numbered from 1; 0 means that all are finite.
-ORIGINS = ("loss", "gradient", "weights or the optimizer's variables")
-LOSS, GRADIENT, WEIGHTS = 1, 2, 3
+class Fault(enum.IntEnum):
+    """Where a nonfinite value was found, in the order of computation.
+
+    Compiled steps hold the code as int32; 0 means that all values are finite.
+    An episode ends at the first fault of its steps. An iteration with a fault
+    of its update changes no weights.
+    """
+
+    # Of a step of an episode.
+    OBSERVATION = 1
+    OUTPUT = 2
+    REWARD = 3
+    # Of an update.
+    LOSS = 4
+    GRADIENT = 5
+    WEIGHTS = 6
+
+    @property
+    def in_update(self) -> bool:
+        """Whether it is a fault of an update, not of an episode."""
+        return self >= Fault.LOSS
+
+    @property
+    def what(self) -> str:
+        """What is not finite, as the subject of a sentence with "is"."""
+        return _WORDS[self]
+
+
+_WORDS = {
+    Fault.OBSERVATION: "observation",
+    Fault.OUTPUT: "policy's output",
+    Fault.REWARD: "reward",
+    Fault.LOSS: "loss",
+    Fault.GRADIENT: "gradient",
+    Fault.WEIGHTS: "weights or the optimizer's variables",
+}
 
 
 def all_finite(tensors: Iterable[Any]) -> tf.Tensor:
@@ -45,3 +82,49 @@ def finite_rows(batch: Any) -> tf.Tensor:
         for leaf in floats
     ]
     return tf.reduce_all(tf.stack(fine), axis=0)
+
+
+def finite_array_rows(array: np.ndarray) -> np.ndarray:
+    """Returns which rows of an array `(N, ...)` are finite, bool `(N,)`."""
+    finite: np.ndarray = np.isfinite(array).reshape(len(array), -1).all(axis=1)
+    return finite
+
+
+def finite_returns(returns: Any) -> np.ndarray:
+    """Returns the returns of trajectories without a nonfinite value."""
+    array = np.asarray(returns)
+    finite: np.ndarray = array[np.isfinite(array)]
+    return finite
+
+
+def first_faults(observations: Any, outputs: Any, rewards: Any) -> tf.Tensor:
+    """Returns the first `Fault` of each row of a step, 0 if there is none.
+
+    Args:
+        observations: Nest of tensors `(N, ...)`.
+        outputs: Nest of tensors `(N, ...)`, the policy's outputs.
+        rewards: Tensor `(N,)`.
+
+    Returns:
+        int32 tensor `(N,)`.
+    """
+    faults = tf.constant(0)
+    for fault, batch in (
+        (Fault.REWARD, rewards),
+        (Fault.OUTPUT, outputs),
+        (Fault.OBSERVATION, observations),
+    ):
+        # Integers are finite.
+        if any(leaf.dtype.is_floating for leaf in tf.nest.flatten(batch)):
+            faults = tf.where(finite_rows(batch), faults, int(fault))
+    return faults
+
+
+def marked(values: tf.Tensor, faults: tf.Tensor) -> tf.Tensor:
+    """Returns values with `MARK` where there is a fault.
+
+    Args:
+        values: Float tensor, such as the returns `(K,)`.
+        faults: int32 tensor that broadcasts with `values`: a `Fault`, or 0.
+    """
+    return tf.where(tf.equal(faults, 0), values, MARK)

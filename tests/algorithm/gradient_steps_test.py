@@ -57,7 +57,7 @@ def test_descend_takes_steps_0_1_2_and_averages(num_steps, jit_compile):
 @pytest.mark.parametrize("jit_compile", [None, False, True])
 @pytest.mark.parametrize("bad", [0, 1, 2])
 def test_all_steps_are_taken_back_if_one_is_not_finite(bad, jit_compile):
-    origin = nonfinite.GRADIENT
+    origin = nonfinite.Fault.GRADIENT
     weights = keras.Variable([3.0, 4.0])
     taken = keras.Variable(0, dtype="int32", trainable=False)
 
@@ -105,7 +105,7 @@ def test_weights_that_become_infinite_are_taken_back(num_steps, jit_compile):
         descend = tf.function(descend, jit_compile=jit_compile)
     loss, bad = descend()
     assert float(loss) == 0.0
-    assert int(bad) == nonfinite.WEIGHTS
+    assert int(bad) == nonfinite.Fault.WEIGHTS
     for value, variable in zip(before, variables, strict=True):
         np.testing.assert_array_equal(variable.numpy(), value)
 
@@ -128,7 +128,7 @@ def test_state_that_becomes_infinite_is_taken_back(jit_compile):
     # What was infinite before may be so.
     assert int(descend()[1]) == 0
     harm.assign(3e38)
-    assert int(descend()[1]) == nonfinite.WEIGHTS
+    assert int(descend()[1]) == nonfinite.Fault.WEIGHTS
     np.testing.assert_array_equal(
         statistics.numpy(), np.array([1.0, 3e38, np.inf], np.float32)
     )
@@ -213,7 +213,10 @@ def test_step_that_is_not_finite_is_withheld(jit_compile, factor, infinite):
 
     if jit_compile is not None:
         step = tf.function(step, jit_compile=jit_compile)
-    origin = {"loss": nonfinite.LOSS, "gradient": nonfinite.GRADIENT}
+    origin = {
+        "loss": nonfinite.Fault.LOSS,
+        "gradient": nonfinite.Fault.GRADIENT,
+    }
     assert int(step()[1]) == origin[infinite]
     for value, variable in zip(
         before, (*model.variables, *model.optimizer.variables), strict=True
