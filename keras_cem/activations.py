@@ -123,7 +123,7 @@ def get(activation: Any, *, argument: str = "activation") -> Callable[..., Any]:
           https://arxiv.org/abs/1502.01852 (PReLU and its 0.25)
     """
     if activation is None:
-        return keras.activations.linear
+        activation = "linear"
     if isinstance(activation, str):
         return _get_by_name(activation, argument)
     if isinstance(activation, type):
@@ -138,23 +138,27 @@ def get(activation: Any, *, argument: str = "activation") -> Callable[..., Any]:
             f"Received: {argument}={activation!r} "
             f"of type {type(activation).__name__}."
         )
-    return activation
+    function: Callable[..., Any] = activation
+    return function
 
 
 def _get_by_name(name: str, argument: str) -> Callable[..., Any]:
+    function: Callable[..., Any]
     if name == "prelu":
-        return keras.layers.PReLU(
+        function = keras.layers.PReLU(
             alpha_initializer=keras.initializers.Constant(_PRELU_INITIAL_ALPHA)
         )
+        return function
     if name in _BY_NAME:
         return _BY_NAME[name]
     try:
-        return keras.activations.get(name)
+        function = keras.activations.get(name)
     except ValueError:
         raise ValueError(
             f"`{argument}` must be one of {', '.join(_names())}. "
             f"Received: {argument}={name!r}."
         ) from None
+    return function
 
 
 def _names() -> list[str]:

@@ -62,7 +62,7 @@ def check(environment: Any) -> None:
         _check_integers(environment, initial, observe, transition)
 
 
-def _check_space(environment: Environment, name: str) -> None:
+def _check_space(environment: Environment[Any], name: str) -> None:
     space = getattr(environment, name)
     if not isinstance(space, spaces.Space):
         raise TypeError(
@@ -72,7 +72,9 @@ def _check_space(environment: Environment, name: str) -> None:
         )
 
 
-def _check_observations(environment: Environment, observations: Any) -> None:
+def _check_observations(
+    environment: Environment[Any], observations: Any
+) -> None:
     space = environment.observation_space
     try:
         values = space.flatten(observations, "observations")
@@ -89,7 +91,7 @@ def _check_observations(environment: Environment, observations: Any) -> None:
         _check_leaf(environment, "observe", name, value, row)
 
 
-def _check_state(environment: Environment, state: Any) -> None:
+def _check_state(environment: Environment[Any], state: Any) -> None:
     if not hasattr(state, "_fields"):
         raise ValueError(
             f"The state of {environment.id} must be a NamedTuple of tensors. "
@@ -105,7 +107,7 @@ def _check_state(environment: Environment, state: Any) -> None:
 
 
 def _check_transition(
-    environment: Environment, before: Any, results: Any
+    environment: Environment[Any], before: Any, results: Any
 ) -> None:
     state, rewards, terminated = results
     if type(state) is not type(before):
@@ -124,7 +126,7 @@ def _check_transition(
         _check_leaf(environment, "transition", name, leaf, spec)
 
 
-def _check_truncated(environment: Environment, state: Any) -> None:
+def _check_truncated(environment: Environment[Any], state: Any) -> None:
     traced = _trace(environment, "truncated", state)
     truncated = traced.structured_outputs
     # One for all rows is what the default gives.
@@ -136,7 +138,7 @@ def _check_truncated(environment: Environment, state: Any) -> None:
 
 
 def _check_integers(
-    environment: Environment, initial: Any, observe: Any, transition: Any
+    environment: Environment[Any], initial: Any, observe: Any, transition: Any
 ) -> None:
     """Plays random steps; refuses integers outside of their space."""
     generator = np.random.default_rng(0)
@@ -167,7 +169,10 @@ def _check_integers(
 
 
 def _check_inside(
-    environment: Environment, observations: Any, live: np.ndarray, step: int
+    environment: Environment[Any],
+    observations: Any,
+    live: np.ndarray,
+    step: int,
 ) -> None:
     space = environment.observation_space
     for values, leaf, path in zip(
@@ -200,7 +205,11 @@ def _random(leaf: spaces.Leaf, generator: np.random.Generator) -> np.ndarray:
 
 
 def _check_leaf(
-    environment: Environment, function: str, name: str, leaf: Any, spec: Any
+    environment: Environment[Any],
+    function: str,
+    name: str,
+    leaf: Any,
+    spec: Any,
 ) -> None:
     if leaf.shape != spec.shape or leaf.dtype != spec.dtype:
         raise ValueError(
@@ -211,7 +220,7 @@ def _check_leaf(
         )
 
 
-def _trace(environment: Environment, name: str, *specs: Any) -> Any:
+def _trace(environment: Environment[Any], name: str, *specs: Any) -> Any:
     function = getattr(environment, name)
     try:
         traced = tf.function(function).get_concrete_function(*specs)
@@ -262,7 +271,7 @@ def _action_specs(space: spaces.Space) -> list[Any]:
 def _leaf_specs(leaf: spaces.Leaf) -> tuple[tf.TensorSpec, tf.TensorSpec]:
     if not isinstance(leaf, spaces.Integers):
         return (_spec(leaf.shape, leaf.dtype),) * 2
-    largest = np.max(np.abs([leaf.first, leaf.last]))
+    largest = max(np.max(np.abs(leaf.first)), np.max(np.abs(leaf.last)))
     smallest = "int8" if largest <= np.iinfo("int8").max else "int32"
     return _spec(leaf.shape, smallest), _spec(leaf.shape, "int64")
 

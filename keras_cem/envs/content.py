@@ -36,7 +36,7 @@ class _Same:
         return id(self.value)
 
 
-def key_of(env: Environment) -> Hashable:
+def key_of(env: Environment[Any]) -> Hashable:
     """Returns a key of what an environment is, for caches of compiled steps.
 
     A compiled step has the Python values and the arrays of its environment

@@ -56,7 +56,7 @@ class GraphVectorEnv(VectorEnv):
 
     def __init__(
         self,
-        environment: Environment,
+        environment: Environment[Any],
         num_envs: int = 1,
         render_mode: str | None = None,
     ):

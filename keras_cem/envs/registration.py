@@ -71,7 +71,7 @@ REFERENCES = {
     "Taxi-v4": _reference("toy_text", "TaxiEnv", 200),
 }
 
-registry: dict[str, Callable[..., Environment]] = {
+registry: dict[str, Callable[..., Environment[Any]]] = {
     cls.id: cls
     for cls in (Acrobot, CartPole, MountainCar, MountainCarContinuous, Pendulum)
 }
@@ -79,7 +79,7 @@ for _id in TOY_TEXT:
     registry[_id] = functools.partial(Tabular.from_gymnasium, _id)
 
 
-def make(id: str, /, **parameters: Any) -> Environment:
+def make(id: str, /, **parameters: Any) -> Environment[Any]:
     """Makes an in-graph environment.
 
     Args:
@@ -108,7 +108,7 @@ def make(id: str, /, **parameters: Any) -> Environment:
     return registry[id](**parameters)
 
 
-def register(id: str, factory: Callable[..., Environment]) -> None:
+def register(id: str, factory: Callable[..., Environment[Any]]) -> None:
     """Registers an environment for `make` and `fit`.
 
     Args:

@@ -51,7 +51,7 @@ class Advanced(NamedTuple):
 
 
 def begin(
-    environment: Environment, num_rows: int, key: prng.Words
+    environment: Environment[Any], num_rows: int, key: prng.Words
 ) -> tuple[Playing, Any]:
     """Starts an episode in each row; returns state and observations."""
     time = tf.zeros((), tf.uint32)
@@ -62,7 +62,7 @@ def begin(
 
 
 def advance(
-    environment: Environment, playing: Playing, actions: Any
+    environment: Environment[Any], playing: Playing, actions: Any
 ) -> Advanced:
     """Plays a step in each row; resets rows whose episode has ended.
 

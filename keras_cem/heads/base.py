@@ -1,12 +1,27 @@
 """The interface of a head."""
 
 import abc
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, TypeAlias
 
+import keras
 import tensorflow as tf
 
 from keras_cem import prng, spaces
 from keras_cem.utils import checks
+from keras_cem.utils.tensors import Integer, Nest
+
+# Shape of the policy's outputs for one observation, or a nest of shapes.
+OutputShape: TypeAlias = (
+    tuple[int, ...] | Mapping[str, "OutputShape"] | tuple["OutputShape", ...]
+)
+# The state of exploration that persists in time: tensors `(N, ...)` in the
+# structure that a head chooses.
+ExplorationState: TypeAlias = tf.Tensor | tuple[Any, ...]
+# A loss that `compile` of Keras takes.
+Loss: TypeAlias = (
+    str | dict[str, Any] | keras.losses.Loss | Callable[..., tf.Tensor]
+)
 
 _KINDS: dict[str, type["Head"]] = {}
 
@@ -30,7 +45,7 @@ class Head(abc.ABC):
     """
 
     space: spaces.Space
-    output_shape: Any
+    output_shape: OutputShape
     exceeds: bool = False
     observes: bool = False
 
@@ -41,7 +56,7 @@ class Head(abc.ABC):
     # Upper bound on epsilon.
     max_epsilon: float = float("inf")
 
-    def initial_exploration(self, size: Any) -> Any:
+    def initial_exploration(self, size: Integer) -> ExplorationState:
         """Returns the initial exploration state of `size` trajectories.
 
         Exploration that persists in time has one state per trajectory. The
@@ -60,13 +75,13 @@ class Head(abc.ABC):
     @abc.abstractmethod
     def explore(
         self,
-        outputs: tf.Tensor,
+        outputs: Nest,
         epsilon: tf.Tensor,
         key: prng.Words,
         counter: prng.Words,
-        state: Any,
+        state: ExplorationState,
         features: tf.Tensor | None = None,
-    ) -> tuple[tf.Tensor, Any]:
+    ) -> tuple[Nest, ExplorationState]:
         """Draws actions from the explored policy pi_n.
 
         Args:
@@ -86,7 +101,7 @@ class Head(abc.ABC):
             the next step, a nest like that of `initial_exploration`.
         """
 
-    def parts(self, outputs: Any) -> list[tf.Tensor]:
+    def parts(self, outputs: Nest) -> list[tf.Tensor]:
         """Returns the outputs for each leaf of the action space.
 
         Args:
@@ -97,7 +112,7 @@ class Head(abc.ABC):
         """
         return [outputs]
 
-    def playable(self, actions: Any) -> Any:
+    def playable(self, actions: Nest) -> Nest:
         """Returns explored actions in the form that an environment takes.
 
         Args:
@@ -106,18 +121,18 @@ class Head(abc.ABC):
         return actions
 
     @abc.abstractmethod
-    def greedy(self, outputs: tf.Tensor) -> tf.Tensor:
+    def greedy(self, outputs: Nest) -> Nest:
         """Returns the greedy actions `(N, *space.shape)` for the outputs."""
 
     @abc.abstractmethod
-    def loss(self, outputs: tf.Tensor, actions: tf.Tensor) -> tf.Tensor:
+    def loss(self, outputs: Nest, actions: Nest) -> tf.Tensor:
         """Returns the loss of each action, float32 `(N,)`."""
 
     @abc.abstractmethod
     def get_config(self) -> dict[str, Any]:
         """Returns the constructor's arguments as JSON values."""
 
-    def with_loss(self, loss: Any) -> "Head":
+    def with_loss(self, loss: Loss | None) -> "Head":
         """Returns this head with the loss given to `compile`.
 
         Args:

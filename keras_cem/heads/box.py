@@ -7,13 +7,15 @@ from typing import Any
 
 import keras
 import numpy as np
+import numpy.typing as npt
 import tensorflow as tf
 
 from keras_cem import prng, spaces
 from keras_cem.heads import compiled_loss
-from keras_cem.heads.base import Head
+from keras_cem.heads.base import ExplorationState, Head, Loss
 from keras_cem.heads.noise import Noise
 from keras_cem.utils import checks
+from keras_cem.utils.tensors import Integer
 
 IMITATED = ("played", "drawn")
 
@@ -66,10 +68,10 @@ class BoxHead(Head):
 
     def __init__(
         self,
-        space: Any,
-        scale: Any = None,
+        space: object,
+        scale: npt.ArrayLike | None = None,
         noise: str = "gaussian",
-        loss: Any = None,
+        loss: Loss | None = None,
         correlation: float | None = None,
         imitate: str = "played",
     ):
@@ -92,7 +94,7 @@ class BoxHead(Head):
         self._loss = loss
         self._by_row = compiled_loss.by_row(loss)
 
-    def initial_exploration(self, size: Any) -> Any:
+    def initial_exploration(self, size: Integer) -> ExplorationState:
         return self._numbers.initial(size)
 
     def explore(
@@ -101,9 +103,9 @@ class BoxHead(Head):
         epsilon: tf.Tensor,
         key: prng.Words,
         counter: prng.Words,
-        state: Any,
+        state: ExplorationState,
         features: tf.Tensor | None = None,
-    ) -> tuple[tf.Tensor, Any]:
+    ) -> tuple[tf.Tensor, ExplorationState]:
         noise, state = self._numbers.draw(key, counter, state, features)
         noise = tf.reshape(noise, (-1, *self.space.shape))
         outputs = tf.cast(outputs, tf.float32)
@@ -127,7 +129,7 @@ class BoxHead(Head):
         )
         return mean * size
 
-    def with_loss(self, loss: Any) -> Head:
+    def with_loss(self, loss: Loss | None) -> Head:
         if loss is None:
             return self
         return BoxHead(
@@ -163,7 +165,7 @@ class BoxHead(Head):
         return tf.clip_by_value(actions, self.space.low, self.space.high)
 
 
-def _scale(space: spaces.Box, scale: Any) -> np.ndarray:
+def _scale(space: spaces.Box, scale: npt.ArrayLike | None) -> np.ndarray:
     if scale is None:
         with np.errstate(over="ignore", invalid="ignore"):
             half = space.high / 2 - space.low / 2
@@ -179,8 +181,8 @@ def _scale(space: spaces.Box, scale: Any) -> np.ndarray:
     return np.broadcast_to(half, space.shape).astype(np.float32)
 
 
-def _given_scale(space: spaces.Box, scale: Any) -> np.ndarray:
-    shape: Any = "no array"
+def _given_scale(space: spaces.Box, scale: npt.ArrayLike) -> np.ndarray:
+    shape: object = "no array"
     with contextlib.suppress(TypeError, ValueError):
         given = np.asarray(scale, np.float32)
         shape = given.shape

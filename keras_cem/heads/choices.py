@@ -8,10 +8,11 @@ import numpy as np
 import tensorflow as tf
 
 from keras_cem import prng, spaces
-from keras_cem.heads.base import Head
+from keras_cem.heads.base import ExplorationState, Head
 from keras_cem.heads.categorical import cross_entropy, softmax
 from keras_cem.heads.holding import Holding
 from keras_cem.utils import checks
+from keras_cem.utils.tensors import Integer
 
 
 class ChoicesHead(Head):
@@ -57,7 +58,7 @@ class ChoicesHead(Head):
         Entries after the first m_i of a choice have probability 0.
         """
 
-    def initial_exploration(self, size: Any) -> Any:
+    def initial_exploration(self, size: Integer) -> ExplorationState:
         return self.holding.initial(size) if self._holds else ()
 
     def explore(
@@ -66,9 +67,9 @@ class ChoicesHead(Head):
         epsilon: tf.Tensor,
         key: prng.Words,
         counter: prng.Words,
-        state: Any,
+        state: ExplorationState,
         features: tf.Tensor | None = None,
-    ) -> tuple[tf.Tensor, Any]:
+    ) -> tuple[tf.Tensor, ExplorationState]:
         del features
         policy = softmax(self._logits(outputs))
         if self._holds:

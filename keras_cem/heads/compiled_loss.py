@@ -7,6 +7,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from keras_cem.heads.base import Loss
+
 # Rows that a loss is tried on; not likely to be a number of dimensions.
 _NUM_ROWS = 7
 # Those of Keras that are least where outputs equal the actions of a box.
@@ -24,7 +26,7 @@ _OF_REGRESSION = (
 )
 
 
-def only(**argument: Any) -> Any:
+def only(**argument: object) -> Any:
     """Returns a single value; takes it out of a list of length 1.
 
     Args:
@@ -47,7 +49,7 @@ def only(**argument: Any) -> Any:
     return value
 
 
-def by_row(loss: Any) -> Callable[[tf.Tensor, tf.Tensor], tf.Tensor]:
+def by_row(loss: Loss | None) -> Callable[[tf.Tensor, tf.Tensor], tf.Tensor]:
     """Returns a Keras loss as a function from (actions, outputs) to `(N,)`.
 
     A loss with a value per element is averaged over the elements of each row,
@@ -56,9 +58,7 @@ def by_row(loss: Any) -> Callable[[tf.Tensor, tf.Tensor], tf.Tensor]:
     Args:
         loss: As in `compile`; None is the mean square.
     """
-    if loss is None:
-        return keras.losses.mean_squared_error
-    found = keras.losses.get(loss)
+    found = keras.losses.get("mse" if loss is None else loss)
     # Calling a `keras.losses.Loss` reduces over the batch; its `call` returns
     # one value per row.
     call = found.call if isinstance(found, keras.losses.Loss) else found
@@ -79,7 +79,7 @@ def by_row(loss: Any) -> Callable[[tf.Tensor, tf.Tensor], tf.Tensor]:
     return function
 
 
-def check(loss: Any, dimensions: int) -> None:
+def check(loss: Loss, dimensions: int) -> None:
     """Refuses a loss of Keras that is no regression, and a wrong shape.
 
     The cross-entropy of classes, for one, takes actions for probabilities. A

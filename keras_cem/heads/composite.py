@@ -5,7 +5,14 @@ from typing import Any
 import tensorflow as tf
 
 from keras_cem import prng, spaces
-from keras_cem.heads.base import Head, deserialize, serialize
+from keras_cem.heads.base import (
+    ExplorationState,
+    Head,
+    Loss,
+    deserialize,
+    serialize,
+)
+from keras_cem.utils.tensors import Integer, Nest
 
 
 class CompositeHead(Head):
@@ -29,7 +36,7 @@ class CompositeHead(Head):
             head is for another space.
     """
 
-    def __init__(self, space: Any, heads: Any):
+    def __init__(self, space: object, heads: object):
         self.space = spaces.get(space, "action_space")
         self.heads = [
             head if isinstance(head, Head) else deserialize(head)
@@ -50,10 +57,10 @@ class CompositeHead(Head):
         self.observes = any(head.observes for head in self.heads)
         self.max_epsilon = min(head.max_epsilon for head in self.heads)
 
-    def initial_exploration(self, size: Any) -> Any:
+    def initial_exploration(self, size: Integer) -> ExplorationState:
         return tuple(head.initial_exploration(size) for head in self.heads)
 
-    def parts(self, outputs: Any) -> list[Any]:
+    def parts(self, outputs: Nest) -> list[tf.Tensor]:
         alone = isinstance(self.space, spaces.Tuple) and len(self.heads) == 1
         if alone and not isinstance(outputs, (tuple, list)):
             # A functional model unwraps a tuple of one output.
@@ -62,13 +69,13 @@ class CompositeHead(Head):
 
     def explore(
         self,
-        outputs: Any,
+        outputs: Nest,
         epsilon: tf.Tensor,
         key: prng.Words,
         counter: prng.Words,
-        state: Any,
+        state: ExplorationState,
         features: tf.Tensor | None = None,
-    ) -> tuple[Any, Any]:
+    ) -> tuple[Nest, ExplorationState]:
         explored = [
             head.explore(
                 part,
@@ -90,15 +97,15 @@ class CompositeHead(Head):
         actions, states = zip(*explored, strict=True)
         return self.space.pack(actions), states
 
-    def playable(self, actions: Any) -> Any:
+    def playable(self, actions: Nest) -> Nest:
         parts = zip(self.heads, self.space.flatten(actions), strict=True)
         return self.space.pack([head.playable(part) for head, part in parts])
 
-    def greedy(self, outputs: Any) -> Any:
+    def greedy(self, outputs: Nest) -> Nest:
         parts = zip(self.heads, self.parts(outputs), strict=True)
         return self.space.pack([head.greedy(part) for head, part in parts])
 
-    def loss(self, outputs: Any, actions: Any) -> tf.Tensor:
+    def loss(self, outputs: Nest, actions: Nest) -> tf.Tensor:
         parts = zip(
             self.heads,
             self.parts(outputs),
@@ -107,7 +114,7 @@ class CompositeHead(Head):
         )
         return tf.add_n([head.loss(part, acted) for head, part, acted in parts])
 
-    def with_loss(self, loss: Any) -> Head:
+    def with_loss(self, loss: Loss | None) -> Head:
         """Returns this head with another loss for its `Box` leaves.
 
         Args:

@@ -1,15 +1,19 @@
 """The head of an action space."""
 
+from collections.abc import Callable
 from typing import Any
+
+import numpy.typing as npt
 
 from keras_cem import spaces
 from keras_cem.heads.base import Head
 from keras_cem.heads.box import IMITATED, BoxHead
+from keras_cem.heads.choices import ChoicesHead
 from keras_cem.heads.composite import CompositeHead
 from keras_cem.heads.multi_binary import MultiBinaryHead
 from keras_cem.heads.multi_discrete import MultiDiscreteHead
 from keras_cem.heads.noise import NOISES
-from keras_cem.heads.scale import leaf_scales
+from keras_cem.heads.scale import ActionScale, leaf_scales
 from keras_cem.heads.softmax import SoftmaxHead
 from keras_cem.utils import checks
 
@@ -22,7 +26,7 @@ _OF_BOX = {
 }
 _OF_DISCRETE = {"persistence": 1, "entropy_coefficient": 0.0}
 
-_HEADS: dict[type[spaces.Leaf], Any] = {
+_HEADS: dict[type[spaces.Leaf], Callable[..., ChoicesHead]] = {
     spaces.Discrete: SoftmaxHead,
     spaces.MultiDiscrete: MultiDiscreteHead,
     spaces.MultiBinary: MultiBinaryHead,
@@ -30,9 +34,9 @@ _HEADS: dict[type[spaces.Leaf], Any] = {
 
 
 def for_space(
-    space: Any,
+    space: object,
     *,
-    action_scale: Any = None,
+    action_scale: ActionScale = None,
     noise: str = "gaussian",
     correlation: float | None = None,
     imitate: str = "played",
@@ -79,7 +83,7 @@ def for_space(
     if all(isinstance(leaf, spaces.Box) for leaf in leaves):
         _refuse(of_discrete, _OF_DISCRETE, "are a Box", described)
 
-    def head_of(leaf: spaces.Leaf, scale: Any) -> Head:
+    def head_of(leaf: spaces.Leaf, scale: npt.ArrayLike | None) -> Head:
         if isinstance(leaf, spaces.Box):
             return BoxHead(
                 leaf,
@@ -90,10 +94,11 @@ def for_space(
             )
         return _HEADS[type(leaf)](leaf, **of_discrete)
 
-    if isinstance(described, spaces.Leaf):
-        return head_of(described, action_scale)
-    parts: list[Head] = []
     scales = leaf_scales(described, action_scale)
+    if isinstance(described, spaces.Leaf):
+        (scale,) = scales
+        return head_of(described, scale)
+    parts: list[Head] = []
     for leaf, path, scale in zip(
         leaves, described.leaf_paths, scales, strict=True
     ):

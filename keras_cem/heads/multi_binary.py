@@ -1,7 +1,6 @@
 """Actions that are arrays of zeros and ones."""
 
 import math
-from typing import Any
 
 import tensorflow as tf
 
@@ -33,7 +32,7 @@ class MultiBinaryHead(ChoicesHead):
 
     def __init__(
         self,
-        space: Any,
+        space: object,
         persistence: int = 1,
         entropy_coefficient: float = 0.0,
     ):

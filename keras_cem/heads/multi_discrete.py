@@ -1,7 +1,5 @@
 """Actions that are arrays of integers."""
 
-from typing import Any
-
 import numpy as np
 import tensorflow as tf
 
@@ -41,7 +39,7 @@ class MultiDiscreteHead(ChoicesHead):
 
     def __init__(
         self,
-        space: Any,
+        space: object,
         persistence: int = 1,
         entropy_coefficient: float = 0.0,
     ):

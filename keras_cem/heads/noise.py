@@ -1,12 +1,13 @@
 """Exploration noise for continuous actions."""
 
 import math
-from typing import Any
 
 import tensorflow as tf
 
 from keras_cem import prng
+from keras_cem.heads.base import ExplorationState
 from keras_cem.utils import checks
+from keras_cem.utils.tensors import Integer
 
 NOISES = ("gaussian", "uniform", "correlated", "state")
 DEFAULT_CORRELATION = 0.9
@@ -56,7 +57,7 @@ class Noise:
         self.correlation = _correlation(kind, correlation)
         self._size = size
 
-    def initial(self, size: Any) -> Any:
+    def initial(self, size: Integer) -> ExplorationState:
         """Returns the initial state of `size` rows."""
         if self.correlation is None:
             return ()
@@ -66,9 +67,9 @@ class Noise:
         self,
         key: prng.Words,
         counter: prng.Words,
-        state: Any,
+        state: tf.Tensor,
         features: tf.Tensor | None = None,
-    ) -> tuple[tf.Tensor, Any]:
+    ) -> tuple[tf.Tensor, ExplorationState]:
         """Draws the noise of one step.
 
         Args:

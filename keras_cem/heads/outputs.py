@@ -1,6 +1,6 @@
 """Checks that a policy's outputs fit a head."""
 
-from typing import Any
+from collections.abc import Iterable
 
 import keras
 import tensorflow as tf
@@ -8,9 +8,10 @@ import tensorflow as tf
 from keras_cem import spaces
 from keras_cem.heads.base import Head
 from keras_cem.heads.choices import ChoicesHead
+from keras_cem.utils.tensors import Nest
 
 
-def check_outputs(head: Head, outputs: Any, policy: str) -> None:
+def check_outputs(head: Head, outputs: Nest, policy: str) -> None:
     """Refuses outputs that do not fit the action space.
 
     Args:
@@ -53,7 +54,7 @@ def check_outputs(head: Head, outputs: Any, policy: str) -> None:
             )
 
 
-def check_last_layer(head: Head, policy: Any) -> None:
+def check_last_layer(head: Head, policy: keras.Layer) -> None:
     """Refuses a policy whose last layer is a softmax where logits are needed.
 
     Only a Keras model shows its last layer; other layers pass.
@@ -84,5 +85,5 @@ def check_last_layer(head: Head, policy: Any) -> None:
         )
 
 
-def _batch(shape: Any) -> str:
+def _batch(shape: Iterable[int]) -> str:
     return f"(batch, {', '.join(map(str, shape))})"

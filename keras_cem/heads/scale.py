@@ -1,14 +1,21 @@
 """The scale of continuous actions, for each leaf of a nested space."""
 
 import numbers
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 
 from keras_cem import spaces
 
+# The scale of a Box; for a nested space, a nest with None for other leaves.
+ActionScale: TypeAlias = (
+    npt.ArrayLike | Mapping[str, "ActionScale"] | Sequence["ActionScale"] | None
+)
 
-def leaf_scales(space: spaces.Space, action_scale: Any) -> list[Any]:
+
+def leaf_scales(space: spaces.Space, action_scale: ActionScale) -> list[Any]:
     """Returns the scale of each leaf of an action space, None if not given.
 
     Args:
@@ -30,7 +37,7 @@ def leaf_scales(space: spaces.Space, action_scale: Any) -> list[Any]:
     ]
 
 
-def plain_scale(action_scale: Any) -> Any:
+def plain_scale(action_scale: ActionScale) -> Any:
     """Returns a scale, or a nest of them, as JSON values."""
     if isinstance(action_scale, dict):
         return {key: plain_scale(part) for key, part in action_scale.items()}

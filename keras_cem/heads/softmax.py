@@ -1,7 +1,5 @@
 """Discrete actions, chosen by softmax."""
 
-from typing import Any
-
 import tensorflow as tf
 
 from keras_cem import spaces
@@ -34,7 +32,7 @@ class SoftmaxHead(ChoicesHead):
 
     def __init__(
         self,
-        space: Any,
+        space: object,
         persistence: int = 1,
         entropy_coefficient: float = 0.0,
     ):

@@ -155,4 +155,5 @@ def _smaller(frame: np.ndarray, block: int) -> np.ndarray:
     height, width = (side // block for side in frame.shape[:2])
     cut = frame[: height * block, : width * block]
     squares = cut.reshape(height, block, width, block, 3)
-    return squares.mean(axis=(1, 3)).round().astype(np.uint8)
+    means: np.ndarray = squares.mean(axis=(1, 3))
+    return means.round().astype(np.uint8)

@@ -99,7 +99,7 @@ def set_states(callbacks: list[Any], states: list[dict[str, Any]]) -> None:
 
 
 def _stable_name(callback: Any) -> str:
-    return keras.saving.get_registered_name(type(callback))
+    return str(keras.saving.get_registered_name(type(callback)))
 
 
 def _without_module(name: str) -> str:
@@ -128,7 +128,8 @@ def _has_methods(callback: Any) -> bool:
 
 def _get_state(callback: Any) -> dict[str, Any] | None:
     if _has_methods(callback):
-        return callback.get_state()
+        state: dict[str, Any] = callback.get_state()
+        return state
     if isinstance(callback, keras.callbacks.CSVLogger):
         return keras_internals.csv_snapshot(callback)()
     if keras_internals.has_state(callback):

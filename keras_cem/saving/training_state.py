@@ -167,7 +167,8 @@ def _settings(saved: dict[str, Any]) -> dict[str, Any]:
     }
     for key in ("name", *VERSION_KEYS):
         settings.pop(key, None)
-    return _nameless(settings)
+    nameless: dict[str, Any] = _nameless(settings)
+    return nameless
 
 
 def _nameless(settings: Any) -> Any:

@@ -5,9 +5,12 @@ import keyword
 import math
 import re
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
+
+if TYPE_CHECKING:
+    import gymnasium
 
 # Path from a space to a part: keys of a Dict, indices of a Tuple.
 Path = tuple[str | int, ...]
@@ -43,7 +46,7 @@ class Space(abc.ABC):
         """Path to each leaf."""
 
     @abc.abstractmethod
-    def flatten(self, value: Any, name: str = "value") -> list[Any]:
+    def flatten(self, value: object, name: str = "value") -> list[Any]:
         """Splits one value (or batch) of this space into its leaves.
 
         Args:
@@ -57,7 +60,7 @@ class Space(abc.ABC):
         """
 
     @abc.abstractmethod
-    def pack(self, leaves: Sequence[Any]) -> Any:
+    def pack(self, leaves: Sequence[object]) -> Any:
         """Builds a value from its leaves; the inverse of `flatten`."""
 
     @abc.abstractmethod
@@ -65,7 +68,7 @@ class Space(abc.ABC):
         """Returns the constructor's arguments as JSON values."""
 
     @abc.abstractmethod
-    def to_gymnasium(self) -> Any:
+    def to_gymnasium(self) -> "gymnasium.Space[Any]":
         """Returns the `gymnasium.spaces.Space` that this describes."""
 
     def clip_leaves(self, leaves: Sequence[np.ndarray]) -> list[np.ndarray]:
@@ -143,10 +146,10 @@ class Leaf(Space):
     def leaf_paths(self) -> list[Path]:
         return [()]
 
-    def flatten(self, value: Any, name: str = "value") -> list[Any]:
+    def flatten(self, value: object, name: str = "value") -> list[Any]:
         return [value]
 
-    def pack(self, leaves: Sequence[Any]) -> Any:
+    def pack(self, leaves: Sequence[object]) -> Any:
         (value,) = leaves
         return value
 
@@ -161,7 +164,7 @@ class Leaf(Space):
         return values
 
 
-def float_leaves(space: Space, values: Any) -> list[Any]:
+def float_leaves(space: Space, values: object) -> list[Any]:
     """Returns the leaves of a value that hold floats.
 
     Args:

@@ -1,6 +1,6 @@
 """Converts gymnasium's spaces to descriptions."""
 
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from keras_cem.spaces.base import Space, at, deserialize, supported
 from keras_cem.spaces.leaves import Box, Discrete, MultiBinary, MultiDiscrete
@@ -9,7 +9,7 @@ from keras_cem.spaces.nested import Dict, Tuple
 _Kind = TypeVar("_Kind", bound=Space)
 
 
-def get(space: Any, argument: str = "space") -> Space:
+def get(space: object, argument: str = "space") -> Space:
     """Returns the description of a space.
 
     Args:
@@ -31,9 +31,6 @@ def get(space: Any, argument: str = "space") -> Space:
         return deserialize(space)
     import gymnasium
 
-    def part(step: Any) -> Space:
-        return get(space[step], at(argument, (step,)))
-
     if isinstance(space, gymnasium.spaces.Discrete):
         return Discrete(space.n, space.start, space.dtype or "int64")
     if isinstance(space, gymnasium.spaces.Box):
@@ -43,9 +40,14 @@ def get(space: Any, argument: str = "space") -> Space:
     if isinstance(space, gymnasium.spaces.MultiBinary):
         return MultiBinary(space.shape)
     if isinstance(space, gymnasium.spaces.Dict):
-        return Dict({key: part(key) for key in space})
+        return Dict(
+            {key: get(space[key], at(argument, (key,))) for key in space}
+        )
     if isinstance(space, gymnasium.spaces.Tuple):
-        return Tuple(part(index) for index in range(len(space)))
+        return Tuple(
+            get(part, at(argument, (index,)))
+            for index, part in enumerate(space.spaces)
+        )
     if isinstance(space, gymnasium.spaces.Space):
         raise ValueError(
             f"`{argument}` must be one of {supported()}. "
@@ -57,7 +59,7 @@ def get(space: Any, argument: str = "space") -> Space:
     )
 
 
-def get_as(kind: type[_Kind], space: Any, argument: str) -> _Kind:
+def get_as(kind: type[_Kind], space: object, argument: str) -> _Kind:
     """Returns the description of a space; refuses any other kind of space.
 
     Args:

@@ -1,13 +1,17 @@
 """Spaces with one array per value."""
 
 import math
-import operator
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 
 from keras_cem.spaces.base import Leaf
+from keras_cem.utils import checks
+
+if TYPE_CHECKING:
+    import gymnasium
 
 
 class Integers(Leaf):
@@ -18,8 +22,8 @@ class Integers(Leaf):
         last: Largest value, a number or an array of the space's shape.
     """
 
-    first: Any
-    last: Any
+    first: int | np.ndarray
+    last: int | np.ndarray
 
 
 class Discrete(Integers):
@@ -33,19 +37,17 @@ class Discrete(Integers):
 
     kind = "Discrete"
 
-    def __init__(self, n: int, start: int = 0, dtype: Any = "int64"):
-        self.n = _integer(n=n)
-        self.start = _integer(start=start)
+    def __init__(self, n: int, start: int = 0, dtype: npt.DTypeLike = "int64"):
+        self.n = checks.as_integer("n", n, minimum=1)
+        self.start = checks.as_integer("start", start)
         self.dtype = np.dtype(dtype)
         self.shape = ()
-        if self.n < 1:
-            raise ValueError(f"`n` must be at least 1. Received: n={n}")
         self.first, self.last = self.start, self.start + self.n - 1
 
     def get_config(self) -> dict[str, Any]:
         return {"n": self.n, "start": self.start, "dtype": self.dtype.name}
 
-    def to_gymnasium(self) -> Any:
+    def to_gymnasium(self) -> "gymnasium.Space[Any]":
         import gymnasium
 
         # Gymnasium before 1.3 has no `dtype` here and always uses int64.
@@ -70,10 +72,10 @@ class Box(Leaf):
 
     def __init__(
         self,
-        low: Any,
-        high: Any,
+        low: npt.ArrayLike,
+        high: npt.ArrayLike,
         shape: Sequence[int] | None = None,
-        dtype: Any = "float32",
+        dtype: npt.DTypeLike = "float32",
     ):
         self.dtype = np.dtype(dtype)
         low, high = _numbers(low, self.dtype), _numbers(high, self.dtype)
@@ -97,9 +99,10 @@ class Box(Leaf):
         }
 
     def clip(self, values: np.ndarray) -> np.ndarray:
-        return np.clip(values, self.low, self.high)
+        clipped: np.ndarray = np.clip(values, self.low, self.high)
+        return clipped
 
-    def to_gymnasium(self) -> Any:
+    def to_gymnasium(self) -> "gymnasium.Space[Any]":
         import gymnasium
 
         return gymnasium.spaces.Box(
@@ -121,11 +124,16 @@ class MultiDiscrete(Integers):
 
     kind = "MultiDiscrete"
 
-    def __init__(self, nvec: Any, start: Any = 0, dtype: Any = "int64"):
-        self.nvec = _integers(nvec=nvec)
+    def __init__(
+        self,
+        nvec: npt.ArrayLike,
+        start: npt.ArrayLike = 0,
+        dtype: npt.DTypeLike = "int64",
+    ):
+        self.nvec = _integers("nvec", nvec)
         self.shape = self.nvec.shape
         self.dtype = np.dtype(dtype)
-        first = _integers(start=start)
+        first = _integers("start", start)
         if first.shape not in ((), self.shape):
             raise ValueError(
                 "`start` must be a number, or of the shape of `nvec`, "
@@ -147,7 +155,7 @@ class MultiDiscrete(Integers):
             "dtype": self.dtype.name,
         }
 
-    def to_gymnasium(self) -> Any:
+    def to_gymnasium(self) -> "gymnasium.Space[Any]":
         import gymnasium
 
         return gymnasium.spaces.MultiDiscrete(
@@ -167,7 +175,7 @@ class MultiBinary(Integers):
 
     def __init__(self, n: int | Sequence[int]):
         sizes = n if isinstance(n, (Sequence, np.ndarray)) else (n,)
-        self.shape = tuple(_integer(n=size) for size in sizes)
+        self.shape = tuple(checks.as_integer("n", size) for size in sizes)
         self.dtype = np.dtype("int8")
         if not self.shape or any(size < 1 for size in self.shape):
             raise ValueError(
@@ -178,7 +186,7 @@ class MultiBinary(Integers):
     def get_config(self) -> dict[str, Any]:
         return {"n": list(self.shape)}
 
-    def to_gymnasium(self) -> Any:
+    def to_gymnasium(self) -> "gymnasium.Space[Any]":
         import gymnasium
 
         # Gymnasium's space made from a list differs from that made from an int.
@@ -186,7 +194,7 @@ class MultiBinary(Integers):
         return gymnasium.spaces.MultiBinary(self.shape if more else size)
 
 
-def _numbers(value: Any, dtype: np.dtype) -> np.ndarray:
+def _numbers(value: npt.ArrayLike, dtype: np.dtype) -> np.ndarray:
     """Converts JSON values to an array; JSON holds infinities as strings.
 
     The conversion goes through Python's numbers, because int64 has more digits
@@ -200,19 +208,7 @@ def _numbers(value: Any, dtype: np.dtype) -> np.ndarray:
     return numbers.astype(dtype)
 
 
-def _integer(**arguments: Any) -> int:
-    ((name, value),) = arguments.items()
-    try:
-        return operator.index(value)
-    except TypeError:
-        raise TypeError(
-            f"`{name}` must be an integer. Received: {name}={value!r} of type "
-            f"{type(value).__name__}"
-        ) from None
-
-
-def _integers(**arguments: Any) -> np.ndarray:
-    ((name, value),) = arguments.items()
+def _integers(name: str, value: npt.ArrayLike) -> np.ndarray:
     array = np.asarray(value)
     if not np.issubdtype(array.dtype, np.integer):
         raise TypeError(

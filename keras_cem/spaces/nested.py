@@ -2,7 +2,7 @@
 
 import reprlib
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from keras_cem.spaces.base import (
     Leaf,
@@ -12,6 +12,9 @@ from keras_cem.spaces.base import (
     deserialize,
     serialize,
 )
+
+if TYPE_CHECKING:
+    import gymnasium
 
 
 class _Nested(Space):
@@ -35,16 +38,18 @@ class _Nested(Space):
             for path in part.leaf_paths
         ]
 
-    def flatten(self, value: Any, name: str = "value") -> list[Any]:
-        self._check(value, name)
+    def flatten(self, value: object, name: str = "value") -> list[Any]:
+        values = self._split(value, name)
         return [
             leaf
-            for step, part in self.parts.items()
-            for leaf in part.flatten(value[step], at(name, (step,)))
+            for (step, part), inner in zip(
+                self.parts.items(), values, strict=True
+            )
+            for leaf in part.flatten(inner, at(name, (step,)))
         ]
 
-    def pack(self, leaves: Sequence[Any]) -> Any:
-        values: list[Any] = []
+    def pack(self, leaves: Sequence[object]) -> Any:
+        values: list[object] = []
         begin = 0
         for part in self.parts.values():
             end = begin + len(part.leaves)
@@ -52,11 +57,11 @@ class _Nested(Space):
             begin = end
         return self._join(values)
 
-    def _check(self, value: Any, name: str) -> None:
-        """Refuses a value without the parts of this space."""
+    def _split(self, value: object, name: str) -> list[Any]:
+        """Returns the values of the parts; refuses a value without them."""
         raise NotImplementedError
 
-    def _join(self, values: list[Any]) -> Any:
+    def _join(self, values: list[object]) -> Any:
         """Builds a value from the values of the parts."""
         raise NotImplementedError
 
@@ -70,7 +75,7 @@ class Dict(_Nested):
 
     kind = "Dict"
 
-    def __init__(self, spaces: Mapping[str, Any]):
+    def __init__(self, spaces: Mapping[str, Space | dict[str, Any]]):
         if not isinstance(spaces, Mapping) or not spaces:
             raise ValueError(
                 "`spaces` of a Dict must be a mapping of at least one key. "
@@ -89,16 +94,16 @@ class Dict(_Nested):
             "spaces": {key: serialize(part) for key, part in self.parts.items()}
         }
 
-    def to_gymnasium(self) -> Any:
+    def to_gymnasium(self) -> "gymnasium.Space[Any]":
         import gymnasium
 
         return gymnasium.spaces.Dict(
             {key: part.to_gymnasium() for key, part in self.parts.items()}
         )
 
-    def _check(self, value: Any, name: str) -> None:
+    def _split(self, value: object, name: str) -> list[Any]:
         if isinstance(value, Mapping) and value.keys() == self.parts.keys():
-            return
+            return [value[key] for key in self.parts]
         received = (
             f"the keys {list(value)}"
             if isinstance(value, Mapping)
@@ -109,7 +114,7 @@ class Dict(_Nested):
             f"Received: {received}"
         )
 
-    def _join(self, values: list[Any]) -> Any:
+    def _join(self, values: list[object]) -> dict[str, Any]:
         return dict(zip(self.parts, values, strict=True))
 
 
@@ -122,7 +127,7 @@ class Tuple(_Nested):
 
     kind = "Tuple"
 
-    def __init__(self, spaces: Iterable[Any]):
+    def __init__(self, spaces: Iterable[Space | dict[str, Any]]):
         self.parts = dict(enumerate(_space(space) for space in spaces))
         if not self.parts:
             raise ValueError(
@@ -133,16 +138,16 @@ class Tuple(_Nested):
     def get_config(self) -> dict[str, Any]:
         return {"spaces": [serialize(part) for part in self.parts.values()]}
 
-    def to_gymnasium(self) -> Any:
+    def to_gymnasium(self) -> "gymnasium.Space[Any]":
         import gymnasium
 
         return gymnasium.spaces.Tuple(
             [part.to_gymnasium() for part in self.parts.values()]
         )
 
-    def _check(self, value: Any, name: str) -> None:
+    def _split(self, value: object, name: str) -> list[Any]:
         if isinstance(value, (tuple, list)) and len(value) == len(self.parts):
-            return
+            return list(value)
         received = (
             f"{len(value)} entries"
             if isinstance(value, (tuple, list))
@@ -153,9 +158,9 @@ class Tuple(_Nested):
             f"Received: {received}"
         )
 
-    def _join(self, values: list[Any]) -> Any:
+    def _join(self, values: list[object]) -> tuple[Any, ...]:
         return tuple(values)
 
 
-def _space(space: Any) -> Space:
+def _space(space: Space | dict[str, Any]) -> Space:
     return space if isinstance(space, Space) else deserialize(space)

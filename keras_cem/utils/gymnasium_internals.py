@@ -30,9 +30,11 @@ def time_limit(wrapper: Any) -> int:
     """
     spec = wrapper.get_wrapper_attr("spec")
     if spec is not None:
-        return spec.max_episode_steps
-    # The environment was not made by `gymnasium.make`.
-    return _read(wrapper, "TimeLimit._max_episode_steps")
+        limit = spec.max_episode_steps
+    else:
+        # The environment was not made by `gymnasium.make`.
+        limit = _read(wrapper, "TimeLimit._max_episode_steps")
+    return int(limit)
 
 
 def pipes(env: Any) -> list[Any]:
@@ -41,7 +43,7 @@ def pipes(env: Any) -> list[Any]:
     Args:
         env: A `gymnasium.vector.AsyncVectorEnv`.
     """
-    return _read(env, "AsyncVectorEnv.parent_pipes")
+    return list(_read(env, "AsyncVectorEnv.parent_pipes"))
 
 
 def processes(env: Any) -> list[Any]:
@@ -50,7 +52,7 @@ def processes(env: Any) -> list[Any]:
     Args:
         env: A `gymnasium.vector.AsyncVectorEnv`.
     """
-    return _read(env, "AsyncVectorEnv.processes")
+    return list(_read(env, "AsyncVectorEnv.processes"))
 
 
 def started_workers(env: Any) -> tuple[list[Any], list[Any]]:
@@ -74,7 +76,7 @@ def sub_envs(env: Any) -> list[Any]:
     Args:
         env: A `gymnasium.vector.SyncVectorEnv`.
     """
-    return _read(env, "SyncVectorEnv.envs")
+    return list(_read(env, "SyncVectorEnv.envs"))
 
 
 def makers(env: Any) -> list[Any]:

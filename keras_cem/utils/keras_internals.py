@@ -84,7 +84,7 @@ def attribute_metrics(model: Any) -> list[Any]:
     Args:
         model: A `keras.Model`.
     """
-    return _read(model, "Model._metrics")
+    return list(_read(model, "Model._metrics"))
 
 
 def forget_loss(model: Any) -> None:

@@ -27,7 +27,10 @@ def pickled_maker(process: Any) -> bytes:
     Args:
         process: A process of a `ParallelPyEnvironment`.
     """
-    return _read(process, "ProcessPyEnvironment._pickled_env_constructor")
+    pickled: bytes = _read(
+        process, "ProcessPyEnvironment._pickled_env_constructor"
+    )
+    return pickled
 
 
 def takes_flat_actions(env: Any) -> bool:
@@ -36,7 +39,7 @@ def takes_flat_actions(env: Any) -> bool:
     Args:
         env: A `ParallelPyEnvironment`.
     """
-    return _read(env, "ParallelPyEnvironment._flatten")
+    return bool(_read(env, "ParallelPyEnvironment._flatten"))
 
 
 def limit(wrapper: Any) -> int:
@@ -47,7 +50,7 @@ def limit(wrapper: Any) -> int:
     """
     is_fixed = type(wrapper).__name__ == "FixedLength"
     name = "FixedLength.fix_length" if is_fixed else "TimeLimit.duration"
-    return _read(wrapper, name)
+    return int(_read(wrapper, name))
 
 
 def wrapped(env: Any) -> Any:

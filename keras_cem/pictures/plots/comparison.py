@@ -98,4 +98,5 @@ def _on(grid: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
             "A history must have a finite return. Received: none in "
             f"{len(y)} rows"
         )
-    return np.interp(grid, x[seen], y[seen])
+    interpolated: np.ndarray = np.interp(grid, x[seen], y[seen])
+    return interpolated
