@@ -18,12 +18,10 @@ from keras_cem import spaces
 from keras_cem.adapters import vector_spaces, workers
 from keras_cem.adapters.gymnasium_ids import make_env, make_vector_env
 from keras_cem.engines import sources
-from keras_cem.engines.host.slots import (
-    Slots,
-    SubEnvSlots,
-    VectorSlots,
-)
+from keras_cem.engines.host.slots import Slots
 from keras_cem.engines.host.source import HostSource
+from keras_cem.engines.host.sub_env_slots import SubEnvSlots
+from keras_cem.engines.host.vector_slots import VectorSlots
 from keras_cem.engines.sources import FORMS, Options
 from keras_cem.utils import gymnasium_internals
 from keras_cem.utils.closing import close_env
@@ -225,7 +223,7 @@ def _source(
         observation_space,
         action_space,
         sources.limit(options, own_limit(env), name),
-        max_env_restarts=restarts if slots.renewable else 0,
+        max_env_restarts=restarts if slots.can_restart else 0,
     )
 
 

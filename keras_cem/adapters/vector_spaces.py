@@ -12,7 +12,8 @@ import gymnasium
 import numpy as np
 
 from keras_cem import spaces
-from keras_cem.engines.host.gymnasium_results import begun
+from keras_cem.engines.host.gymnasium_results import reset_observation
+from keras_cem.utils import checks
 
 _SINGLE = ("single_observation_space", "single_action_space")
 
@@ -42,10 +43,10 @@ def single_spaces(env: Any) -> tuple[Any, Any]:
     observation_space = _space(env, "observation_space")
     action_space = _space(env, "action_space")
     if (
-        not isinstance(num_envs, (int, np.integer))
+        not checks.is_integer(num_envs)
         or observation_space is None
         or action_space is None
-        or not _rows(env, observation_space, int(num_envs))
+        or not _rows(env, observation_space, num_envs)
     ):
         raise ValueError(
             "A `VectorEnv` must have `num_envs`, `single_observation_space` "
@@ -91,7 +92,7 @@ def _space(env: Any, name: str) -> Any:
 def _rows(env: Any, space: Any, num_envs: int) -> bool:
     """Whether `reset` returns `num_envs` rows of observations of `space`."""
     described = spaces.get(space, "observation_space")
-    observations = begun(env.reset(seed=0))
+    observations = reset_observation(env.reset(seed=0))
     try:
         leaves = described.flatten(observations)
     except (KeyError, TypeError, ValueError):

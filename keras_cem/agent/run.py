@@ -16,7 +16,7 @@ from keras_cem.agent.metrics import TestMetrics, TrainMetrics
 from keras_cem.agent.phases import Testing, Training
 from keras_cem.agent.step_functions import KerasFunction
 from keras_cem.engines.groups import Groups
-from keras_cem.engines.host.source import EpisodeError
+from keras_cem.engines.host.environment import EpisodeError
 from keras_cem.engines.player import Player
 from keras_cem.engines.sources import Playable, Source
 from keras_cem.utils import nonfinite

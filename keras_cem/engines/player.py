@@ -9,12 +9,12 @@ from keras_cem import prng
 from keras_cem.engines.graph.source import GraphSource
 from keras_cem.engines.groups import NO_GROUPS, Groups
 from keras_cem.engines.host.actor import Actor
+from keras_cem.engines.host.environment import EpisodeError
 from keras_cem.engines.host.observation_buffer import ObservationBuffer
-from keras_cem.engines.host.source import EpisodeError
 from keras_cem.engines.sources import Playable
 from keras_cem.engines.trajectories import Trajectories
 from keras_cem.saving import interrupts
-from keras_cem.utils.nonfinite import FAULTS
+from keras_cem.utils import nonfinite
 from keras_cem.utils.recent import Recent
 
 
@@ -89,7 +89,7 @@ class Player:
             act,
             seeds[begin : begin + size],
             first,
-            skip_nonfinite=self._agent.on_nonfinite == "skip",
+            skip_nonfinite=self._agent.on_nonfinite == nonfinite.SKIP,
             clip=self._agent.head.exceeds and epsilon is not None,
         )
 
@@ -147,12 +147,12 @@ class Player:
         first: int,
     ) -> None:
         bad = np.flatnonzero(faults)
-        skip = self._agent.on_nonfinite == "skip"
+        skip = self._agent.on_nonfinite == nonfinite.SKIP
         if not bad.size or (skip and bad.size < len(faults)):
             return
         raise EpisodeError(
-            f"The {FAULTS[faults[bad[0]] - 1]} is not finite. Environment "
-            f"{source.name}, trajectory {first + bad[0]}, "
+            f"The {nonfinite.Fault(faults[bad[0]]).what} is not finite. "
+            f"Environment {source.name}, trajectory {first + bad[0]}, "
             f"step {played.lengths[bad[0]] - 1}."
         )
 

@@ -15,7 +15,8 @@ from gymnasium.vector import (
 from keras_cem import spaces
 from keras_cem.adapters import gymnasium as adapter
 from keras_cem.adapters import workers
-from keras_cem.engines.host.slots import SubEnvSlots, VectorSlots
+from keras_cem.engines.host.sub_env_slots import SubEnvSlots
+from keras_cem.engines.host.vector_slots import VectorSlots
 from keras_cem.engines.sources import Options
 from tests import processes, toy_envs
 

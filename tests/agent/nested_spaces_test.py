@@ -12,7 +12,7 @@ from gymnasium import spaces as gym
 
 import keras_cem as cem
 from keras_cem import envs, prng, spaces
-from keras_cem.engines.host.source import EpisodeError
+from keras_cem.engines.host.environment import EpisodeError
 from tests import toy_envs
 
 CHOICES = gym.MultiDiscrete([3, 2], start=[1, -1])

@@ -27,8 +27,10 @@ from keras_cem.adapters.tf_agents.tf_environments import (
 from keras_cem.engines import sources
 from keras_cem.engines.graph import memory_estimate
 from keras_cem.engines.graph.source import GraphSource
-from keras_cem.engines.host.slots import Slots, SubEnvSlots, VectorSlots
+from keras_cem.engines.host.slots import Slots
 from keras_cem.engines.host.source import HostSource
+from keras_cem.engines.host.sub_env_slots import SubEnvSlots
+from keras_cem.engines.host.vector_slots import VectorSlots
 from keras_cem.engines.sources import Options
 from keras_cem.utils import tf_agents_internals
 

@@ -3,11 +3,11 @@
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
 import tensorflow as tf
 
 from keras_cem import heads, prng
 from keras_cem.engines import trajectories
+from keras_cem.engines.graph import blocks
 from keras_cem.engines.graph.fused_dense import fused
 from keras_cem.engines.graph.trajectories import (
     GraphTrajectories,
@@ -17,13 +17,7 @@ from keras_cem.engines.graph.trajectories import (
 from keras_cem.engines.groups import Groups
 from keras_cem.envs.base import Environment
 from keras_cem.networks import state_features
-from keras_cem.utils import devices
-from keras_cem.utils.nonfinite import finite_rows
-
-# Maximum number of episodes per block on a CPU. With 128 hidden units and
-# blocks of this size, two cores take the same time per episode for 65,536
-# episodes as for 4,096. Without blocks they take 3.5 times as long.
-MOST_ROWS = 4096
+from keras_cem.utils import nonfinite
 
 
 class GraphLoop:
@@ -61,7 +55,9 @@ class GraphLoop:
         self._groups = groups
         self._discount = discount
         self._reset_key = prng.make_key(seed, stream, iteration, rolled=True)
-        self._step_key = prng.fold_in(self._reset_key, 1)
+        self._step_key = prng.fold_in(
+            self._reset_key, prng.SubStream.ENVIRONMENT_STEPS
+        )
         self._exploration = prng.make_key(
             seed, prng.EXPLORATION, iteration, rolled=True
         )
@@ -81,9 +77,9 @@ class GraphLoop:
             store_rewards: Whether to store rewards and the states after the
                 last steps.
         """
-        size = rows_at_once(rows.shape[0], self._env)
-        blocks = tf.reshape(rows, (-1, size))
-        count = blocks.shape[0]
+        size = blocks.rows_at_once(rows.shape[0], self._env)
+        in_blocks = tf.reshape(rows, (-1, size))
+        count = in_blocks.shape[0]
         states = tf.nest.map_structure(
             lambda leaf: tf.reshape(leaf, (count, size, *leaf.shape[1:])),
             self._start(rows),
@@ -98,7 +94,7 @@ class GraphLoop:
 
         def body(number: Any, kept: Any, totals: Any) -> Any:
             rows, state = tf.nest.map_structure(
-                lambda leaf: tf.gather(leaf, number), (blocks, states)
+                lambda leaf: tf.gather(leaf, number), (in_blocks, states)
             )
             # The order is by step, then by block. Stacked, this is `(T, K)`
             # without a copy.
@@ -108,15 +104,15 @@ class GraphLoop:
                 steps,
                 store_rewards,
                 kept,
-                lambda kept, step, *made: _write(
+                lambda kept, step, *made: blocks.write(
                     kept, step * count + number, keep(*made)
                 ),
             )
-            return number + 1, kept, _write(totals, number, summed)
+            return number + 1, kept, blocks.write(totals, number, summed)
 
         nothing = (
             tf.constant(0),
-            _arrays(
+            blocks.arrays(
                 keep(
                     tf.nest.map_structure(lambda leaf: leaf[0], states),
                     self._no_actions(size),
@@ -124,7 +120,7 @@ class GraphLoop:
                 ),
                 steps * count,
             ),
-            _arrays(
+            blocks.arrays(
                 self._no_totals(
                     size,
                     tf.nest.map_structure(lambda leaf: leaf[0], states)
@@ -144,14 +140,16 @@ class GraphLoop:
                 parallel_iterations=1,
             )
         )
-        stacked = _stack(kept, (steps, rows.shape[0]))
-        returns, discounted, lengths, terminated, faults, final = _stack(
+        stacked = blocks.stack(kept, (steps, rows.shape[0]))
+        returns, discounted, lengths, terminated, faults, final = blocks.stack(
             totals, (rows.shape[0],)
         )
         # A NaN return marks a trajectory to leave out, as on the host.
-        returns = _told(returns, faults)
+        returns = nonfinite.marked(tf.cast(returns, tf.float32), faults)
         if self._discount is not None:
-            discounted = _told(discounted, faults)
+            discounted = nonfinite.marked(
+                tf.cast(discounted, tf.float32), faults
+            )
         return GraphTrajectories(
             self._env,
             stacked["states"],
@@ -227,7 +225,9 @@ class GraphLoop:
                 state, played, prng.threefry2x32(self._step_key, counter)
             )
             returns, discounted, lengths, over, faults, final = totals
-            fault = tf.where(live, _fault(observations, outputs, rewards), 0)
+            fault = tf.where(
+                live, nonfinite.first_faults(observations, outputs, rewards), 0
+            )
             totals = (
                 returns + tf.where(live, tf.cast(rewards, tf.float64), 0.0),
                 self._add_discounted(discounted, step, live, rewards),
@@ -307,53 +307,6 @@ class GraphLoop:
         return discounted + tf.where(live, terms, 0.0)
 
 
-def rows_at_once(batch_size: int, env: Environment) -> int:
-    """Returns the number of episodes per block.
-
-    On a CPU, a block is so small that the activations of the policy fit in the
-    caches. Blocks are played one after the other, each until all its episodes
-    have ended. A GPU plays all episodes at once. So does a stateful
-    environment, because its variables cover all rows.
-
-    Args:
-        batch_size: K, the number of episodes.
-        env: The environment.
-
-    Returns:
-        A divisor of K. It is K itself if no divisor has a good size.
-    """
-    if env.stateful or devices.has_gpu():
-        return batch_size
-    sizes = range(MOST_ROWS, MOST_ROWS // 4, -1)
-    fitting = (size for size in sizes if batch_size % size == 0)
-    return batch_size if batch_size <= MOST_ROWS else next(fitting, batch_size)
-
-
-def _arrays(nest: Any, length: int) -> Any:
-    return tf.nest.map_structure(
-        lambda leaf: tf.TensorArray(
-            leaf.dtype, length, element_shape=leaf.shape
-        ),
-        nest,
-    )
-
-
-def _write(arrays: Any, index: Any, values: Any) -> Any:
-    return tf.nest.map_structure(
-        lambda array, value: array.write(index, value), arrays, values
-    )
-
-
-def _stack(arrays: Any, shape: tuple[int, ...]) -> Any:
-    """Stacks arrays and reshapes their first two axes to `shape`."""
-
-    def of(array: tf.TensorArray) -> tf.Tensor:
-        stacked = array.stack()
-        return tf.reshape(stacked, (*shape, *stacked.shape[2:]))
-
-    return tf.nest.map_structure(of, arrays)
-
-
 def _where(rows: tf.Tensor, new: Any, old: Any) -> Any:
     """Takes `new` in the rows that are true, `old` elsewhere."""
 
@@ -362,19 +315,3 @@ def _where(rows: tf.Tensor, new: Any, old: Any) -> Any:
         return tf.where(tf.reshape(rows, shape), new, old)
 
     return tf.nest.map_structure(of, new, old)
-
-
-def _told(returns: tf.Tensor, faults: tf.Tensor) -> tf.Tensor:
-    """Casts returns to float32, with NaN for nonfinite trajectories."""
-    returns = tf.cast(returns, tf.float32)
-    return tf.where(tf.equal(faults, 0), returns, np.nan)
-
-
-def _fault(*made: Any) -> tf.Tensor:
-    """Number of the first nonfinite argument per row, 0 if all are finite."""
-    fault = tf.constant(0)
-    for number, batch in reversed(list(enumerate(made, 1))):
-        # Integers are finite.
-        if any(leaf.dtype.is_floating for leaf in tf.nest.flatten(batch)):
-            fault = tf.where(finite_rows(batch), fault, number)
-    return fault

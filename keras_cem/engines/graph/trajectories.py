@@ -11,6 +11,7 @@ from keras_cem.engines.pairs import Pairs, PairsByStep, block_size
 from keras_cem.engines.trajectories import Trajectories
 from keras_cem.envs.base import Environment
 from keras_cem.networks.moments import Moments, of_batch
+from keras_cem.utils import nonfinite
 
 
 class GraphTrajectories(NamedTuple):
@@ -31,8 +32,7 @@ class GraphTrajectories(NamedTuple):
         lengths: int32 `(K,)`, number of steps per trajectory.
         terminated: bool `(K,)`.
         faults: int32 `(K,)`, code of a nonfinite value in the last step of an
-            episode: 0 for none, else the number of an entry of `FAULTS`,
-            counted from 1.
+            episode: 0 for none, else a `nonfinite.Fault`.
         final_states: States after the last steps. Each leaf is `(K,)` or
             `(K, ...)`. `()` if rewards are not stored.
     """
@@ -143,12 +143,12 @@ class GraphTrajectories(NamedTuple):
         )
         return found
 
-    def _told_rewards(self) -> tf.Tensor:
+    def _marked_rewards(self) -> tf.Tensor:
         """Rewards `(K, T)`; NaN in the last step of a nonfinite episode."""
         steps, _ = self._num_rows
         last = tf.equal(tf.range(steps), self.lengths[:, None] - 1)
-        bad = last & (self.faults[:, None] > 0)
-        return tf.where(bad, np.nan, tf.transpose(self.rewards))
+        faults = tf.where(last, self.faults[:, None], 0)
+        return nonfinite.marked(tf.transpose(self.rewards), faults)
 
     def to_trajectories(self) -> Trajectories:
         """Returns `Trajectories`, with the trajectory axis first."""
@@ -175,7 +175,7 @@ class GraphTrajectories(NamedTuple):
                 ),
                 [leaf.dtype for leaf in action_space.leaves],
             ),
-            rewards=None if self.rewards is None else self._told_rewards(),
+            rewards=None if self.rewards is None else self._marked_rewards(),
             mask=tf.range(steps) < self.lengths[:, None],
             terminated=self.terminated,
             final_observations=self.final_observations(),

@@ -26,7 +26,7 @@ class InterfaceError(ValueError):
     """An environment violates the interface of gymnasium."""
 
 
-def begun(result: Any) -> Any:
+def reset_observation(result: Any) -> Any:
     """Returns the observation in the result of `reset`.
 
     Raises:
@@ -40,7 +40,7 @@ def begun(result: Any) -> Any:
     )
 
 
-def no_step(result: Any) -> InterfaceError:
+def bad_step_error(result: Any) -> InterfaceError:
     """Returns the error for a `step` that does not return five values."""
     return InterfaceError(
         "`step` must return (observation, reward, terminated, truncated, "

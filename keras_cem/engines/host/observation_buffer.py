@@ -7,6 +7,7 @@ import numpy as np
 from keras_cem import spaces
 from keras_cem.engines.host import zero_copy
 from keras_cem.engines.host.gymnasium_results import InterfaceError
+from keras_cem.utils.nonfinite import finite_array_rows
 
 
 class ObservationError(InterfaceError):
@@ -83,9 +84,7 @@ class ObservationBuffer:
         for array in self._floats:
             if np.isfinite(array).all():
                 continue
-            finite = np.isfinite(array[slots])
-            if not finite.all():
-                bad |= ~finite.reshape(len(slots), -1).all(axis=1)
+            bad |= ~finite_array_rows(array[slots])
         return slots[bad]
 
     def outside(self, slots: np.ndarray) -> tuple[int, str] | None:

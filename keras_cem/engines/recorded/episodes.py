@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from keras_cem import spaces
+from keras_cem.utils.nonfinite import finite_array_rows
 
 _FIELDS = ("observations", "actions", "rewards")
 # The names in Minari and in gymnasium.
@@ -137,7 +138,9 @@ class _Reader:
                 f"dtype={rewards.dtype}"
             )
         rewards = rewards.astype(np.float32)
-        self._refuse_rows(~np.isfinite(rewards), rewards, "rewards", "finite")
+        self._refuse_rows(
+            ~finite_array_rows(rewards), rewards, "rewards", "finite"
+        )
         steps = len(rewards)
         actions = self._leaves("actions", action_space, (steps,))
         for path, leaf, values in actions:
@@ -152,7 +155,7 @@ class _Reader:
             if isinstance(leaf, spaces.Integers):
                 bad, what = outside(leaf, values), f"in the space, {leaf}"
             else:
-                bad, what = ~_finite(values), "finite"
+                bad, what = ~finite_array_rows(values), "finite"
             self._refuse_rows(bad, values, path, what)
         return (
             [values for _, _, values in observations],
@@ -220,14 +223,12 @@ def outside(leaf: spaces.Leaf, values: np.ndarray) -> np.ndarray:
         TypeError: If `leaf` is another space.
     """
     if isinstance(leaf, spaces.Integers):
-        inside = (values >= leaf.first) & (values <= leaf.last)
+        low, high = np.asarray(leaf.first), np.asarray(leaf.last)
     elif isinstance(leaf, spaces.Box):
-        # Comparisons with NaN are false, so NaN is outside.
-        inside = (values >= leaf.low) & (values <= leaf.high)
+        low, high = leaf.low, leaf.high
     else:
         raise TypeError(f"no bounds are known of {leaf}")
-    return ~inside.reshape(len(values), -1).all(axis=1)
-
-
-def _finite(values: np.ndarray) -> np.ndarray:
-    return np.isfinite(values).reshape(len(values), -1).all(axis=1)
+    # Comparisons with NaN are false, so NaN is outside.
+    inside = np.logical_and(values >= low, values <= high)
+    rows: np.ndarray = np.all(inside.reshape(len(values), -1), axis=1)
+    return ~rows

@@ -9,9 +9,10 @@ import tensorflow as tf
 
 import keras_cem as cem
 from keras_cem import envs, heads, prng, spaces
+from keras_cem.engines.graph import blocks
 from keras_cem.engines.graph import loop as graph_loop
 from keras_cem.engines.graph.source import GraphSource
-from keras_cem.utils.nonfinite import FAULTS
+from keras_cem.utils.nonfinite import Fault
 
 SIZE, STEPS = 6, 9
 
@@ -112,7 +113,7 @@ def brute_force(first=0, epsilon=0.5, iteration=4):
 @pytest.mark.parametrize("most_rows", [SIZE, 4])
 def test_trajectories_equal_brute_force(mode, most_rows, monkeypatch):
     # Side by side, or in two blocks of three.
-    monkeypatch.setattr(graph_loop, "MOST_ROWS", most_rows)
+    monkeypatch.setattr(blocks, "MOST_ROWS", most_rows)
     played, returns, lengths = play(mode)
     expected = brute_force()
     assert lengths.numpy().tolist() == [len(episode) for episode in expected]
@@ -274,7 +275,7 @@ def test_what_is_not_finite_is_noted_where_an_episode_goes_on(
     # The reward of the last step but one; what it leaves is seen in the last.
     last = left - 1 if broken == "reward" else left
     faulty = (left >= 2) & (not after_the_end)
-    number = FAULTS.index(broken) + 1
+    (number,) = (fault for fault in Fault if fault.what == broken)
     assert played.faults.numpy().tolist() == (faulty * number).tolist()
     expected = np.where(faulty, last, left)
     assert played.lengths.numpy().tolist() == expected.tolist()

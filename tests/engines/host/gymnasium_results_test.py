@@ -5,7 +5,7 @@ from keras_cem.engines.host import gymnasium_results
 
 
 def test_observation_of_reset_is_the_first_of_two():
-    assert gymnasium_results.begun(("seen", {})) == "seen"
+    assert gymnasium_results.reset_observation(("seen", {})) == "seen"
 
 
 @pytest.mark.parametrize("result", ["ab", ["a", {}], ("a",), ("a", {}, 1)])
@@ -13,7 +13,7 @@ def test_reset_must_return_a_tuple_of_two(result):
     with pytest.raises(
         gymnasium_results.InterfaceError, match="`reset` must return"
     ):
-        gymnasium_results.begun(result)
+        gymnasium_results.reset_observation(result)
 
 
 @pytest.mark.parametrize(

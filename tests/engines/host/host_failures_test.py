@@ -231,7 +231,7 @@ def test_policy_outputs_that_are_not_finite():
     before = state_of(agent)
     with pytest.raises(
         RuntimeError,
-        match=r"the policy's outputs are not finite\. Environment .*Failing.*"
+        match=r"the policy's output is not finite\. Environment .*Failing.*"
         r"sub-environment 0, trajectory 0, step 0\. The weights stay",
     ):
         fit(agent, failing(None, episode=-1))

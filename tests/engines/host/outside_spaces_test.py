@@ -7,8 +7,8 @@ import tensorflow as tf
 from gymnasium import spaces
 
 import keras_cem as cem
+from keras_cem.engines.host.environment import EpisodeError
 from keras_cem.engines.host.observation_buffer import ObservationBuffer
-from keras_cem.engines.host.source import EpisodeError
 
 DISCRETE = spaces.Discrete(4)
 SHIFTED = spaces.Discrete(4, start=-2)

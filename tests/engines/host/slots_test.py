@@ -3,7 +3,9 @@ import pytest
 from gymnasium.vector import AutoresetMode, VectorWrapper
 
 from keras_cem import spaces
-from keras_cem.engines.host.slots import SlotError, SubEnvSlots, VectorSlots
+from keras_cem.engines.host.slots import SlotError
+from keras_cem.engines.host.sub_env_slots import SubEnvSlots
+from keras_cem.engines.host.vector_slots import VectorSlots
 from tests import toy_envs
 
 OBSERVATION_SPACE = spaces.get(toy_envs.Scripted.observation_space)

@@ -388,7 +388,7 @@ def test_policy_output_that_is_not_finite_says_where():
         return [np.zeros(1, np.int64)], counter[1] != 1
 
     error = complain_about(nan, act=act, episode=99)
-    assert str(error).startswith("the policy's outputs are not finite.")
+    assert str(error).startswith("the policy's output is not finite.")
     assert "sub-environment 0, trajectory 0, step 1." in str(error)
 
 

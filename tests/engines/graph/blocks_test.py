@@ -4,7 +4,7 @@ import pytest
 import tensorflow as tf
 
 from keras_cem import envs
-from keras_cem.engines.graph.loop import MOST_ROWS, rows_at_once
+from keras_cem.engines.graph.blocks import MOST_ROWS, rows_at_once
 
 PRIME = 65537
 

@@ -1,0 +1,137 @@
+"""Single environments in this process as slots."""
+
+import contextlib
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from keras_cem import spaces
+from keras_cem.engines.host.gymnasium_results import (
+    as_interface_error,
+    bad_step_error,
+    flag,
+    number,
+    reset_observation,
+)
+from keras_cem.engines.host.observation_buffer import ObservationBuffer
+from keras_cem.engines.host.slots import SlotError, Slots, StepResult
+from keras_cem.saving import interrupts
+from keras_cem.utils.closing import close_env
+
+
+class SubEnvSlots(Slots):
+    """Single environments in this process; only used slots are stepped.
+
+    Args:
+        envs: gymnasium environments.
+        observation_space: Space of one observation.
+        action_space: Space of one action.
+        owned: Whether `close` closes the environments.
+        makers: Functions that make each environment again. Defaults to `None`:
+            no restarts.
+    """
+
+    partial_reset = True
+
+    def __init__(
+        self,
+        envs: Sequence[Any],
+        observation_space: spaces.Space,
+        action_space: spaces.Space,
+        owned: bool,
+        makers: Sequence[Callable[[], Any]] | None = None,
+    ):
+        self.num_envs = len(envs)
+        self.can_restart = makers is not None
+        self.observations = ObservationBuffer(observation_space, len(envs))
+        self._envs = list(envs)
+        self._action_space = action_space
+        self._owned = owned
+        self._makers = makers
+
+    def begin(self) -> None:
+        pass  # Each slot is reset separately before use.
+
+    def reset(self, slots: Sequence[int], seeds: Sequence[int]) -> None:
+        failures: dict[int, Exception] = {}
+        for slot, seed in zip(slots, seeds, strict=True):
+            if interrupts.pending:
+                interrupts.check()
+            try:
+                result = self._envs[slot].reset(seed=seed)
+                self.observations.write(slot, reset_observation(result))
+            except Exception as error:
+                failures[slot] = error
+        if failures:
+            raise _failure("reset", failures)
+
+    def step(self, slots: np.ndarray, actions: list[np.ndarray]) -> StepResult:
+        # Lists, because appending is faster than setting array elements.
+        rewards, terminated, truncated = [], [], []
+        failures: dict[int, Exception] = {}
+        write, envs = self.observations.write, self._envs
+        single = self._one_action(actions)
+        pending = interrupts.pending
+        for slot in slots.tolist():
+            if pending:
+                interrupts.check()
+            try:
+                result = envs[slot].step(single(slot))
+                try:
+                    observation, reward, terminal, cut, _ = result
+                except (TypeError, ValueError):
+                    raise bad_step_error(result) from None
+                write(slot, observation)
+                if type(terminal) is not bool or type(cut) is not bool:
+                    terminal = flag("terminated", terminal)
+                    cut = flag("truncated", cut)
+                if not isinstance(reward, (float, int)):
+                    reward = number(reward)
+                ended = bool(terminal), bool(cut)
+                rewards.append(float(reward))
+            except Exception as error:
+                failures[slot] = error
+                rewards.append(0.0)
+                ended = False, False
+            terminated.append(ended[0])
+            truncated.append(ended[1])
+        results = (
+            np.array(rewards, np.float32),
+            np.array(terminated, bool),
+            np.array(truncated, bool),
+        )
+        if failures:
+            raise _failure("step", failures, results)
+        return results
+
+    def _one_action(self, actions: list[np.ndarray]) -> Callable[[int], Any]:
+        if isinstance(self._action_space, spaces.Leaf):
+            return actions[0].__getitem__
+        pack = self._action_space.pack
+        return lambda slot: pack([leaf[slot] for leaf in actions])
+
+    def restart(self, failed: Sequence[int] | None) -> None:
+        if self._makers is None:
+            raise RuntimeError("These sub-environments cannot be made anew.")
+        for slot in range(self.num_envs) if failed is None else failed:
+            with contextlib.suppress(Exception):
+                # It has failed already, so a failing close says nothing new.
+                self._envs[slot].close()
+            self._envs[slot] = self._makers[slot]()
+
+    def close(self) -> None:
+        if self._owned:
+            for env in self._envs:
+                close_env(env)
+
+
+def _failure(
+    call: str,
+    failures: dict[int, Exception],
+    result: StepResult | None = None,
+) -> SlotError:
+    first, cause = next(iter(failures.items()))
+    error = SlotError(call, first, list(failures), result)
+    error.__cause__ = as_interface_error(call, cause)
+    return error
