@@ -86,7 +86,8 @@ def finite_rows(batch: Any) -> tf.Tensor:
 
 def finite_array_rows(array: np.ndarray) -> np.ndarray:
     """Returns which rows of an array `(N, ...)` are finite, bool `(N,)`."""
-    finite: np.ndarray = np.isfinite(array).reshape(len(array), -1).all(axis=1)
+    axes = tuple(range(1, array.ndim))
+    finite: np.ndarray = np.all(np.isfinite(array), axis=axes)
     return finite
 
 

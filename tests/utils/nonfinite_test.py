@@ -29,6 +29,7 @@ def test_rows_of_arrays_equal_those_of_tensors():
     assert finite.tolist() == [True, False, False]
     assert finite_rows(tf.constant(array)).numpy().tolist() == finite.tolist()
     assert nonfinite.finite_array_rows(np.array([3, 4])).all()
+    assert nonfinite.finite_array_rows(np.zeros((0, 2))).shape == (0,)
 
 
 def test_first_fault_of_a_row_is_told():
