@@ -13,6 +13,7 @@ from keras_cem.agent.environment_play import DEFAULT_BATCH_SIZE
 from keras_cem.agent.run import EnvironmentFunctions, Session
 from keras_cem.algorithm import weight_averages
 from keras_cem.engines import sources
+from keras_cem.engines.recorded.source import is_recorded
 from keras_cem.saving import resuming
 from keras_cem.utils import checks, keras_internals
 
@@ -225,7 +226,7 @@ class EnvironmentFit(EnvironmentFunctions):
             testing=False, stream=prng.VALIDATION_RESETS
         ) as session:
             session.batch_size = batch_size or DEFAULT_BATCH_SIZE
-            if sources.is_recorded(x):
+            if is_recorded(x):
                 if validation_data is None:
                     checks.only_for("an environment", **_given(env_options))
                 session.train = self._open_recorded(x, batch_size)

@@ -20,7 +20,6 @@ from keras_cem.engines.host.environment import HostEnvironment
 from keras_cem.engines.host.step_storage import check_size, padded_steps
 from keras_cem.engines.trajectories import Trajectories
 
-
 Made_co = TypeVar("Made_co", covariant=True)
 
 
