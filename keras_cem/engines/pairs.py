@@ -1,12 +1,12 @@
 """The pairs (s, a) of chosen trajectories, numbered 0 to N - 1."""
 
 from collections.abc import Callable
-from typing import Any
 
 import tensorflow as tf
 
 from keras_cem import prng
 from keras_cem.utils import devices
+from keras_cem.utils.tensors import Integer
 
 # Minimum and maximum number of pairs per block where shapes must be static. On
 # a CPU the activations of the largest block should stay in a cache. A GPU needs
@@ -71,7 +71,12 @@ class Pairs:
         return tf.gather(self._order, row), step
 
     def draw(
-        self, key: prng.Words, number: Any, size: int, *, by_trajectory: bool
+        self,
+        key: prng.Words,
+        number: Integer,
+        size: int,
+        *,
+        by_trajectory: bool,
     ) -> tf.Tensor:
         """Draws numbers of pairs at random, with replacement.
 
@@ -173,7 +178,7 @@ def count_at_most(ordered: tf.Tensor, values: tf.Tensor) -> tf.Tensor:
 def accumulate(
     function: Callable[[tf.Tensor, tf.Tensor, tf.Tensor], list[tf.Tensor]],
     total: tf.Tensor,
-    most: Any,
+    most: Integer,
     like: list[tf.Tensor],
     block_size: int | None,
 ) -> list[tf.Tensor]:
@@ -201,7 +206,9 @@ def accumulate(
         )
     block = tf.range(block_size)
 
-    def body(start: tf.Tensor, sums: list[tf.Tensor]) -> Any:
+    def body(
+        start: tf.Tensor, sums: list[tf.Tensor]
+    ) -> tuple[tf.Tensor, list[tf.Tensor]]:
         numbers = start + block
         # The last block is filled up with repeated pairs, spread evenly,
         # because batch normalization uses them too.
@@ -213,6 +220,7 @@ def accumulate(
         added = [a + b for a, b in zip(sums, terms, strict=True)]
         return start + block_size, added
 
+    sums: list[tf.Tensor]
     _, sums = tf.while_loop(
         lambda start, _: start < total,
         body,

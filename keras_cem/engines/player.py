@@ -1,5 +1,6 @@
 """Plays with an agent's policy, compiled once per number of slots."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from keras_cem.engines.groups import NO_GROUPS, Groups
 from keras_cem.engines.host.actor import Actor
 from keras_cem.engines.host.environment import EpisodeError
 from keras_cem.engines.host.observation_buffer import ObservationBuffer
+from keras_cem.engines.policies import ActingAgent
 from keras_cem.engines.sources import Playable
 from keras_cem.engines.trajectories import Trajectories
 from keras_cem.saving import interrupts
@@ -28,7 +30,7 @@ class Player:
         num_forgotten: Number of calls of `forget`.
     """
 
-    def __init__(self, agent: Any):
+    def __init__(self, agent: ActingAgent):
         self._agent = agent
         self._actors: dict[tuple[Any, ...], Actor] = {}
         self._graph_functions = Recent()
@@ -74,9 +76,11 @@ class Player:
             played, faults = self._graph_function(source, stream, epsilon)(
                 numbers, tf.constant(epsilon or 0.0, tf.float32)
             )
-            played = tf.nest.map_structure(lambda leaf: leaf.numpy(), played)
-            self._check_faults(source, played, faults.numpy(), first)
-            return played
+            arrays: Trajectories = tf.nest.map_structure(
+                lambda leaf: leaf.numpy(), played
+            )
+            self._check_faults(source, arrays, faults.numpy(), first)
+            return arrays
         begin, end = first // groups.per_start, first + size
         starts = prng.reset_seeds(
             seed, stream, iteration, -(-end // groups.per_start) - begin, begin
@@ -114,17 +118,19 @@ class Player:
 
     def _graph_function(
         self, source: GraphSource, stream: int, epsilon: float | None
-    ) -> Any:
+    ) -> Callable[..., tuple[Any, tf.Tensor]]:
         agent, explore = self._agent, epsilon is not None
-        if explore:
+        if epsilon is not None:
             agent.head.check_epsilon(epsilon)
 
-        def make() -> Any:
+        def make() -> Callable[..., tuple[Any, tf.Tensor]]:
             @tf.function(
                 autograph=False,
                 jit_compile=source.compilable(agent.acting_network()),
             )
-            def function(numbers: tf.Tensor, epsilon: tf.Tensor) -> Any:
+            def function(
+                numbers: tf.Tensor, epsilon: tf.Tensor
+            ) -> tuple[Trajectories, tf.Tensor]:
                 played = source.play(
                     agent.acting_network(),
                     agent.head,
@@ -135,9 +141,13 @@ class Player:
                 )
                 return played.to_trajectories(), played.faults
 
-            return function
+            compiled: Callable[..., tuple[Any, tf.Tensor]] = function
+            return compiled
 
-        return self._graph_functions.get((source.key, stream, explore), make)
+        key = (source.key, stream, explore)
+        function: Callable[..., tuple[Any, tf.Tensor]]
+        function = self._graph_functions.get(key, make)
+        return function
 
     def _check_faults(
         self,

@@ -1,7 +1,7 @@
 """Opens every supported form of environment as a playable source."""
 
 import importlib
-from typing import Any, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import tensorflow as tf
@@ -94,14 +94,14 @@ class Options(NamedTuple):
 class Adapter(Protocol):
     """Interface of an adapter module."""
 
-    def accepts(self, env: Any, options: Options) -> bool:
+    def accepts(self, env: object, options: Options) -> bool:
         """Whether this adapter takes `env`."""
 
-    def open_source(self, env: Any, options: Options) -> Source:
+    def open_source(self, env: object, options: Options) -> Source:
         """Returns `env` as a source that is ready to play."""
 
 
-def is_data(x: Any) -> bool:
+def is_data(x: object) -> bool:
     """Whether Keras takes `x` as data, not as an environment."""
     if isinstance(x, str) or is_recorded(x):
         return False
@@ -115,7 +115,7 @@ def is_data(x: Any) -> bool:
     )
 
 
-def is_env(x: Any, argument: str = "x") -> bool:
+def is_env(x: object, argument: str = "x") -> bool:
     """Whether `x` is an environment or recorded episodes.
 
     Args:
@@ -127,7 +127,7 @@ def is_env(x: Any, argument: str = "x") -> bool:
             data.
     """
     if is_data(x):
-        if type(x) in (list, tuple) and x and is_playable(x[0]):
+        if (type(x) is list or type(x) is tuple) and x and is_playable(x[0]):
             raise TypeError(
                 f"`{argument}` must be one environment. Received: "
                 f"{argument}={x!r}. Give an id, or a callable that makes one, "
@@ -142,14 +142,14 @@ def is_env(x: Any, argument: str = "x") -> bool:
     )
 
 
-def is_playable(x: Any) -> bool:
+def is_playable(x: object) -> bool:
     """Whether an adapter accepts `x` as environment or recorded episodes."""
     return not is_data(x) and any(
         adapter.accepts(x, Options(1)) for adapter in _adapters()
     )
 
 
-def open_source(env: Any, options: Options) -> Source:
+def open_source(env: object, options: Options) -> Source:
     """Opens an environment as a source that is ready to play.
 
     The caller must close the source. A source of recorded episodes must be
@@ -178,7 +178,7 @@ def open_source(env: Any, options: Options) -> Source:
     )
 
 
-def open_recorded(recorded: Any) -> RecordedSource:
+def open_recorded(recorded: object) -> RecordedSource:
     """Opens recorded episodes; they must be loaded before use.
 
     Args:
@@ -190,7 +190,7 @@ def open_recorded(recorded: Any) -> RecordedSource:
     return source
 
 
-def refuse_host_options(options: Options, env: Any, what: str) -> None:
+def refuse_host_options(options: Options, env: object, what: str) -> None:
     """Refuses options of sub-environments where none are made.
 
     Args:
@@ -239,5 +239,5 @@ def _check_size(source: HostSource, batch_size: int) -> None:
         raise
 
 
-def _adapters() -> list[Any]:
+def _adapters() -> list[Adapter]:
     return [importlib.import_module(name) for name in _ADAPTERS]

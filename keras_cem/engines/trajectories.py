@@ -8,6 +8,7 @@ import tensorflow as tf
 from keras_cem import spaces
 from keras_cem.engines.pairs import Pairs
 from keras_cem.networks.moments import Moments, of_batch
+from keras_cem.utils.tensors import Array, Integer, Nest, Number
 
 
 class StoredPairs(Protocol):
@@ -18,7 +19,7 @@ class StoredPairs(Protocol):
         """Number of steps per trajectory, int32 `(K,)`."""
 
     @property
-    def num_steps(self) -> Any:
+    def num_steps(self) -> Integer:
         """K times T, the number of steps including padding."""
 
     @property
@@ -37,7 +38,9 @@ class StoredPairs(Protocol):
                 taken, in the order that reads them fastest.
         """
 
-    def gather(self, trajectory: tf.Tensor, step: tf.Tensor) -> tuple[Any, Any]:
+    def gather(
+        self, trajectory: tf.Tensor, step: tf.Tensor
+    ) -> tuple[Nest, Nest]:
         """Returns the observations and actions of some pairs.
 
         Args:
@@ -86,7 +89,7 @@ def constant_discount(discount: float) -> tf.Tensor | None:
     return None if discount == 1.0 else tf.constant(discount, tf.float64)
 
 
-def discount_weights(discount: Any, steps: Any) -> tf.Tensor:
+def discount_weights(discount: Number, steps: tf.Tensor) -> tf.Tensor:
     """Returns discount^t as float32 for int32 steps t."""
     return tf.cast(discount ** tf.cast(steps, tf.float64), tf.float32)
 
@@ -120,12 +123,12 @@ class Trajectories(NamedTuple):
             they are not known.
     """
 
-    observations: Any
-    actions: Any
-    rewards: Any
-    mask: Any
-    terminated: Any
-    final_observations: Any = ()
+    observations: Nest
+    actions: Nest
+    rewards: Array
+    mask: Array
+    terminated: Array
+    final_observations: Nest = ()
 
     @property
     def returns(self) -> Any:
@@ -145,7 +148,7 @@ class Trajectories(NamedTuple):
         gamma = constant_discount(discount)
         return self.returns if gamma is None else self.discounted_returns(gamma)
 
-    def discounted_returns(self, discount: Any) -> Any:
+    def discounted_returns(self, discount: Number) -> tf.Tensor:
         """Returns the sums of discount^t r_t, float32 `(K,)`.
 
         Args:
@@ -170,7 +173,7 @@ class Trajectories(NamedTuple):
         return tf.reduce_sum(tf.cast(self.mask, tf.int32), axis=1)
 
     @property
-    def num_steps(self) -> Any:
+    def num_steps(self) -> Integer:
         """K times T, the number of steps including padding, int64."""
         return tf.size(self.mask, tf.int64)
 
@@ -194,13 +197,16 @@ class Trajectories(NamedTuple):
         del drawn
         return Pairs(self.lengths, mask, tf.int64)
 
-    def take(self, rows: Any) -> "Trajectories":
+    def take(self, rows: tf.Tensor) -> "Trajectories":
         """Returns some of the trajectories.
 
         Args:
             rows: int32 tensor `(B,)`.
         """
-        return tf.nest.map_structure(lambda leaf: tf.gather(leaf, rows), self)
+        taken: Trajectories = tf.nest.map_structure(
+            lambda leaf: tf.gather(leaf, rows), self
+        )
+        return taken
 
     def moments(self, space: spaces.Space) -> list[Moments]:
         """Moments of the observations in all real steps.
@@ -217,7 +223,9 @@ class Trajectories(NamedTuple):
             for leaf in spaces.float_leaves(space, self.observations)
         ]
 
-    def gather(self, trajectory: Any, step: Any) -> tuple[Any, Any]:
+    def gather(
+        self, trajectory: tf.Tensor, step: tf.Tensor
+    ) -> tuple[Nest, Nest]:
         """Returns the observations and actions of some pairs.
 
         Args:
@@ -228,7 +236,8 @@ class Trajectories(NamedTuple):
             Two nests of tensors `(B, ...)`.
         """
         where = tf.stack([trajectory, step], axis=-1)
-        return tf.nest.map_structure(
+        observations, actions = tf.nest.map_structure(
             lambda leaf: tf.gather_nd(leaf, where),
             (self.observations, self.actions),
         )
+        return observations, actions

@@ -7,6 +7,7 @@ from typing import Any
 import tensorflow as tf
 
 from keras_cem import spaces
+from keras_cem.engines.policies import Policy
 
 # Exceptions at the first call of a function that XLA cannot compile.
 NOT_COMPILABLE = (
@@ -18,7 +19,7 @@ POLICY_ACTS = "the policy, which acts"
 
 
 def compilable(
-    policy: Any, observation_space: spaces.Space, batch_size: int
+    policy: Policy, observation_space: spaces.Space, batch_size: int
 ) -> bool:
     """Whether XLA can compile a policy; warns with the reason if not.
 

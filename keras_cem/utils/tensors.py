@@ -17,3 +17,5 @@ Array: TypeAlias = np.ndarray | tf.Tensor
 Nest: TypeAlias = Array | Mapping[str, "Nest"] | Sequence["Nest"]
 # A whole number, which may be known in a compiled step only.
 Integer: TypeAlias = int | tf.Tensor
+# A number, which may be known in a compiled step only.
+Number: TypeAlias = float | tf.Tensor

@@ -6,6 +6,7 @@ import tensorflow as tf
 
 from keras_cem.envs.base import Environment
 from keras_cem.utils import devices
+from keras_cem.utils.tensors import Nest
 
 # Maximum number of episodes per block on a CPU. With 128 hidden units and
 # blocks of this size, two cores take the same time per episode for 65,536
@@ -13,7 +14,7 @@ from keras_cem.utils import devices
 MOST_ROWS = 4096
 
 
-def rows_at_once(batch_size: int, env: Environment) -> int:
+def rows_at_once(batch_size: int, env: Environment[Any]) -> int:
     """Returns the number of episodes per block.
 
     On a CPU, a block is so small that the activations of the policy fit in the
@@ -35,7 +36,7 @@ def rows_at_once(batch_size: int, env: Environment) -> int:
     return batch_size if batch_size <= MOST_ROWS else next(fitting, batch_size)
 
 
-def arrays(nest: Any, length: int) -> Any:
+def arrays(nest: Nest, length: int) -> Any:
     """Returns empty `TensorArray`s for a nest of tensors.
 
     Args:
@@ -50,7 +51,7 @@ def arrays(nest: Any, length: int) -> Any:
     )
 
 
-def write(arrays: Any, index: Any, values: Any) -> Any:
+def write(arrays: Nest, index: tf.Tensor, values: Nest) -> Any:
     """Returns the arrays with one entry written.
 
     Args:
@@ -63,7 +64,7 @@ def write(arrays: Any, index: Any, values: Any) -> Any:
     )
 
 
-def stack(arrays: Any, shape: tuple[int, ...]) -> Any:
+def stack(arrays: Nest, shape: tuple[int, ...]) -> Any:
     """Returns the arrays as tensors, their first two axes as `shape`.
 
     Args:

@@ -1,13 +1,14 @@
 """Small dense layers without matrix products, which XLA can fuse on a GPU."""
 
 from collections.abc import Callable
-from typing import Any
 
 import keras
 import tensorflow as tf
 
+from keras_cem.engines.policies import Policy
 from keras_cem.networks.normalization import NormalizedPolicy
 from keras_cem.utils import keras_internals
+from keras_cem.utils.tensors import Nest
 
 # A layer with at most this many inputs is written out as a sum of terms.
 MOST_INPUTS = 16
@@ -19,7 +20,7 @@ SUMMED_AT_ONCE = {2: 255, 7: 127, 16: 63}
 MOST_SUMMED = 512
 
 
-def fused(policy: Any) -> Callable[..., Any]:
+def fused(policy: Policy) -> Policy:
     """Returns a function that computes a policy without small matrix products.
 
     XLA fuses elementwise operations and small sums with the operations around
@@ -46,9 +47,12 @@ def fused(policy: Any) -> Callable[..., Any]:
         return policy
     if not (_is_graph(policy) and _has_small(policy)):
         return policy
+    copy: Policy
     if isinstance(policy, keras.Sequential):
-        return _sequential(policy)
-    return keras.models.clone_model(policy, clone_function=_StandIn)
+        copy = _sequential(policy)
+    else:
+        copy = keras.models.clone_model(policy, clone_function=_StandIn)
+    return copy
 
 
 class _StandIn(keras.Operation):
@@ -58,31 +62,32 @@ class _StandIn(keras.Operation):
     stand-in, the copy would modify the original operation.
     """
 
-    def __init__(self, operation: Any, /):
+    def __init__(self, operation: keras.Operation, /):
         super().__init__(name=operation.name)
         self._operation = operation
-        if _is_small(operation):
-            self._function = _dense(operation)
-        else:
-            self._function = fused(operation)
+        self._function: Callable[..., Nest] = (
+            _dense(operation) if _is_small(operation) else fused(operation)
+        )
 
-    def call(self, *args: Any, **kwargs: Any) -> Any:
+    def call(self, *args: Nest, **kwargs: object) -> Nest:
         return self._function(*args, **kwargs)
 
-    def compute_output_spec(self, *args: Any, **kwargs: Any) -> Any:
+    def compute_output_spec(self, *args: Nest, **kwargs: object) -> Nest:
         return self._operation.compute_output_spec(*args, **kwargs)
 
 
-def _normalized(policy: NormalizedPolicy) -> Callable[..., Any]:
+def _normalized(policy: NormalizedPolicy) -> Policy:
     inner = fused(policy.policy)
     if inner is policy.policy:
         return policy
-    return lambda inputs, training=None: inner(
-        policy.normalized(inputs), training=training
-    )
+
+    def function(inputs: Nest, *, training: bool) -> Nest:
+        return inner(policy.normalized(inputs), training=training)
+
+    return function
 
 
-def _sequential(model: Any) -> Any:
+def _sequential(model: keras.Sequential) -> keras.Model:
     (given,) = model.inputs
     x = inputs = keras.Input(batch_shape=given.shape, dtype=given.dtype)
     for layer in model.layers:
@@ -90,7 +95,7 @@ def _sequential(model: Any) -> Any:
     return keras.Model(inputs, x)
 
 
-def _is_graph(operation: Any) -> bool:
+def _is_graph(operation: object) -> bool:
     """Whether it is a plain Keras model that its graph describes fully."""
     if not type(operation).__module__.startswith("keras."):
         return False
@@ -102,13 +107,13 @@ def _is_graph(operation: Any) -> bool:
     return isinstance(operation, keras.Function)
 
 
-def _has_small(operation: Any) -> bool:
+def _has_small(operation: keras.Operation) -> bool:
     return _is_small(operation) or (
         _is_graph(operation) and any(map(_has_small, operation.layers))
     )
 
 
-def _is_small(layer: Any) -> bool:
+def _is_small(layer: keras.Operation) -> bool:
     """Whether a dense layer is to be computed without a matrix product."""
     if type(layer) is not keras.layers.Dense or not layer.built:
         return False
@@ -116,14 +121,14 @@ def _is_small(layer: Any) -> bool:
         return False
     if layer.compute_dtype != "float32":
         return False
-    num_inputs, num_outputs = layer.kernel.shape
+    num_inputs, num_outputs = map(int, layer.kernel.shape)
     return num_inputs <= MOST_INPUTS or (
         num_inputs <= MOST_SUMMED and num_outputs <= max(SUMMED_AT_ONCE)
     )
 
 
-def _dense(layer: Any) -> Callable[..., Any]:
-    def call(inputs: Any, **kwargs: Any) -> Any:
+def _dense(layer: keras.layers.Dense) -> Callable[..., tf.Tensor]:
+    def call(inputs: tf.Tensor, **kwargs: object) -> tf.Tensor:
         if len(inputs.shape) != 2:
             return layer(inputs, **kwargs)
         outputs = product(

@@ -1,7 +1,7 @@
 """The loop over the steps of K episodes, inside a compiled step."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import tensorflow as tf
 
@@ -15,9 +15,36 @@ from keras_cem.engines.graph.trajectories import (
     storage_dtype,
 )
 from keras_cem.engines.groups import Groups
+from keras_cem.engines.policies import Policy
 from keras_cem.envs.base import Environment
+from keras_cem.heads.base import ExplorationState
 from keras_cem.networks import state_features
 from keras_cem.utils import nonfinite
+from keras_cem.utils.tensors import Integer, Nest
+
+
+class Totals(NamedTuple):
+    """What the loop adds up per episode, K of them.
+
+    Returns are summed in float64, as in `Trajectories`. In float32, 10^5
+    rewards of 0.1 sum to 9998.56.
+
+    Attributes:
+        returns: float64 `(K,)`.
+        discounted: float64 `(K,)`, sums of discount^t r_t; `()` without a
+            discount.
+        lengths: int32 `(K,)`, number of steps.
+        terminated: bool `(K,)`.
+        faults: int32 `(K,)`, a `nonfinite.Fault`, or 0.
+        final: States after the last steps; `()` if they are not stored.
+    """
+
+    returns: tf.Tensor
+    discounted: tf.Tensor
+    lengths: tf.Tensor
+    terminated: tf.Tensor
+    faults: tf.Tensor
+    final: Nest
 
 
 class GraphLoop:
@@ -37,10 +64,10 @@ class GraphLoop:
 
     def __init__(
         self,
-        env: Environment,
-        policy: Any,
+        env: Environment[Any],
+        policy: Policy,
         head: heads.Head,
-        numbers: tuple[Any, int, Any],
+        numbers: tuple[Integer, Integer, Integer],
         epsilon: tf.Tensor | None,
         groups: Groups,
         discount: tf.Tensor | None,
@@ -85,14 +112,18 @@ class GraphLoop:
             self._start(rows),
         )
 
-        def keep(states: Any, actions: Any, rewards: Any) -> dict[str, Any]:
+        def keep(
+            states: Nest, actions: Nest, rewards: tf.Tensor
+        ) -> dict[str, Nest]:
             return {
                 "states": states if store else (),
                 "actions": actions if store else (),
                 "rewards": rewards if store_rewards else (),
             }
 
-        def body(number: Any, kept: Any, totals: Any) -> Any:
+        def body(
+            number: tf.Tensor, kept: dict[str, Nest], totals: Totals
+        ) -> tuple[tf.Tensor, dict[str, Nest], Totals]:
             rows, state = tf.nest.map_structure(
                 lambda leaf: tf.gather(leaf, number), (in_blocks, states)
             )
@@ -141,14 +172,15 @@ class GraphLoop:
             )
         )
         stacked = blocks.stack(kept, (steps, rows.shape[0]))
-        returns, discounted, lengths, terminated, faults, final = blocks.stack(
-            totals, (rows.shape[0],)
-        )
+        totals = blocks.stack(totals, (rows.shape[0],))
         # A NaN return marks a trajectory to leave out, as on the host.
-        returns = nonfinite.marked(tf.cast(returns, tf.float32), faults)
+        returns = nonfinite.marked(
+            tf.cast(totals.returns, tf.float32), totals.faults
+        )
+        discounted = returns
         if self._discount is not None:
             discounted = nonfinite.marked(
-                tf.cast(discounted, tf.float32), faults
+                tf.cast(totals.discounted, tf.float32), totals.faults
             )
         return GraphTrajectories(
             self._env,
@@ -156,22 +188,22 @@ class GraphLoop:
             stacked["actions"],
             stacked["rewards"] if store_rewards else None,
             returns,
-            returns if self._discount is None else discounted,
-            lengths,
-            terminated,
-            faults,
-            final,
+            discounted,
+            totals.lengths,
+            totals.terminated,
+            totals.faults,
+            totals.final,
         )
 
     def _play(
         self,
         rows: tf.Tensor,
-        state: Any,
+        state: Nest,
         steps: int,
         keep_final: bool,
-        kept: Any,
-        write: Callable[..., Any],
-    ) -> tuple[Any, Any]:
+        kept: dict[str, Nest],
+        write: Callable[..., dict[str, Nest]],
+    ) -> tuple[dict[str, Nest], Totals]:
         """Plays one block; returns the stored arrays and the totals.
 
         Args:
@@ -186,13 +218,20 @@ class GraphLoop:
         size = rows.shape[0]
 
         def body(
-            step: Any,
-            state: Any,
-            explored: Any,
-            live: Any,
-            totals: Any,
-            kept: Any,
-        ) -> Any:
+            step: tf.Tensor,
+            state: Nest,
+            explored: ExplorationState,
+            live: tf.Tensor,
+            totals: Totals,
+            kept: dict[str, Nest],
+        ) -> tuple[
+            tf.Tensor,
+            Nest,
+            ExplorationState,
+            tf.Tensor,
+            Totals,
+            dict[str, Nest],
+        ]:
             counter = (rows, tf.fill([size], tf.cast(step, tf.uint32)))
             observations = self._env.observe(state)
             outputs = self._function(observations, training=False)
@@ -224,17 +263,17 @@ class GraphLoop:
             following, rewards, terminated = self._env.transition(
                 state, played, prng.threefry2x32(self._step_key, counter)
             )
-            returns, discounted, lengths, over, faults, final = totals
             fault = tf.where(
                 live, nonfinite.first_faults(observations, outputs, rewards), 0
             )
-            totals = (
-                returns + tf.where(live, tf.cast(rewards, tf.float64), 0.0),
-                self._add_discounted(discounted, step, live, rewards),
-                lengths + tf.cast(live, tf.int32),
-                over | (live & terminated),
-                faults + fault,
-                _where(live, following, final) if keep_final else (),
+            rewarded = tf.where(live, tf.cast(rewards, tf.float64), 0.0)
+            totals = Totals(
+                totals.returns + rewarded,
+                self._add_discounted(totals.discounted, step, rewarded),
+                totals.lengths + tf.cast(live, tf.int32),
+                totals.terminated | (live & terminated),
+                totals.faults + fault,
+                _where(live, following, totals.final) if keep_final else (),
             )
             kept = write(kept, step, state, actions, rewards)
             ended = terminated | self._env.truncated(following)
@@ -261,25 +300,20 @@ class GraphLoop:
         )
         return kept, totals
 
-    def _start(self, rows: tf.Tensor) -> Any:
+    def _start(self, rows: tf.Tensor) -> Nest:
         starts = (rows // self._groups.per_start, tf.zeros_like(rows))
         return self._env.initial(
             prng.threefry2x32(self._reset_key, starts, rolled=True)
         )
 
-    def _no_totals(self, size: int, state: Any) -> Any:
-        """Returns initial totals of `size` episodes.
-
-        They are the return, the discounted return, the length, whether the
-        episode terminated, the fault, and the state after the last step.
-        Returns are summed in float64, as in `Trajectories`. In float32, 10^5
-        rewards of 0.1 sum to 9998.56.
+    def _no_totals(self, size: int, state: Nest) -> Totals:
+        """Returns the totals of `size` episodes before the first step.
 
         Args:
             size: Number of episodes.
             state: Start states, or `()` to keep no states.
         """
-        return (
+        return Totals(
             tf.zeros(size, tf.float64),
             () if self._discount is None else tf.zeros(size, tf.float64),
             tf.zeros(size, tf.int32),
@@ -288,7 +322,7 @@ class GraphLoop:
             state,
         )
 
-    def _no_actions(self, size: int) -> Any:
+    def _no_actions(self, size: int) -> Nest:
         space = self._env.action_space
         leaves = zip(space.leaves, self._action_dtypes, strict=True)
         return space.pack(
@@ -296,18 +330,17 @@ class GraphLoop:
         )
 
     def _add_discounted(
-        self, discounted: Any, step: Any, live: tf.Tensor, rewards: tf.Tensor
-    ) -> Any:
+        self, discounted: tf.Tensor, step: tf.Tensor, rewarded: tf.Tensor
+    ) -> tf.Tensor:
         if self._discount is None:
             return ()
         weight = tf.cast(
             trajectories.discount_weights(self._discount, step), tf.float64
         )
-        terms = tf.cast(rewards, tf.float64) * weight
-        return discounted + tf.where(live, terms, 0.0)
+        return discounted + rewarded * weight
 
 
-def _where(rows: tf.Tensor, new: Any, old: Any) -> Any:
+def _where(rows: tf.Tensor, new: Nest, old: Nest) -> Nest:
     """Takes `new` in the rows that are true, `old` elsewhere."""
 
     def of(new: tf.Tensor, old: tf.Tensor) -> tf.Tensor:

@@ -15,10 +15,12 @@ from keras_cem import heads, spaces
 from keras_cem.engines.graph.loop import GraphLoop
 from keras_cem.engines.graph.trajectories import GraphTrajectories
 from keras_cem.engines.groups import NO_GROUPS, Groups, check_starts
+from keras_cem.engines.policies import Policy
 from keras_cem.engines.xla import compilable
 from keras_cem.envs.base import Environment
 from keras_cem.envs.content import key_of
 from keras_cem.utils import devices
+from keras_cem.utils.tensors import Integer
 
 Made_co = TypeVar("Made_co", covariant=True)
 
@@ -45,7 +47,7 @@ class GraphSource:
 
     num_env_restarts: ClassVar[int] = 0
 
-    env: Environment
+    env: Environment[Any]
     batch_size: int
     max_episode_steps: int
     fuse: bool | None = None
@@ -80,18 +82,18 @@ class GraphSource:
             self.fuse,
         )
 
-    def compilable(self, policy: Any) -> bool:
+    def compilable(self, policy: Policy) -> bool:
         """Whether XLA can compile a policy for it; warns if it cannot."""
         return compilable(policy, self.observation_space, self.batch_size)
 
     def play(
         self,
-        policy: Any,
+        policy: Policy,
         head: heads.Head,
         *,
-        numbers: tuple[Any, int, Any],
+        numbers: tuple[Integer, Integer, Integer],
         epsilon: tf.Tensor | None,
-        first: Any = 0,
+        first: Integer = 0,
         store: bool = True,
         store_rewards: bool = False,
         groups: Groups = NO_GROUPS,

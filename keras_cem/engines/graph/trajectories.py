@@ -12,6 +12,7 @@ from keras_cem.engines.trajectories import Trajectories
 from keras_cem.envs.base import Environment
 from keras_cem.networks.moments import Moments, of_batch
 from keras_cem.utils import nonfinite
+from keras_cem.utils.tensors import Nest
 
 
 class GraphTrajectories(NamedTuple):
@@ -37,16 +38,16 @@ class GraphTrajectories(NamedTuple):
             `(K, ...)`. `()` if rewards are not stored.
     """
 
-    env: Environment
-    states: Any
-    actions: Any
+    env: Environment[Any]
+    states: Nest
+    actions: Nest
     rewards: tf.Tensor | None
     returns: tf.Tensor
     discounted: tf.Tensor
     lengths: tf.Tensor
     terminated: tf.Tensor
     faults: tf.Tensor
-    final_states: Any = ()
+    final_states: Nest = ()
 
     @property
     def num_steps(self) -> int:
@@ -89,7 +90,9 @@ class GraphTrajectories(NamedTuple):
             return Pairs(self.lengths, mask)
         return PairsByStep(self.lengths, mask, self.max_steps)
 
-    def gather(self, trajectory: tf.Tensor, step: tf.Tensor) -> tuple[Any, Any]:
+    def gather(
+        self, trajectory: tf.Tensor, step: tf.Tensor
+    ) -> tuple[Nest, Nest]:
         """Returns observations and actions of pairs, `(B, ...)`."""
         where = tf.stack([step, trajectory], axis=-1)
         states, actions = tf.nest.map_structure(
@@ -120,7 +123,7 @@ class GraphTrajectories(NamedTuple):
         """
         lengths = tf.where(tf.equal(self.faults, 0), self.lengths, 0)
 
-        def body(step: tf.Tensor, sofar: list[Moments]) -> Any:
+        def body(step: tf.Tensor, sofar: list[Moments]) -> tuple[Any, Any]:
             states = tf.nest.map_structure(
                 lambda leaf: tf.gather(leaf, step), self.states
             )
@@ -136,6 +139,7 @@ class GraphTrajectories(NamedTuple):
             for leaf in spaces.float_leaves(space, space.pack(space.leaves))
         ]
         longest = tf.reduce_max(lengths)
+        found: list[Moments]
         _, found = tf.while_loop(
             lambda step, sofar: step < longest,
             body,
@@ -201,7 +205,7 @@ def storage_dtype(leaf: spaces.Leaf) -> np.dtype:
 
 
 def cast_leaves(
-    space: spaces.Space, actions: Any, dtypes: Sequence[np.dtype]
+    space: spaces.Space, actions: Nest, dtypes: Sequence[np.dtype]
 ) -> Any:
     """Returns actions with each leaf cast to a dtype."""
     leaves = zip(space.flatten(actions), dtypes, strict=True)

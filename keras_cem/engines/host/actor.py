@@ -9,6 +9,7 @@ import tensorflow as tf
 from keras_cem import heads, prng, spaces
 from keras_cem.engines.groups import NO_GROUPS, Groups
 from keras_cem.engines.host.zero_copy import lend
+from keras_cem.engines.policies import Policy
 from keras_cem.engines.xla import NOT_COMPILABLE, POLICY_ACTS, warn_not_compiled
 from keras_cem.networks import state_features
 from keras_cem.utils import devices
@@ -35,7 +36,7 @@ class Actor:
 
     def __init__(
         self,
-        policy: Any,
+        policy: Policy,
         head: heads.Head,
         observation_space: spaces.Space,
         *,
@@ -119,12 +120,15 @@ class Actor:
         function = tf.function(
             self._act, autograph=False, jit_compile=jit_compile
         )
-        return function.get_concrete_function(*self._signature)
+        concrete: Callable[..., Any]
+        concrete = function.get_concrete_function(*self._signature)
+        return concrete
 
     def _zeros(self) -> list[Any]:
-        return tf.nest.map_structure(
+        zeros: list[Any] = tf.nest.map_structure(
             lambda spec: tf.zeros(spec.shape, spec.dtype), self._signature
         )
+        return zeros
 
     def _act(
         self,

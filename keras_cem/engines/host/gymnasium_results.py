@@ -26,7 +26,7 @@ class InterfaceError(ValueError):
     """An environment violates the interface of gymnasium."""
 
 
-def reset_observation(result: Any) -> Any:
+def reset_observation(result: object) -> Any:
     """Returns the observation in the result of `reset`.
 
     Raises:
@@ -40,7 +40,7 @@ def reset_observation(result: Any) -> Any:
     )
 
 
-def bad_step_error(result: Any) -> InterfaceError:
+def bad_step_error(result: object) -> InterfaceError:
     """Returns the error for a `step` that does not return five values."""
     return InterfaceError(
         "`step` must return (observation, reward, terminated, truncated, "
@@ -69,7 +69,7 @@ def as_interface_error(call: str, error: Exception) -> Exception:
     return named
 
 
-def number(reward: Any) -> Any:
+def number(reward: object) -> Any:
     """Returns a reward as a number.
 
     Raises:
@@ -78,7 +78,7 @@ def number(reward: Any) -> Any:
     return _scalar("reward", reward, "biuf", "one number")
 
 
-def flag(name: str, value: Any) -> Any:
+def flag(name: str, value: object) -> Any:
     """Returns `terminated` or `truncated`, given as a bool or an integer.
 
     Args:
@@ -91,7 +91,7 @@ def flag(name: str, value: Any) -> Any:
     return _scalar(name, value, "biu", "True or False")
 
 
-def _scalar(name: str, value: Any, kinds: str, what: str) -> Any:
+def _scalar(name: str, value: object, kinds: str, what: str) -> Any:
     array = np.asarray(value)
     if array.ndim == 0 and array.dtype.kind in kinds:
         return array[()]
@@ -101,7 +101,7 @@ def _scalar(name: str, value: Any, kinds: str, what: str) -> Any:
     )
 
 
-def _described(result: Any) -> str:
+def _described(result: object) -> str:
     if isinstance(result, tuple):
         return f"{len(result)} values"
     return f"{result!r:.60} of type {type(result).__name__}"

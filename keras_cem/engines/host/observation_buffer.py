@@ -3,6 +3,7 @@
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from keras_cem import spaces
 from keras_cem.engines.host import zero_copy
@@ -50,7 +51,7 @@ class ObservationBuffer:
             if isinstance(leaf, spaces.Integers)
         ]
 
-    def write(self, slot: int, observation: Any) -> None:
+    def write(self, slot: int, observation: object) -> None:
         """Stores the observation of one sub-environment.
 
         Raises:
@@ -68,7 +69,7 @@ class ObservationBuffer:
         for index, value in enumerate(self._flatten(observation)):
             self.leaves[index][slot] = self._checked(index, value)
 
-    def write_all(self, observations: Any) -> None:
+    def write_all(self, observations: object) -> None:
         """Stores a batch with one observation per sub-environment.
 
         Raises:
@@ -118,14 +119,14 @@ class ObservationBuffer:
             f"Received: {value[place]}{at}"
         )
 
-    def _flatten(self, observations: Any) -> list[Any]:
+    def _flatten(self, observations: object) -> list[Any]:
         try:
             return self._space.flatten(observations, "observations")
         except ValueError as error:
             raise ObservationError(str(error)) from None
 
     def _checked(
-        self, index: int, value: Any, batch: tuple[int, ...] = ()
+        self, index: int, value: npt.ArrayLike, batch: tuple[int, ...] = ()
     ) -> np.ndarray:
         """Returns the value of one leaf as an array, if it fits."""
         leaf, original = self._spaces[index], value
@@ -177,7 +178,7 @@ def _unsigned(array: np.ndarray) -> np.ndarray:
     return array.view(f"u{array.dtype.itemsize}")
 
 
-def _cure(value: Any) -> str:
+def _cure(value: object) -> str:
     if (
         isinstance(value, tuple)
         and len(value) == 2

@@ -1,13 +1,52 @@
 """The interface of sub-environments that are stepped together."""
 
 import abc
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
 
 import numpy as np
 
 from keras_cem.engines.host.observation_buffer import ObservationBuffer
+from keras_cem.utils.tensors import Nest
 
 StepResult = tuple[np.ndarray, np.ndarray, np.ndarray]
+
+
+class SubEnv(Protocol):
+    """A gymnasium environment. What it returns is not trusted."""
+
+    def reset(self, *, seed: int | None = None) -> object:
+        """Starts an episode; returns (observation, info)."""
+
+    def step(self, action: Nest, /) -> Any:
+        """Returns (observation, reward, terminated, truncated, info)."""
+
+    def close(self) -> object:
+        """Ends the environment."""
+
+
+class VectorEnv(Protocol):
+    """A gymnasium vector environment. What it returns is not trusted.
+
+    Attributes:
+        num_envs: Number of sub-environments.
+    """
+
+    num_envs: int
+
+    @property
+    def reset(self) -> Callable[..., Any]:
+        """Starts episodes; returns (observations, info).
+
+        It takes `seed`: a number, or one number or None per sub-environment.
+        With `partial_reset`, it also takes `options`.
+        """
+
+    def step(self, actions: Nest, /) -> Any:
+        """Returns (observations, rewards, terminated, truncated, info)."""
+
+    def close(self) -> object:
+        """Ends the environments."""
 
 
 class SlotError(Exception):

@@ -27,7 +27,7 @@ def padded_steps(longest: int, limit: int) -> int:
     if limit <= FIXED_STEPS:
         return limit
     blocks = math.ceil(max(longest, 1) / FIRST_STEPS)
-    return min(FIRST_STEPS * 2 ** (blocks - 1).bit_length(), limit)
+    return min(FIRST_STEPS << (blocks - 1).bit_length(), limit)
 
 
 class StepStorage:

@@ -15,7 +15,12 @@ from keras_cem.engines.host.gymnasium_results import (
     reset_observation,
 )
 from keras_cem.engines.host.observation_buffer import ObservationBuffer
-from keras_cem.engines.host.slots import SlotError, Slots, StepResult
+from keras_cem.engines.host.slots import (
+    SlotError,
+    Slots,
+    StepResult,
+    SubEnv,
+)
 from keras_cem.saving import interrupts
 from keras_cem.utils.closing import close_env
 
@@ -36,11 +41,11 @@ class SubEnvSlots(Slots):
 
     def __init__(
         self,
-        envs: Sequence[Any],
+        envs: Sequence[SubEnv],
         observation_space: spaces.Space,
         action_space: spaces.Space,
         owned: bool,
-        makers: Sequence[Callable[[], Any]] | None = None,
+        makers: Sequence[Callable[[], SubEnv]] | None = None,
     ):
         self.num_envs = len(envs)
         self.can_restart = makers is not None

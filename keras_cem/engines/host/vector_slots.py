@@ -9,7 +9,12 @@ import numpy as np
 from keras_cem import spaces
 from keras_cem.engines.host.gymnasium_results import as_interface_error
 from keras_cem.engines.host.observation_buffer import ObservationBuffer
-from keras_cem.engines.host.slots import SlotError, Slots, StepResult
+from keras_cem.engines.host.slots import (
+    SlotError,
+    Slots,
+    StepResult,
+    VectorEnv,
+)
 from keras_cem.utils.closing import close_env
 
 
@@ -35,7 +40,7 @@ class VectorSlots(Slots):
 
     def __init__(
         self,
-        env: Any,
+        env: VectorEnv,
         observation_space: spaces.Space,
         action_space: spaces.Space,
         *,
@@ -43,7 +48,7 @@ class VectorSlots(Slots):
         disabled_autoreset: bool,
         same_step_autoreset: bool = False,
         owned: bool,
-        make: Callable[[], Any] | None = None,
+        make: Callable[[], VectorEnv] | None = None,
     ):
         self.num_envs = env.num_envs
         self.can_restart = make is not None

@@ -1,9 +1,9 @@
 """Passes NumPy arrays to TensorFlow without a copy."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import tensorflow as tf
 
 # Memory alignment in bytes that TensorFlow's kernels require
@@ -11,7 +11,7 @@ import tensorflow as tf
 _ALIGNMENT = 64
 
 
-def zeros(shape: Sequence[int], dtype: Any) -> np.ndarray:
+def zeros(shape: Sequence[int], dtype: npt.DTypeLike) -> np.ndarray:
     """Returns zeros in aligned memory, which `lend` need not copy."""
     dtype = np.dtype(dtype)
     size = int(np.prod(shape)) * dtype.itemsize

@@ -37,7 +37,7 @@ class Episodes(NamedTuple):
     final_known: np.ndarray
 
 
-def is_episode(value: Any) -> bool:
+def is_episode(value: object) -> bool:
     """Whether `value` has at least one field of an episode."""
     if isinstance(value, Mapping):
         return any(name in value for name in _FIELDS)
@@ -107,7 +107,7 @@ class _Reader:
         episode: Object or mapping.
     """
 
-    def __init__(self, name: str, episode: Any):
+    def __init__(self, name: str, episode: object):
         self._name = name
         self._episode = episode
         lacking = [f for f in _FIELDS if self._get(f, None) is None]
@@ -203,7 +203,7 @@ class _Reader:
                 f"Received: {values[step]} in step {step}"
             )
 
-    def _get(self, field: str, *default: Any) -> Any:
+    def _get(self, field: str, *default: None) -> Any:
         if isinstance(self._episode, Mapping):
             return self._episode.get(field, *default)
         return getattr(self._episode, field, *default)

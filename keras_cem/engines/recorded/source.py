@@ -212,7 +212,7 @@ class RecordedSource:
         """Does nothing: no resource is open."""
 
 
-def is_recorded(x: Any) -> bool:
+def is_recorded(x: object) -> bool:
     """Whether `x` holds recorded episodes.
 
     Recorded episodes are a list or a tuple of episodes, which may be empty, a
@@ -220,7 +220,7 @@ def is_recorded(x: Any) -> bool:
     """
     if isinstance(x, str):
         return x.startswith(MINARI_PREFIX)
-    if type(x) in (list, tuple):
+    if type(x) is list or type(x) is tuple:
         return not x or episodes.is_episode(x[0])
     return is_minari_dataset(x)
 
@@ -228,7 +228,7 @@ def is_recorded(x: Any) -> bool:
 MINARI_PREFIX = "minari:"
 
 
-def is_minari_dataset(x: Any) -> bool:
+def is_minari_dataset(x: object) -> bool:
     """Whether `x` is a `minari.MinariDataset`; does not import Minari."""
     return any(
         kind.__name__ == "MinariDataset"
