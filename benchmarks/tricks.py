@@ -1,0 +1,153 @@
+r"""What the tricks of the engines and of the update gain.
+
+Each trick is measured with and without it, in turn, in one process, in seconds
+of processors, which other load disturbs less than the clock:
+
+- transposed_kernels: iterations of `fit` on CartPole in the graph, elites and
+  one gradient step included, with a 4-128-2 policy;
+- zero_copy: episodes of CartPole on the host, in gymnasium's vectorized
+  environment, and calls of the acting policy alone.
+
+`benchmarks.graph_rollout` measures the third trick, fused_dense, which only
+GPUs use.
+
+    python -m benchmarks.tricks
+"""
+
+import contextlib
+import time
+from collections.abc import Callable, Iterator
+from unittest import mock
+
+import gymnasium
+import keras
+import numpy as np
+import tensorflow as tf
+from absl import app, flags
+
+from benchmarks.agents import ENV, make_agent
+from keras_cem import prng
+from keras_cem.adapters.gymnasium import open_source
+from keras_cem.algorithm import transposed_kernels
+from keras_cem.engines.host import actor
+from keras_cem.engines.host.observation_buffer import ObservationBuffer
+from keras_cem.engines.sources import Options
+
+_BATCH_SIZES = flags.DEFINE_list(
+    "batch_sizes", ["1024", "16384"], "K of transposed_kernels."
+)
+_NUM_ENVS = flags.DEFINE_list(
+    "num_envs", ["64", "256"], "Sub-environments of zero_copy."
+)
+_ROUNDS = flags.DEFINE_integer("rounds", 9, "Measurements of each.")
+
+EPSILON = 0.5
+
+
+def iterations(size: int, transposed: bool) -> Callable[[], None]:
+    """Returns a function that takes four iterations in the graph."""
+    agent = make_agent(balancing=True, elite_quantile=0.9, epsilon=EPSILON)
+    # All of the update is computed, and moves nothing.
+    agent.compile(keras.optimizers.Adam(0.0), steps_per_execution=4)
+
+    def work() -> None:
+        agent.fit(ENV, batch_size=size, steps_per_epoch=4, verbose=0)
+
+    if transposed:
+        work()
+    else:
+        with mock.patch.object(
+            transposed_kernels, "_is_tall", return_value=False
+        ):
+            work()
+    return work
+
+
+@contextlib.contextmanager
+def lending(allowed: bool) -> Iterator[None]:
+    """Context in which arrays are lent to TensorFlow, or copied."""
+    if allowed:
+        yield
+    else:
+        with mock.patch.object(actor, "lend", tf.convert_to_tensor):
+            yield
+
+
+def collections(num_envs: int, lent: bool) -> Callable[[], None]:
+    """Returns a function that plays four episodes per sub-environment."""
+    agent = make_agent(balancing=False)
+    vector = gymnasium.make_vec(
+        ENV, num_envs=num_envs, vectorization_mode="vector_entry_point"
+    )
+    source = open_source(vector, Options(4 * num_envs))
+
+    def work() -> None:
+        with lending(lent):
+            agent._player.play(
+                source, 4 * num_envs, prng.COLLECT_RESETS, epsilon=1.0
+            )
+
+    work()
+    return work
+
+
+def calls(num_envs: int, lent: bool) -> Callable[[], None]:
+    """Returns a function that calls the acting policy 500 times."""
+    agent = make_agent(balancing=False)
+    acting = actor.Actor(
+        agent.policy,
+        agent.head,
+        agent.observation_space,
+        num_envs=num_envs,
+        explore=True,
+    )
+    buffer = ObservationBuffer(agent.observation_space, num_envs)
+    counter = np.zeros((2, num_envs), np.int32)
+    act = acting.bind(EPSILON, 0, prng.EXPLORATION, 0)
+
+    def work() -> None:
+        with lending(lent):
+            for _ in range(500):
+                act(buffer.leaves, counter)
+
+    work()
+    return work
+
+
+def compare(
+    name: str, size: str, make: Callable[[int, bool], Callable[[], None]]
+) -> None:
+    """Measures with and without a trick in turn and prints a row."""
+    works = [make(int(size), used) for used in (False, True)]
+    seconds = np.zeros((_ROUNDS.value, 2))
+    for row in seconds:
+        for column, work in enumerate(works):
+            start = time.process_time()
+            work()
+            row[column] = time.process_time() - start
+    without, used = 1e3 * np.median(seconds, axis=0)
+    ratios = seconds[:, 1] / seconds[:, 0]
+    low, ratio, high = np.quantile(ratios, [0.25, 0.5, 0.75])
+    print(
+        f"{name:<34} {size:>6} {without:>9.1f} {used:>9.1f} {ratio:>6.2f}  "
+        f"{low:.2f}-{high:.2f}",
+        flush=True,
+    )
+
+
+def main(argv: list[str]) -> None:
+    """Measures and prints a table."""
+    del argv
+    print(
+        f"{'trick':<34} {'size':>6} {'without':>9} {'with':>9} {'ratio':>6}  "
+        "quartiles   (ms of processors)"
+    )
+    for size in _BATCH_SIZES.value:
+        compare("transposed_kernels, fit", size, iterations)
+    for size in _NUM_ENVS.value:
+        compare("zero_copy, episodes", size, collections)
+        compare("zero_copy, calls of the policy", size, calls)
+
+
+if __name__ == "__main__":
+    app.run(main)
