@@ -26,7 +26,7 @@ from keras_cem.networks.default import describe
 from keras_cem.networks.encoding import has_bytes
 from keras_cem.networks.normalization import NormalizedPolicy
 from keras_cem.saving import config_versions, size_limits
-from keras_cem.utils import checks, files
+from keras_cem.utils import files
 from keras_cem.utils.keras_internals import set_untracked
 
 
@@ -89,7 +89,7 @@ class CEMAgent(EnvironmentFit, OptionAttributes):
         name: str | None = None,
         **kwargs: Any,
     ):
-        checks.layer(policy=policy)
+        option_checks.layer(policy=policy)
         given = option_fields.take(CEMOptions, kwargs)
         head = heads.for_space(
             action_space,

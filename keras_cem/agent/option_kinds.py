@@ -8,6 +8,7 @@ from typing import Any
 
 import keras
 
+from keras_cem.agent import option_checks
 from keras_cem.utils import checks
 
 
@@ -138,7 +139,7 @@ class Layer(Kind):
     is_json = False
 
     def check(self, name: str, value: Any) -> None:
-        checks.layer(**{name: value})
+        option_checks.layer(**{name: value})
 
     def serialize(self, value: keras.Layer) -> dict[str, Any]:
         return keras.saving.serialize_keras_object(value)
