@@ -8,7 +8,7 @@ import numpy as np
 import keras_cem as cem
 from keras_cem import spaces
 from keras_cem.agent.phases import OnCollected
-from keras_cem.agent.run import Session
+from keras_cem.agent.run import Run
 
 OBSERVATION = spaces.Box(-np.inf, np.inf, (3,))
 DISCRETE = spaces.Discrete(4, start=2)
@@ -122,12 +122,11 @@ class Given:
 
 def improve(agent, *batches):
     """Takes an iteration on each batch; returns what the last one reports."""
-    session = Session(False, 0, agent._player, train=Given(batches))
-    with agent._in_session(session):
+    with agent._running(Run(agent._player, 0, train=Given(batches))):
         agent.make_train_function()
         for batch in batches:
             # As `fit` does.
-            agent.graph_steps.begin_fit(len(batch.returns))
+            agent.graph_execution.begin_fit(len(batch.returns))
             for metric in agent.train_metrics.all():
                 metric.reset_state()
             agent.train_function(iter([0]))

@@ -3,6 +3,7 @@
 import pytest
 from tf_agents.environments import batched_py_environment
 
+from keras_cem.agent.opening import open_playable
 from tests_tf_agents import toys
 from tests_tf_agents.helpers import make_agent
 
@@ -17,7 +18,7 @@ def batched(**kwargs):
 
 @pytest.mark.parametrize("make", [toys.Py, batched, toys.SeedRows])
 def test_with_seeds_they_do(make):
-    source = make_agent()._open(make(), K, {"max_episode_steps": 9})
+    source = open_playable(make_agent(), make(), K, {"max_episode_steps": 9})
     assert source.seeded
     source.check_groups(2, None)
 

@@ -1,13 +1,44 @@
-"""Shape checks of the arrays given to `fit(x, y)`.
+"""The loss on the arrays given to `fit(x, y)`, and checks of their shapes.
 
 Arrays of a wrong shape could broadcast without an error.
 """
 
-from typing import Any
+from typing import Any, Protocol
 
 import tensorflow as tf
 
-from keras_cem import spaces
+from keras_cem import heads, spaces
+from keras_cem.algorithm import gradient_steps
+from keras_cem.algorithm.learner import Model
+
+
+class ArrayLearner(Model, Protocol):
+    """What the loss on arrays needs of an agent."""
+
+    action_space: spaces.Space
+    training_head: heads.Head
+    loss_weight: float
+
+
+def loss(
+    agent: ArrayLearner, y: Any, y_pred: Any, sample_weight: Any
+) -> tf.Tensor:
+    """Returns the head's mean loss, with the model's own losses.
+
+    Args:
+        agent: A compiled `CEMAgent`.
+        y: Batch of actions, or a nest of batches for a nested space.
+        y_pred: The outputs of the policy.
+        sample_weight: Numbers of shape `(N,)` or `(N, 1)`, or None.
+
+    Raises:
+        ValueError: If an array has a wrong shape.
+    """
+    losses = agent.training_head.loss(y_pred, actions(y, agent.action_space))
+    if sample_weight is not None:
+        losses *= weights(sample_weight, losses)
+    own = gradient_steps.penalties(agent)
+    return agent.loss_weight * tf.reduce_mean(losses) + own
 
 
 def actions(y: Any, space: spaces.Space) -> Any:

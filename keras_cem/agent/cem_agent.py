@@ -10,16 +10,21 @@ import numpy as np
 import tensorflow as tf
 
 from keras_cem import heads, networks, spaces
-from keras_cem.agent import array_checks, option_checks, option_fields, options
-from keras_cem.agent.environment_play import plain_number
+from keras_cem.agent import (
+    acting,
+    fit_checks,
+    option_checks,
+    option_fields,
+    options,
+)
+from keras_cem.agent.acting import plain_number
+from keras_cem.agent.opening import DEFAULT_BATCH_SIZE
 from keras_cem.agent.options import CEMOptions, OptionAttributes
-from keras_cem.agent.trainer import EnvironmentFit
-from keras_cem.algorithm import gradient_steps as improvement
-from keras_cem.algorithm import iteration
+from keras_cem.agent.trainer import EnvironmentTrainer
 from keras_cem.algorithm.elite_memory import EliteMemory
-from keras_cem.engines import groups
+from keras_cem.engines import groups, sources
 from keras_cem.engines.groups import Groups
-from keras_cem.engines.sources import Source
+from keras_cem.engines.trajectories import Trajectories
 from keras_cem.export import export_policy
 from keras_cem.networks import state_features
 from keras_cem.networks.default import describe
@@ -32,7 +37,7 @@ from keras_cem.utils.keras_internals import set_untracked
 
 @keras.saving.register_keras_serializable("keras_cem")
 @option_fields.documents(CEMOptions)
-class CEMAgent(EnvironmentFit, OptionAttributes):
+class CEMAgent(EnvironmentTrainer, OptionAttributes):
     """Deep cross-entropy method: a policy imitates its own best episodes.
 
     In iteration n = 1, 2, ... the agent plays K whole episodes with the
@@ -153,7 +158,7 @@ class CEMAgent(EnvironmentFit, OptionAttributes):
                 `{"image": True}` overrides that. Defaults to `None`.
             **agent_kwargs: Further arguments of `CEMAgent`.
         """
-        observation_space, action_space, observations = cls._look_at(
+        observation_space, action_space, observations = sources.look_at(
             env, has_bytes
         )
         seed = CEMOptions(seed=agent_kwargs.pop("seed", None)).seed
@@ -181,6 +186,20 @@ class CEMAgent(EnvironmentFit, OptionAttributes):
             seed=seed,
             **agent_kwargs,
         )
+
+    @classmethod
+    def spaces_of(cls, env: Any) -> tuple[spaces.Space, spaces.Space]:
+        """Returns the observation and the action space of an environment.
+
+        Args:
+            env: An environment as in `fit`, or a Minari dataset.
+        """
+        return sources.look_at(env)[:2]
+
+    @property
+    def num_forgotten(self) -> int:
+        """Number of times that the compiled acting functions were dropped."""
+        return self._player.num_forgotten
 
     def overrides(self, name: str) -> bool:
         """Whether a subclass, or this instance, overrides a method.
@@ -245,11 +264,6 @@ class CEMAgent(EnvironmentFit, OptionAttributes):
             return {}
         return describe(self.policy, self.observation_space)
 
-    @property
-    def training_head(self) -> heads.Head:
-        """The head, with the `loss` given to `compile`, if any."""
-        return self.head.with_loss(self.loss)
-
     def check_batch_size(self, batch_size: int) -> None:
         """Refuses a batch size that is not a multiple of the group size.
 
@@ -260,7 +274,7 @@ class CEMAgent(EnvironmentFit, OptionAttributes):
             batch_size, self.episodes_per_start, self.episodes_per_policy
         )
 
-    def prepare_for(self, source: Source, batch_size: int) -> None:
+    def prepare_for(self, source: sources.Source, batch_size: int) -> None:
         """Prepares the agent to learn from an environment, or refuses it.
 
         Args:
@@ -323,46 +337,72 @@ class CEMAgent(EnvironmentFit, OptionAttributes):
         """Returns the policy's outputs: logits, or action means."""
         return self.policy(inputs, training=training)
 
-    def compute_loss(
+    def collect(
         self,
-        x: Any = None,
-        y: Any = None,
-        y_pred: Any = None,
-        sample_weight: Any = None,
-        training: bool = True,
-    ) -> Any:
-        """Returns the loss on arrays.
+        env: Any,
+        batch_size: int = DEFAULT_BATCH_SIZE,
+        *,
+        epsilon: float | None = None,
+        seed: int | None = None,
+        num_envs: int | None = None,
+        vectorization_mode: str | None = None,
+        max_episode_steps: int | None = None,
+        step_timeout: float | None = None,
+        max_env_restarts: int | None = None,
+        engine: str = "auto",
+    ) -> Trajectories:
+        """Plays whole episodes without learning, and returns them.
 
-        It is the `loss` given to `compile`. Without one it is the head's loss.
-        For nested actions it is also the head's, which applies `loss` to its
-        boxes.
+        Without training in between, two calls with the same `seed` play the
+        same episodes.
+
+        Args:
+            env: An environment as in `fit`.
+            batch_size: Number of episodes. Defaults to `64`.
+            epsilon: Amount of exploration. Defaults to `None`: act greedily.
+            seed: Seed of resets and exploration. Defaults to the agent's.
+            num_envs: As in `fit`.
+            vectorization_mode: As in `fit`.
+            max_episode_steps: As in `fit`.
+            step_timeout: As in `fit`.
+            max_env_restarts: As in `fit`.
+            engine: As in `fit`.
+
+        Returns:
+            `Trajectories` of NumPy arrays.
         """
-        of_one_array = isinstance(self.action_space, spaces.Leaf)
-        if y is None or (self.loss is not None and of_one_array):
-            return super().compute_loss(x, y, y_pred, sample_weight, training)
-        actions = array_checks.actions(y, self.action_space)
-        losses = self.training_head.loss(y_pred, actions)
-        if sample_weight is not None:
-            losses *= array_checks.weights(sample_weight, losses)
-        return self.loss_weight * tf.reduce_mean(losses) + (
-            improvement.penalties(self)
+        fit_checks.check_no_strategy(self._made_under)
+        playing = {
+            "num_envs": num_envs,
+            "vectorization_mode": vectorization_mode,
+            "max_episode_steps": max_episode_steps,
+            "step_timeout": step_timeout,
+            "max_env_restarts": max_env_restarts,
+            "engine": engine,
+        }
+        return acting.collect(
+            self, self._player, env, batch_size, epsilon, seed, playing
         )
 
-    def train_step(self, data: Any) -> dict[str, Any]:
-        """Improves the policy on trajectories; on arrays, Keras' step."""
-        playing = self.training.playing
-        if playing is None:
-            return super().train_step(data)
-        iteration.iterate(self, lambda: playing.play(data))
-        return self.get_metrics_result()
+    def act(self, observation: Any, epsilon: float = 0.0) -> Any:
+        """Returns the action for one observation, in the form of `env.step`.
 
-    def test_step(self, data: Any) -> dict[str, Any]:
-        """Updates the metrics from trajectories; on arrays, Keras' step."""
-        playing = self.testing.playing
-        if playing is None:
-            return super().test_step(data)
-        self.test_metrics.update(playing.play(data))
-        return self.get_metrics_result()
+        Args:
+            observation: One observation, without a batch axis.
+            epsilon: Amount of exploration. Above 0, the action is drawn from
+                the explored policy. Exploration continues from call to call.
+                Defaults to `0.0`: the greedy action.
+
+        Returns:
+            NumPy scalar or array of the action space's dtype and shape, or a
+            nest of them for a `Dict` or `Tuple`.
+
+        Raises:
+            ValueError: If the agent has no observation space, or the
+                observation does not fit the space, is outside of an integer
+                space, or is not finite.
+        """
+        return acting.act(self, self._player, observation, epsilon)
 
     def export(
         self,

@@ -1,11 +1,13 @@
 """State that compiled in-graph steps share with Python."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
+import keras
 import tensorflow as tf
 
-from keras_cem import prng
+from keras_cem import heads, prng
+from keras_cem.algorithm.learner import Learner
 from keras_cem.engines import trajectories
 from keras_cem.engines.graph.source import GraphSource
 from keras_cem.engines.graph.trajectories import GraphTrajectories
@@ -17,7 +19,22 @@ CURE = (
 )
 
 
-class GraphSteps:
+class GraphAgent(Learner, Protocol):
+    """What execution in the graph needs of an agent."""
+
+    head: heads.Head
+    on_nonfinite: str
+    steps_per_execution: int
+
+    @property
+    def variables(self) -> list[keras.Variable]:
+        """All variables, counters included."""
+
+    def acting_network(self) -> Callable[..., Any]:
+        """The network that acts."""
+
+
+class GraphExecution:
     """Lets compiled steps follow schedules and stop at nonfinite values.
 
     The iterations of one execution never return to Python. So the epsilon of
@@ -29,7 +46,7 @@ class GraphSteps:
         agent: A `CEMAgent`.
     """
 
-    def __init__(self, agent: Any):
+    def __init__(self, agent: GraphAgent):
         self._agent = agent
         self._stream = tf.Variable(0, trainable=False, dtype=tf.int64)
         # The first fault: its number (0 for none), iteration, trajectory, step.

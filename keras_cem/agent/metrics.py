@@ -1,7 +1,7 @@
 """Metrics that `fit` and `evaluate` report on environments."""
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import keras
@@ -86,13 +86,30 @@ class _Together:
             if isinstance(value, keras.metrics.Metric)
         ]
 
-    def reset(self) -> None:
-        """Resets all metrics; must not be called inside a compiled step."""
-        self._reset()
+    def reset(self, others: Iterable[keras.metrics.Metric] = ()) -> None:
+        """Resets all metrics; must not be called inside a compiled step.
 
-    def results(self) -> dict[str, Any]:
-        """Returns the results by name; not allowed inside a compiled step."""
-        return self._results()
+        Args:
+            others: Metrics of a subclass of the agent, reset one by one.
+        """
+        self._reset()
+        for metric in others:
+            metric.reset_state()
+
+    def results(
+        self, others: Iterable[keras.metrics.Metric] = ()
+    ) -> dict[str, Any]:
+        """Returns the results by name; not allowed inside a compiled step.
+
+        Args:
+            others: Metrics of a subclass of the agent, read one by one.
+        """
+        results: dict[str, Any] = dict(self._results())
+        for metric in others:
+            result = metric.result()
+            several = isinstance(result, dict)
+            results |= result if several else {metric.name: result}
+        return results
 
     @functools.cached_property
     def _reset(self) -> Callable[[], None]:
@@ -100,13 +117,15 @@ class _Together:
             for metric in self.all():
                 metric.reset_state()
 
-        return tf.function(reset)
+        compiled: Callable[[], None] = tf.function(reset)
+        return compiled
 
     @functools.cached_property
     def _results(self) -> Callable[[], dict[str, Any]]:
-        return tf.function(
+        compiled: Callable[[], dict[str, Any]] = tf.function(
             lambda: {metric.name: metric.result() for metric in self.all()}
         )
+        return compiled
 
 
 class TrainMetrics(_Together):

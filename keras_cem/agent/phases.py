@@ -13,6 +13,7 @@ from typing import Any
 import tensorflow as tf
 
 from keras_cem import prng
+from keras_cem.agent.run import RunningAgent, running
 from keras_cem.agent.step_functions import (
     CollectThenStep,
     FunctionPerSource,
@@ -98,7 +99,7 @@ class InGraph:
 
     def __init__(
         self,
-        agent: Any,
+        agent: RunningAgent,
         source: GraphSource,
         begin: Callable[[], None],
         play: Callable[[GraphSource, tf.Tensor], Played],
@@ -125,7 +126,7 @@ class InGraph:
 
     def around(self, function: KerasFunction) -> KerasFunction:
         """Returns Keras' function as one that plays in the graph."""
-        execution, name = self._agent.graph_steps, self.source.name
+        execution, name = self._agent.graph_execution, self.source.name
         return PlayInStep(function, self._begin, lambda: execution.end(name))
 
     def play(self, data: tf.Tensor) -> Played:
@@ -140,7 +141,7 @@ class Phase(abc.ABC):
         agent: The agent. Its running `fit` or `evaluate` has the source.
     """
 
-    def __init__(self, agent: Any):
+    def __init__(self, agent: RunningAgent):
         self._agent = agent
 
     @property
@@ -158,28 +159,38 @@ class Phase(abc.ABC):
         """How the steps run."""
         return self.playing or OnArrays()
 
-    def make_function(
-        self, present: Any, make: Callable[[], KerasFunction], force: bool
-    ) -> FunctionPerSource:
-        """Returns Keras' train or test function for the source.
+    @property
+    @abc.abstractmethod
+    def function(self) -> Any:
+        """Keras' present function of this phase, or None."""
+
+    @function.setter
+    @abc.abstractmethod
+    def function(self, function: KerasFunction) -> None:
+        """Sets it."""
+
+    def make_function(self, make: Callable[..., None], force: bool) -> None:
+        """Sets Keras' function to one for the present source.
 
         Functions are kept from one `fit` to the next. `compile` drops them.
 
         Args:
-            present: The present function of Keras, or None.
-            make: Makes Keras' function.
-            force: Whether to drop the present function.
+            make: Keras' method that makes its function.
+            force: Whether to drop the present functions.
         """
-        if force or not isinstance(present, FunctionPerSource):
-            present = FunctionPerSource(lambda: self.steps.key, self.around)
+        functions = self.function
+        if force or not isinstance(functions, FunctionPerSource):
+            functions = FunctionPerSource(lambda: self.steps.key, self.around)
         steps = self.steps
 
         def made() -> KerasFunction:
             with self._jit(steps):
-                return make()
+                make(force=True)
+            function: KerasFunction = self.function
+            return function
 
-        present.functions.get(steps.key, made)
-        return present
+        functions.functions.get(steps.key, made)
+        self.function = functions
 
     def around(self, function: KerasFunction) -> KerasFunction:
         """Returns Keras' function as one that plays the present source."""
@@ -204,8 +215,17 @@ class Training(Phase):
     @property
     def source(self) -> Source | None:
         """The source that `fit` learns from, None on arrays."""
-        session = self._agent.session
-        return None if session is None else session.train
+        run = self._agent.run
+        return None if run is None else run.train
+
+    @property
+    def function(self) -> Any:
+        """Keras' present `train_function`, or None."""
+        return self._agent.train_function
+
+    @function.setter
+    def function(self, function: KerasFunction) -> None:
+        self._agent.train_function = function
 
     @property
     def playing(self) -> PlayingSteps | None:
@@ -218,11 +238,11 @@ class Training(Phase):
 
         It skips the executions that were done before a resume.
         """
-        playing, session = super().around(function), self._agent.session
-        if session is None:
+        playing, run = super().around(function), self._agent.run
+        if run is None:
             return playing
         return Repeating(
-            playing, lambda: session.progress, self._agent.get_metrics_result
+            playing, lambda: run.progress, self._agent.get_metrics_result
         )
 
     def collect_then_step(self, source: HostSource) -> PlayingSteps:
@@ -231,17 +251,15 @@ class Training(Phase):
 
         def play() -> Trajectories:
             self._follow_schedule()
-            session = agent.session
-            played = session.player.play(
+            run = running(agent)
+            played = run.player.play(
                 source,
-                session.batch_size,
+                run.batch_size,
                 prng.TRAINING_RESETS,
                 epsilon=float(agent.epsilon),
                 groups=agent.groups,
             )
-            agent.train_metrics.env_restarts.update_state(
-                session.num_env_restarts
-            )
+            agent.train_metrics.env_restarts.update_state(run.num_env_restarts)
             return played
 
         return self._on_collected("host", play)
@@ -262,10 +280,10 @@ class Training(Phase):
         return InGraph(
             agent,
             source,
-            lambda: agent.graph_steps.begin_training(
-                agent.session.schedule, agent.steps_per_execution
+            lambda: agent.graph_execution.begin_training(
+                running(agent).schedule, agent.steps_per_execution
             ),
-            lambda source, tick: agent.graph_steps.play_for_training(source),
+            lambda source, _: agent.graph_execution.play_for_training(source),
         )
 
     def _on_collected(
@@ -276,12 +294,12 @@ class Training(Phase):
             key,
             collect,
             agent.steps_per_execution,
-            agent.graph_steps.check_update,
+            agent.graph_execution.check_update,
         )
 
     def _follow_schedule(self) -> None:
         agent = self._agent
-        schedule = agent.session.schedule
+        schedule = running(agent).schedule
         if schedule is not None:
             epsilon = schedule(int(agent.iteration))
             # Check before the assignment: a weight keeps its value when this
@@ -296,8 +314,17 @@ class Testing(Phase):
     @property
     def source(self) -> Playable | None:
         """The environment to evaluate on, None on arrays."""
-        session = self._agent.session
-        return None if session is None else session.test
+        run = self._agent.run
+        return None if run is None else run.test
+
+    @property
+    def function(self) -> Any:
+        """Keras' present `test_function`, or None."""
+        return self._agent.test_function
+
+    @function.setter
+    def function(self, function: KerasFunction) -> None:
+        self._agent.test_function = function
 
     @property
     def playing(self) -> PlayingSteps | None:
@@ -310,11 +337,11 @@ class Testing(Phase):
         agent = self._agent
 
         def play() -> Trajectories:
-            session = agent.session
-            size, first = session.test_batch_size, session.tested
-            session.tested += size
-            return session.player.play(
-                source, size, session.stream, epsilon=None, first=first
+            run = running(agent)
+            size, first = run.test_batch_size, run.tested
+            run.tested += size
+            return run.player.play(
+                source, size, run.stream, epsilon=None, first=first
             )
 
         return OnCollected("host", play, agent.steps_per_execution)
@@ -325,6 +352,6 @@ class Testing(Phase):
         return InGraph(
             agent,
             source,
-            lambda: agent.graph_steps.begin_testing(agent.session.stream),
-            agent.graph_steps.play_for_testing,
+            lambda: agent.graph_execution.begin_testing(running(agent).stream),
+            agent.graph_execution.play_for_testing,
         )

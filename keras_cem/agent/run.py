@@ -1,33 +1,93 @@
-"""Keras' train and test functions that play environments."""
+"""One call of `fit` or `evaluate` on an environment."""
 
 import contextlib
 import dataclasses
 import pathlib
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, Protocol
 
+import keras
 import tensorflow as tf
 
-from keras_cem.agent import keras_hooks
-from keras_cem.agent.environment_compile import EnvironmentCompile
-from keras_cem.agent.environment_play import DEFAULT_BATCH_SIZE
-from keras_cem.agent.graph_execution import GraphSteps
-from keras_cem.agent.metrics import TestMetrics, TrainMetrics
-from keras_cem.agent.phases import Testing, Training
-from keras_cem.agent.step_functions import KerasFunction
-from keras_cem.engines.groups import Groups
+from keras_cem.agent import fit_arguments, fit_callbacks, fit_checks
+from keras_cem.agent.fit_arguments import FitArguments
+from keras_cem.agent.graph_execution import GraphAgent, GraphExecution
+from keras_cem.agent.metrics import TrainMetrics
+from keras_cem.agent.opening import (
+    DEFAULT_BATCH_SIZE,
+    Playing,
+    PlayingAgent,
+    given,
+    open_playable,
+    open_recorded,
+)
+from keras_cem.agent.step_functions import ticks, training_ticks
+from keras_cem.algorithm import weight_averages
+from keras_cem.engines import sources
 from keras_cem.engines.host.environment import EpisodeError
 from keras_cem.engines.player import Player
-from keras_cem.engines.sources import Playable, Source
-from keras_cem.utils import nonfinite
-from keras_cem.utils.keras_internals import attribute_metrics, set_untracked
+from keras_cem.engines.recorded.source import is_recorded
+from keras_cem.saving import resuming
+from keras_cem.utils import checks, keras_internals
+
+Schedule = Callable[[Any], Any]
+
+
+class RunningAgent(GraphAgent, PlayingAgent, Protocol):
+    """What training and testing need of an agent."""
+
+    jit_compile: Any
+    jit_is_auto: bool
+    run_eagerly: bool
+    xla_allowed: bool
+    train_function: Any
+    test_function: Any
+    train_metrics: TrainMetrics
+
+    @property
+    def run(self) -> "Run | None":
+        """The running `fit` or `evaluate` on an environment, if any."""
+
+    @property
+    def graph_execution(self) -> GraphExecution:
+        """State that compiled steps share with Python."""
+
+    def get_metrics_result(self) -> dict[str, Any]:
+        """Returns the metrics of playing by name."""
+
+    def prepare_for(self, source: sources.Source, batch_size: int) -> None:
+        """Prepares the agent to learn from a source, or refuses it."""
+
+    def describe_network(self) -> dict[str, str]:
+        """Returns how the network encodes each input."""
+
+
+def running(agent: RunningAgent) -> "Run":
+    """Returns the running `fit` or `evaluate` of an agent.
+
+    Raises:
+        RuntimeError: If there is none.
+    """
+    if agent.run is None:
+        raise RuntimeError("No `fit` on an environment is running.")
+    return agent.run
 
 
 @dataclasses.dataclass
-class Session:
-    """State of one call of `fit` or `evaluate` on an environment.
+class Run:
+    """One call of `fit` or `evaluate` on an environment.
 
     Attributes:
+        player: Plays with the agent's policy.
+        stream: Random stream of the evaluation, a constant of `prng`.
+        testing: Whether episodes are evaluated now, not learned from.
+        train: What `fit` learns from.
+        test: What is evaluated.
+        batch_size: K, the number of trajectories per iteration.
+        test_batch_size: Number of episodes per batch of the evaluation.
+        schedule: Function of the number of iterations that returns epsilon, or
+            None if epsilon stays.
+        tested: Number of episodes evaluated so far.
         callbacks: Callbacks of `fit`, in call order.
         resume_from: Folder of checkpoints from which `fit` resumes.
         validation_ticks: Data that Keras' `fit` gets for validation.
@@ -37,22 +97,23 @@ class Session:
             needs it.
     """
 
-    testing: bool
-    stream: int
     player: Player
-    train: Source | None = None
-    test: Playable | None = None
+    stream: int
+    testing: bool = False
+    train: sources.Source | None = None
+    test: sources.Playable | None = None
     batch_size: int = DEFAULT_BATCH_SIZE
     test_batch_size: int = DEFAULT_BATCH_SIZE
-    schedule: Callable[[Any], Any] | None = None
+    schedule: Schedule | None = None
     tested: int = 0
-    callbacks: list[Any] = dataclasses.field(default_factory=list)
+    callbacks: list[keras.callbacks.Callback] = dataclasses.field(
+        default_factory=list
+    )
     resume_from: pathlib.Path | None = None
     validation_ticks: tf.data.Dataset | None = None
     during: contextlib.ExitStack = dataclasses.field(
         default_factory=contextlib.ExitStack
     )
-
     progress: Any = None
 
     @property
@@ -64,161 +125,37 @@ class Session:
             if source is not None
         )
 
-
-class EnvironmentFunctions(EnvironmentCompile):
-    """Gives a `keras.Model` train and test functions that play.
-
-    The session of the running `fit` or `evaluate` holds the environments and
-    the options of playing. On the host, each step replaces an empty tick by
-    freshly played trajectories (`step_functions`). In the graph, the step
-    itself plays (`graph_execution`).
-    """
-
-    training: Training
-    testing: Testing
-    groups: Groups
-    train_function: Any
-    test_function: Any
-    jit_compile: Any
-
-    def _prepare_fit(self) -> None:
-        self._prepare_play()
-        # Keras does not track these attributes: none of them is saved, and
-        # `save` must not traverse an environment.
-        set_untracked(
-            self,
-            train_metrics=TrainMetrics(),
-            test_metrics=TestMetrics(),
-            _session=None,
-            jit_is_auto=True,
-            loss_weight=1.0,
-            xla_allowed=True,
-            graph_steps=GraphSteps(self),
-            training=Training(self),
-            testing=Testing(self),
-        )
-
-    @property
-    def metrics(self) -> list[Any]:
-        """Metrics of playing while on an environment, else Keras' own."""
-        own = self._own_metrics
-        if own is None:
-            return super().metrics
-        return [*own.all(), *self._subclass_metrics()]
-
-    def _subclass_metrics(self) -> list[Any]:
-        """Metrics that a subclass sets as attributes, collected by Keras."""
-        return attribute_metrics(self)
-
-    @property
-    def _own_metrics(self) -> TrainMetrics | TestMetrics | None:
-        session = getattr(self, "_session", None)
-        if session is None:
-            return None
-        return self.test_metrics if session.testing else self.train_metrics
-
-    def reset_metrics(self) -> None:
-        """As in Keras; on an environment, resets all in one call."""
-        own = self._own_metrics
-        if own is None:
-            super().reset_metrics()
-        else:
-            own.reset()
-            for metric in self._subclass_metrics():
-                metric.reset_state()
-
-    def get_metrics_result(self) -> dict[str, Any]:
-        """As in Keras; on an environment, reads all in one call.
-
-        The single call is used outside a step only.
-        """
-        own = self._own_metrics
-        if own is None or not tf.executing_eagerly():
-            return super().get_metrics_result()
-        results = own.results()
-        for metric in self._subclass_metrics():
-            result = metric.result()
-            several = isinstance(result, dict)
-            results |= result if several else {metric.name: result}
-        return results
-
-    def allow_xla(self, allowed: bool) -> None:
-        """Sets whether `jit_compile="auto"` may use XLA from the next step on.
-
-        XLA takes seconds to compile a step on an in-graph environment. Many
-        small steps without XLA take less time than that. A running `fit`
-        switches to a new step function, or to one that was compiled before.
-
-        Args:
-            allowed: Whether XLA may be used. A new agent allows it.
-        """
-        set_untracked(self, xla_allowed=allowed)
-        if self.training.source is not None:
-            self.make_train_function()
-
-    def follow_epsilon(self, schedule: Callable[[Any], Any]) -> None:
-        """Sets epsilon from a schedule before each iteration of this `fit`.
+    def follow_epsilon(self, schedule: Schedule) -> None:
+        """Sets epsilon from a schedule before each iteration.
 
         Args:
             schedule: Function of the number of iterations done so far.
 
         Raises:
-            RuntimeError: If no `fit` on an environment is running.
-            ValueError: If this `fit` already has a schedule.
+            ValueError: If there is a schedule already.
         """
-        if self._session is None:
-            raise RuntimeError(
-                "Epsilon can follow a schedule during `fit` on an environment "
-                "only: arrays are not explored. Leave out `EpsilonDecay`."
-            )
-        if self._session.schedule is not None:
+        if self.schedule is not None:
             raise ValueError(
                 "`callbacks` must hold one `EpsilonDecay` at most. "
                 "Received: callbacks with several."
             )
-        self._session.schedule = schedule
-
-    @property
-    def session(self) -> Session | None:
-        """The running `fit` or `evaluate` on an environment, if any."""
-        return self._session
-
-    @property
-    def has_validation(self) -> bool:
-        """Whether the running `fit` evaluates on an environment."""
-        return self._session is not None and self._session.test is not None
-
-    def make_train_function(self, force: bool = False) -> None:
-        """Keras' train function; on an environment, one that plays."""
-
-        def make() -> KerasFunction:
-            super(EnvironmentFunctions, self).make_train_function(force=True)
-            function: KerasFunction = self.train_function
-            return function
-
-        self.train_function = self.training.make_function(
-            self.train_function, make, force
-        )
-
-    def make_test_function(self, force: bool = False) -> None:
-        """Keras' test function; on an environment, one that plays."""
-
-        def make() -> KerasFunction:
-            super(EnvironmentFunctions, self).make_test_function(force=True)
-            function: KerasFunction = self.test_function
-            return function
-
-        self.test_function = self.testing.make_function(
-            self.test_function, make, force
-        )
+        self.schedule = schedule
 
     @contextlib.contextmanager
-    def _on_environment(self, testing: bool, stream: int) -> Iterator[Session]:
-        self.check_no_strategy()
-        session = Session(testing, stream, self._player)
+    def validating(self) -> Iterator[None]:
+        """Evaluates now, and learns again afterwards."""
+        self.testing, self.tested = True, 0
         try:
-            with self._in_session(session), session.during:
-                yield session
+            yield
+        finally:
+            self.testing = False
+
+    @contextlib.contextmanager
+    def closing(self) -> Iterator[None]:
+        """Closes the environments at the end, however it comes."""
+        try:
+            with self.during:
+                yield
         except EpisodeError as error:
             # Keras' traceback filter drops the cause (keras 3.15,
             # traceback_utils.py).
@@ -227,66 +164,109 @@ class EnvironmentFunctions(EnvironmentCompile):
             with contextlib.ExitStack() as closing:
                 # Close all sources, even if closing one fails or is
                 # interrupted.
-                for source in (session.test, session.train):
+                for source in (self.test, self.train):
                     if source is not None:
                         closing.callback(source.close)
 
-    @contextlib.contextmanager
-    def _in_session(self, session: Session | None) -> Iterator[None]:
-        outer = self._session
-        set_untracked(self, _session=session)
-        try:
-            yield
-        finally:
-            set_untracked(self, _session=outer)
-
-    def check_ready(self, verb: str) -> None:
-        """Refuses an agent that is not compiled or has an unsuitable loss.
+    def begin_fit(
+        self, agent: RunningAgent, arguments: FitArguments
+    ) -> dict[str, Any]:
+        """Opens the environments and prepares the agent to learn from them.
 
         Args:
-            verb: Name of the called method, for the message.
+            agent: The agent.
+            arguments: Arguments of `fit`.
+
+        Returns:
+            Arguments of Keras' `fit`.
 
         Raises:
-            ValueError: If the agent is not compiled.
+            ValueError: If an environment does not fit the agent, or the agent
+                cannot learn.
         """
-        if not self.compiled:
-            raise ValueError(
-                f"`{verb}` needs `compile` first. Received: an agent that is "
-                "not compiled. Call `agent.compile(optimizer=...)`."
+        self.callbacks = fit_callbacks.arrange(
+            arguments.callbacks, arguments.verbose
+        )
+        source = self._open_train(agent, arguments)
+        agent.prepare_for(source, self.batch_size)
+        agent.graph_execution.begin_fit(self.batch_size)
+        if arguments.validation_data is not None:
+            fit_arguments.check_validation(arguments.validation_data)
+            self.open_test(
+                agent,
+                arguments.validation_data,
+                arguments.validation_batch_size or self.batch_size,
+                arguments.playing,
+                argument="validation_data",
             )
-        # Refuse a loss that does not apply to the action space.
-        self.training_head.check_loss()
-        keras_hooks.check(self, verb)
+            self.validation_ticks = ticks(arguments.validation_steps or 1)
+        fit_checks.check_can_learn(agent)
+        agent.optimizer.build(agent.trainable_variables)
+        weight_averages.begin(agent.optimizer)
+        fit_checks.check_finite(agent)
+        keras_internals.clear_initial_epoch(agent)
+        resumed = self._resume(agent, arguments)
+        if arguments.verbose:
+            fit_callbacks.say_network(agent)
+        return {
+            **training_ticks(arguments.steps, agent.steps_per_execution),
+            **arguments.loop(),
+            "callbacks": self.callbacks,
+            "validation_data": self.validation_ticks,
+            "shuffle": False,
+            **resumed,
+        }
 
-    def check_can_learn(self) -> None:
-        """Refuses to `fit` without an optimizer or without trainable weights.
+    def _open_train(
+        self, agent: PlayingAgent, arguments: FitArguments
+    ) -> sources.Source:
+        x, batch_size = arguments.x, arguments.batch_size
+        if is_recorded(x):
+            if arguments.validation_data is None:
+                checks.only_for("an environment", **given(arguments.playing))
+            recorded = open_recorded(agent, x, batch_size)
+            self.train, self.batch_size = recorded, recorded.batch_size
+            return recorded
+        self.batch_size = batch_size or DEFAULT_BATCH_SIZE
+        playable = open_playable(agent, x, self.batch_size, arguments.playing)
+        self.train = playable
+        return playable
 
-        Raises:
-            ValueError: If either is missing.
+    def open_test(
+        self,
+        agent: PlayingAgent,
+        x: Any,
+        batch_size: int,
+        playing: Playing,
+        argument: str = "x",
+    ) -> None:
+        """Opens an environment to evaluate on.
+
+        Args:
+            agent: The agent.
+            x: Environment.
+            batch_size: Number of episodes per batch.
+            playing: Arguments of playing.
+            argument: Name of the caller's argument. Defaults to `"x"`.
         """
-        if self.optimizer is None:
-            raise ValueError(
-                "`optimizer` of `compile` must be given for `fit`. "
-                "Received: optimizer=None."
-            )
-        if not self.trainable_variables:
-            raise ValueError(
-                "`policy` must have trainable weights for `fit`. Received: "
-                f"policy={self.policy.name!r} with none. Set `trainable` of "
-                "its layers, or play it with `evaluate` or `collect`."
-            )
+        self.test_batch_size = batch_size
+        self.test = open_playable(agent, x, batch_size, playing, argument)
 
-    def check_finite(self) -> None:
-        """Refuses weights that are not finite.
-
-        Raises:
-            ValueError: If a weight or an optimizer variable is not finite.
-        """
-        learned = [*self.trainable_variables, *self.optimizer.variables]
-        for variable in learned:
-            if not bool(nonfinite.all_finite([variable.value])):
-                raise ValueError(
-                    "`fit` must start from finite weights. Received: a NaN or "
-                    f"an infinity in {variable.path}. Load or set other "
-                    "weights."
-                )
+    def _resume(
+        self, agent: RunningAgent, arguments: FitArguments
+    ) -> dict[str, Any]:
+        """Restores a training, and returns the changed arguments of `fit`."""
+        if arguments.resume_from is None:
+            return {}
+        self.resume_from = directory = arguments.checkpoints()
+        state = resuming.resume(agent, directory, self.callbacks)
+        if state is None:
+            return {}
+        arguments.check_resumed(state, agent.steps_per_execution)
+        restored = resuming.Restored(state, self.callbacks)
+        return {
+            "callbacks": [*self.callbacks, restored],
+            "initial_epoch": (
+                arguments.epochs if state.stopped else state.epochs
+            ),
+        }

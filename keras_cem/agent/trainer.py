@@ -1,34 +1,84 @@
-"""`fit` and `evaluate` of Keras, on environments."""
+"""Keras' methods of training, on environments and on arrays."""
 
-import collections.abc
+import contextlib
 import os
-import pathlib
+from collections.abc import Iterator
 from typing import Any
 
 import keras
+import tensorflow as tf
 
-from keras_cem import prng
-from keras_cem.agent import fit_callbacks, step_functions
-from keras_cem.agent.environment_play import DEFAULT_BATCH_SIZE
-from keras_cem.agent.run import EnvironmentFunctions, Session
-from keras_cem.algorithm import weight_averages
+from keras_cem import heads, prng, spaces
+from keras_cem.agent import array_checks, fit_checks, step_functions
+from keras_cem.agent.fit_arguments import FitArguments
+from keras_cem.agent.graph_execution import GraphExecution
+from keras_cem.agent.metrics import TestMetrics, TrainMetrics
+from keras_cem.agent.opening import DEFAULT_BATCH_SIZE, Playing, given
+from keras_cem.agent.phases import Testing, Training
+from keras_cem.agent.run import Run, Schedule
+from keras_cem.algorithm import iteration
 from keras_cem.engines import sources
-from keras_cem.engines.recorded.source import is_recorded
-from keras_cem.saving import resuming
+from keras_cem.engines.player import Player
+from keras_cem.heads import compiled_loss
 from keras_cem.utils import checks, keras_internals
+from keras_cem.utils.keras_internals import set_untracked
 
 
-class EnvironmentFit(EnvironmentFunctions):
-    """Lets a `keras.Model` take an environment where Keras takes data."""
+@fit_checks.refuses_environments(
+    "predict", "predict_on_batch", "train_on_batch", "test_on_batch"
+)
+class EnvironmentTrainer(keras.Model):
+    """Lets a `keras.Model` take an environment where Keras takes data.
 
-    def prepare_for(self, source: sources.Source, batch_size: int) -> None:
-        """Prepares the agent to learn from an environment, or refuses it.
+    `CEMAgent` is a subclass. It has the spaces, the head and the options.
 
-        Args:
-            source: The environment, or the recorded episodes.
-            batch_size: K, the number of trajectories per iteration.
-        """
-        raise NotImplementedError
+    Attributes:
+        run: The running `fit` or `evaluate` on an environment, if any.
+        loss_weight: Factor of the loss.
+        jit_is_auto: Whether `compile` got `jit_compile="auto"`.
+        xla_allowed: Whether `jit_compile="auto"` may use XLA.
+    """
+
+    head: heads.Head
+    train_metrics: TrainMetrics
+    test_metrics: TestMetrics
+    graph_execution: GraphExecution
+    training: Training
+    testing: Testing
+    run: Run | None
+    _player: Player
+    _made_under: str | None
+    loss_weight: float
+    jit_is_auto: bool
+    xla_allowed: bool
+
+    @property
+    def training_head(self) -> heads.Head:
+        """The head, with the `loss` given to `compile`, if any."""
+        return self.head.with_loss(self.loss)
+
+    @property
+    def action_space(self) -> spaces.Space:
+        """Description of the action space."""
+        return self.head.space
+
+    def _prepare_fit(self) -> None:
+        # Keras does not track these attributes: none of them is saved, and
+        # `save` must not traverse an environment.
+        set_untracked(
+            self,
+            _player=Player(self),
+            _made_under=fit_checks.strategy(),
+            train_metrics=TrainMetrics(),
+            test_metrics=TestMetrics(),
+            graph_execution=GraphExecution(self),
+            training=Training(self),
+            testing=Testing(self),
+            run=None,
+            jit_is_auto=True,
+            xla_allowed=True,
+            loss_weight=1.0,
+        )
 
     def fit(
         self,
@@ -140,184 +190,44 @@ class EnvironmentFit(EnvironmentFunctions):
                 those after the last complete execution of
                 `steps_per_execution` iterations.
         """
-        env_options = {
-            "num_envs": num_envs,
-            "vectorization_mode": vectorization_mode,
-            "max_episode_steps": max_episode_steps,
-            "step_timeout": step_timeout,
-            "max_env_restarts": max_env_restarts,
-            "engine": engine,
-        }
-        common = {
-            "epochs": epochs,
-            "verbose": verbose,
-            "callbacks": callbacks,
-            "initial_epoch": initial_epoch,
-            "validation_freq": validation_freq,
-        }
-        if x is None:
-            raise TypeError(
-                f"`x` must be an environment ({sources.FORMS}) or data. "
-                "Received: x=None"
-            )
-        if not sources.is_env(x):
-            checks.only_for(
-                "an environment",
-                **_given(env_options),
-                resume_from=resume_from,
-            )
-            if validation_data is not None and sources.is_env(
-                validation_data, "validation_data"
-            ):
-                raise TypeError(
-                    "`validation_data` must be data where `x` is. Received: "
-                    f"validation_data={validation_data!r}, x of type "
-                    f"{type(x).__name__}"
-                )
-            # A callback of a `fit` on an environment may have called this.
-            with self._in_session(None):
-                return super().fit(
-                    x,
-                    y,
-                    batch_size=batch_size,
-                    validation_split=validation_split,
-                    validation_data=validation_data,
-                    shuffle=shuffle,
-                    class_weight=class_weight,
-                    sample_weight=sample_weight,
-                    steps_per_epoch=steps_per_epoch,
-                    validation_steps=validation_steps,
-                    validation_batch_size=validation_batch_size,
-                    **common,
-                )
-        checks.only_for(
-            "arrays",
-            y=y,
-            validation_split=validation_split or None,
-            shuffle=None if shuffle is True else shuffle,
-            class_weight=class_weight,
-            sample_weight=sample_weight,
-        )
-        self.check_ready("fit")
-        checks.at_least(
-            1,
+        arguments = FitArguments(
+            x=x,
+            batch_size=batch_size,
             epochs=epochs,
+            verbose=verbose,
+            callbacks=callbacks,
+            validation_data=validation_data,
+            initial_epoch=initial_epoch,
             steps_per_epoch=steps_per_epoch,
             validation_steps=validation_steps,
             validation_batch_size=validation_batch_size,
+            validation_freq=validation_freq,
+            resume_from=resume_from,
+            playing={
+                "num_envs": num_envs,
+                "vectorization_mode": vectorization_mode,
+                "max_episode_steps": max_episode_steps,
+                "step_timeout": step_timeout,
+                "max_env_restarts": max_env_restarts,
+                "engine": engine,
+            },
+            for_arrays={
+                "y": y,
+                "validation_split": validation_split,
+                "shuffle": shuffle,
+                "class_weight": class_weight,
+                "sample_weight": sample_weight,
+            },
         )
-        checks.at_least(0, initial_epoch=initial_epoch)
-        if validation_data is None:
-            checks.only_for(
-                "`validation_data`",
-                validation_steps=validation_steps,
-                validation_batch_size=validation_batch_size,
-            )
-        if not isinstance(validation_freq, collections.abc.Container):
-            # Keras checks a list of epochs itself.
-            checks.at_least(1, validation_freq=validation_freq)
-        checks.at_least(
-            2,
-            "A single trajectory cannot exceed its own quantile.",
-            batch_size=batch_size,
-        )
-        arranged = fit_callbacks.arrange(callbacks, verbose)
-        with self._on_environment(
-            testing=False, stream=prng.VALIDATION_RESETS
-        ) as session:
-            session.batch_size = batch_size or DEFAULT_BATCH_SIZE
-            if is_recorded(x):
-                if validation_data is None:
-                    checks.only_for("an environment", **_given(env_options))
-                session.train = self._open_recorded(x, batch_size)
-                session.batch_size = session.train.batch_size
-            else:
-                session.train = self._open(x, session.batch_size, env_options)
-            session.test_batch_size = (
-                validation_batch_size or session.batch_size
-            )
-            self.prepare_for(session.train, session.batch_size)
-            self.graph_steps.begin_fit(session.batch_size)
-            validation = None
-            if validation_data is not None:
-                if not sources.is_env(validation_data, "validation_data"):
-                    raise TypeError(
-                        "`validation_data` must be an environment where `x` "
-                        "is one. Received: validation_data of type "
-                        f"{type(validation_data).__name__}"
-                    )
-                session.test = self._open(
-                    validation_data,
-                    session.test_batch_size,
-                    env_options,
-                    argument="validation_data",
-                )
-                validation = step_functions.ticks(validation_steps or 1)
-                session.validation_ticks = validation
-            self.check_can_learn()
-            self.optimizer.build(self.trainable_variables)
-            weight_averages.begin(self.optimizer)
-            self.check_finite()
-            keras_internals.clear_initial_epoch(self)
-            session.callbacks = arranged
-            common["callbacks"] = session.callbacks
-            if resume_from is not None:
-                common |= self._resumed(
-                    session, resume_from, steps_per_epoch or 1, common
-                )
-            if verbose:
-                fit_callbacks.say_network(self)
-            return super().fit(
-                **step_functions.training_ticks(
-                    steps_per_epoch or 1, self.steps_per_execution
-                ),
-                validation_data=validation,
-                shuffle=False,
-                **common,
-            )
-
-    def _resumed(
-        self,
-        session: Session,
-        resume_from: str | os.PathLike[str],
-        steps: int,
-        arguments: dict[str, Any],
-    ) -> dict[str, Any]:
-        """Restores a training and returns the changed arguments of `fit`."""
-        if arguments["initial_epoch"]:
-            raise ValueError(
-                "`initial_epoch` must be left to `resume_from`. Received: "
-                f"initial_epoch={arguments['initial_epoch']}"
-            )
-        if not isinstance(resume_from, (str, os.PathLike)) or not resume_from:
-            raise TypeError(
-                "`resume_from` must be the path of a folder. "
-                f"Received: resume_from={resume_from!r}"
-            )
-        directory = pathlib.Path(resume_from).resolve()
-        session.resume_from = directory
-        state = resuming.resume(self, directory, session.callbacks)
-        if state is None:
-            return {}
-        epochs = arguments["epochs"]
-        if epochs < state.epochs:
-            raise ValueError(
-                f"`epochs` must be at least the {state.epochs} that are done. "
-                f"Received: epochs={epochs}, resume_from={str(directory)!r}"
-            )
-        executions = -(-steps // self.steps_per_execution)
-        if state.executions > executions:
-            raise ValueError(
-                "`steps_per_epoch` must be what it was before training was "
-                f"interrupted, after {state.executions} executions of an "
-                f"epoch. Received: steps_per_epoch={steps}, "
-                f"steps_per_execution={self.steps_per_execution}"
-            )
-        restored = resuming.Restored(state, session.callbacks)
-        return {
-            "callbacks": [*session.callbacks, restored],
-            "initial_epoch": epochs if state.stopped else state.epochs,
-        }
+        if not arguments.is_on_env():
+            # A callback of a `fit` on an environment may have called this.
+            with self._running(None):
+                return super().fit(**arguments.on_arrays())
+        arguments.refuse_arrays_only()
+        fit_checks.check_ready(self, "fit")
+        arguments.check_on_env()
+        with self._playing(Run(self._player, prng.VALIDATION_RESETS)) as run:
+            return super().fit(**run.begin_fit(self, arguments))
 
     def evaluate(
         self,
@@ -370,15 +280,12 @@ class EnvironmentFit(EnvironmentFunctions):
             "return_dict": return_dict,
             **kwargs,
         }
-        ticks = self._session and self._session.validation_ticks
-        if ticks is not None and x is ticks:
+        ticks = None if self.run is None else self.run.validation_ticks
+        if self.run is not None and ticks is not None and x is ticks:
             # Keras' `fit` calls this for validation.
-            self._session.testing, self._session.tested = True, 0
-            try:
+            with self.run.validating():
                 return super().evaluate(x, **common)
-            finally:
-                self._session.testing = False
-        env_options = {
+        playing: Playing = {
             "num_envs": num_envs,
             "vectorization_mode": vectorization_mode,
             "max_episode_steps": max_episode_steps,
@@ -387,9 +294,9 @@ class EnvironmentFit(EnvironmentFunctions):
             "engine": engine,
         }
         if not sources.is_env(x):
-            checks.only_for("an environment", **_given(env_options))
+            checks.only_for("an environment", **given(playing))
             # A callback of a `fit` on an environment may have called this.
-            with self._in_session(None):
+            with self._running(None):
                 return super().evaluate(
                     x,
                     y,
@@ -399,17 +306,223 @@ class EnvironmentFit(EnvironmentFunctions):
                     **common,
                 )
         checks.only_for("arrays", y=y, sample_weight=sample_weight)
-        self.check_ready("evaluate")
+        fit_checks.check_ready(self, "evaluate")
         checks.at_least(1, batch_size=batch_size, steps=steps)
-        with self._on_environment(
-            testing=True, stream=prng.EVALUATION_RESETS
-        ) as session:
-            session.test_batch_size = batch_size or DEFAULT_BATCH_SIZE
-            session.test = self._open(x, session.test_batch_size, env_options)
+        run = Run(self._player, prng.EVALUATION_RESETS, testing=True)
+        with self._playing(run):
+            run.open_test(self, x, batch_size or DEFAULT_BATCH_SIZE, playing)
             return super().evaluate(step_functions.ticks(steps or 1), **common)
 
+    @contextlib.contextmanager
+    def _playing(self, run: Run) -> Iterator[Run]:
+        fit_checks.check_no_strategy(self._made_under)
+        with self._running(run), run.closing():
+            yield run
 
-def _given(env_options: dict[str, Any]) -> dict[str, Any]:
-    """Returns the options of playing, with None for each default value."""
-    engine = env_options["engine"]
-    return {**env_options, "engine": None if engine == "auto" else engine}
+    @contextlib.contextmanager
+    def _running(self, run: Run | None) -> Iterator[None]:
+        outer = self.run
+        set_untracked(self, run=run)
+        try:
+            yield
+        finally:
+            set_untracked(self, run=outer)
+
+    def compile(
+        self,
+        optimizer: Any = "rmsprop",
+        loss: Any = None,
+        loss_weights: Any = None,
+        metrics: Any = None,
+        weighted_metrics: Any = None,
+        run_eagerly: bool = False,
+        steps_per_execution: int = 1,
+        jit_compile: Any = "auto",
+        auto_scale_loss: bool = True,
+    ) -> None:
+        """Compiles the agent as `keras.Model.compile` does.
+
+        All functions compiled before are dropped.
+
+        Args:
+            optimizer: As in Keras.
+            loss: For a Box of actions, a Keras loss that replaces the squared
+                error, or a list of one. Defaults to `None`.
+            loss_weights: A factor of the loss, or a list of one. It does not
+                apply to regularization. Defaults to `None`: 1.
+            metrics: As in Keras, for training on arrays. On environments
+                History has the metrics that `fit` lists. Defaults to `None`.
+            weighted_metrics: As `metrics`. Defaults to `None`.
+            run_eagerly: As in Keras. Defaults to `False`.
+            steps_per_execution: As in Keras. Defaults to `1`.
+            jit_compile: As in Keras. `"auto"` compiles steps on in-graph
+                environments with XLA if XLA can compile the policy. Defaults to
+                `"auto"`.
+            auto_scale_loss: As in Keras. Defaults to `True`.
+
+        Raises:
+            ValueError: If an argument is out of range, or there are several
+                losses or weights.
+            TypeError: If a weight is not a number.
+        """
+        checks.one_of(("auto", True, False, None), jit_compile=jit_compile)
+        if steps_per_execution is None:
+            checks.number(steps_per_execution=steps_per_execution)
+        checks.at_least(1, steps_per_execution=steps_per_execution)
+        loss = compiled_loss.only(loss=loss)
+        weight = compiled_loss.only(loss_weights=loss_weights)
+        if weight is not None:
+            checks.number(loss_weights=weight)
+            weight = float(weight)
+        set_untracked(self, jit_is_auto=jit_compile == "auto")
+        keras_internals.forget_loss(self)
+        super().compile(
+            optimizer,
+            loss,
+            weight,
+            metrics,
+            weighted_metrics,
+            run_eagerly,
+            steps_per_execution,
+            jit_compile,
+            auto_scale_loss,
+        )
+        set_untracked(self, loss_weight=1.0 if weight is None else weight)
+        self._player.forget()
+
+    def quantize(self, *args: Any, **kwargs: Any) -> None:
+        """As `keras.Model.quantize`; all compiled functions are dropped."""
+        super().quantize(*args, **kwargs)
+        self._player.forget()
+
+    def get_compile_config(self) -> dict[str, Any]:
+        """As in Keras, but keeps `jit_compile="auto"`.
+
+        Keras would save the choice made on this machine.
+        """
+        if self.compiled and self.built:
+            # `compile_from_config` builds the optimizer too. It expects saved
+            # variables even if the optimizer has taken no step.
+            self.optimizer.build(self.trainable_variables)
+        config = super().get_compile_config()
+        if config and self.jit_is_auto:
+            config["jit_compile"] = "auto"
+        return config
+
+    def compile_from_config(self, config: dict[str, Any]) -> None:
+        """Compiles with the arguments that `get_compile_config` returned."""
+        self.compile(**keras.saving.deserialize_keras_object(config))
+        if self.built:
+            self.optimizer.build(self.trainable_variables)
+
+    def compute_loss(
+        self,
+        x: Any = None,
+        y: Any = None,
+        y_pred: Any = None,
+        sample_weight: Any = None,
+        training: bool = True,
+    ) -> Any:
+        """Returns the loss on arrays.
+
+        It is the `loss` given to `compile`. Without one it is the head's loss.
+        For nested actions it is also the head's, which applies `loss` to its
+        boxes.
+        """
+        of_one_array = isinstance(self.action_space, spaces.Leaf)
+        if y is None or (self.loss is not None and of_one_array):
+            return super().compute_loss(x, y, y_pred, sample_weight, training)
+        return array_checks.loss(self, y, y_pred, sample_weight)
+
+    @property
+    def metrics(self) -> list[keras.metrics.Metric]:
+        """Metrics of playing while on an environment, else Keras' own."""
+        own = self._own_metrics
+        if own is None:
+            return super().metrics
+        return [*own.all(), *keras_internals.attribute_metrics(self)]
+
+    @property
+    def _own_metrics(self) -> TrainMetrics | TestMetrics | None:
+        run = getattr(self, "run", None)
+        if run is None:
+            return None
+        return self.test_metrics if run.testing else self.train_metrics
+
+    def reset_metrics(self) -> None:
+        """As in Keras; on an environment, resets all in one call."""
+        own = self._own_metrics
+        if own is None:
+            super().reset_metrics()
+        else:
+            own.reset(keras_internals.attribute_metrics(self))
+
+    def get_metrics_result(self) -> dict[str, Any]:
+        """As in Keras; on an environment, reads all in one call.
+
+        The single call is used outside a step only.
+        """
+        own = self._own_metrics
+        if own is None or not tf.executing_eagerly():
+            return super().get_metrics_result()
+        return own.results(keras_internals.attribute_metrics(self))
+
+    def allow_xla(self, allowed: bool) -> None:
+        """Sets whether `jit_compile="auto"` may use XLA from the next step on.
+
+        XLA takes seconds to compile a step on an in-graph environment. Many
+        small steps without XLA take less time than that. A running `fit`
+        switches to a new step function, or to one that was compiled before.
+
+        Args:
+            allowed: Whether XLA may be used. A new agent allows it.
+        """
+        set_untracked(self, xla_allowed=allowed)
+        if self.training.source is not None:
+            self.make_train_function()
+
+    def follow_epsilon(self, schedule: Schedule) -> None:
+        """Sets epsilon from a schedule before each iteration of this `fit`.
+
+        Args:
+            schedule: Function of the number of iterations done so far.
+
+        Raises:
+            RuntimeError: If no `fit` on an environment is running.
+            ValueError: If this `fit` already has a schedule.
+        """
+        if self.run is None:
+            raise RuntimeError(
+                "Epsilon can follow a schedule during `fit` on an environment "
+                "only: arrays are not explored. Leave out `EpsilonDecay`."
+            )
+        self.run.follow_epsilon(schedule)
+
+    @property
+    def has_validation(self) -> bool:
+        """Whether the running `fit` evaluates on an environment."""
+        return self.run is not None and self.run.test is not None
+
+    def make_train_function(self, force: bool = False) -> None:
+        """Keras' train function; on an environment, one that plays."""
+        self.training.make_function(super().make_train_function, force)
+
+    def make_test_function(self, force: bool = False) -> None:
+        """Keras' test function; on an environment, one that plays."""
+        self.testing.make_function(super().make_test_function, force)
+
+    def train_step(self, data: Any) -> dict[str, Any]:
+        """Improves the policy on trajectories; on arrays, Keras' step."""
+        playing = self.training.playing
+        if playing is None:
+            return super().train_step(data)
+        iteration.iterate(self, lambda: playing.play(data))
+        return self.get_metrics_result()
+
+    def test_step(self, data: Any) -> dict[str, Any]:
+        """Updates the metrics from trajectories; on arrays, Keras' step."""
+        playing = self.testing.playing
+        if playing is None:
+            return super().test_step(data)
+        self.test_metrics.update(playing.play(data))
+        return self.get_metrics_result()

@@ -33,6 +33,14 @@ class EliteMemory(keras.Layer):
             candidate up to iteration n + `age`. Defaults to `None`: no limit.
     """
 
+    size: int
+    age: int | None
+    # Spaces of observations and actions, after `prepare`.
+    _spaces: tuple[spaces.Space, spaces.Space]
+    _leaves: list[tf.Variable]
+    _dtypes: list[np.dtype]
+    _moved: bool
+
     def __init__(self, size: int, age: int | None = None, **kwargs: Any):
         super().__init__(**kwargs)
         self.size = size
@@ -41,7 +49,6 @@ class EliteMemory(keras.Layer):
         # Keras does not track these: they are not weights of the agent.
         set_untracked(
             self,
-            _spaces=None,
             _leaves=[],
             _dtypes=[],
             _lengths=tf.Variable(np.zeros(size, np.int64)),
@@ -338,7 +345,8 @@ class Candidates:
                 second,
             )
 
-        return tf.nest.map_structure(choose, fresh, held)
+        observations, actions = tf.nest.map_structure(choose, fresh, held)
+        return observations, actions
 
 
 def _leaves_of(held: dict[str, np.ndarray]) -> list[np.ndarray]:

@@ -79,7 +79,7 @@ def imitate_elites(
     agent: Learner, trajectories: Played, selected: Elites
 ) -> Update:
     """Takes the gradient steps, unless a value is not finite."""
-    execution = agent.graph_steps
+    execution = agent.graph_execution
     may_learn = execution.may_learn(trajectories)
     loss, withheld = tf.cond(
         may_learn & (selected.number > 0.0),
@@ -127,5 +127,5 @@ def report(
     agent: Learner, trajectories: Played, selected: Elites, update: Update
 ) -> None:
     """Updates the metrics and what callbacks read."""
-    agent.graph_steps.note_returns(trajectories.returns)
+    agent.graph_execution.note_returns(trajectories.returns)
     agent.train_metrics.update(agent, trajectories, selected, update)

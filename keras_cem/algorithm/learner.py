@@ -114,7 +114,7 @@ class Learner(Model, Protocol):
     env_steps: keras.Variable
 
     @property
-    def graph_steps(self) -> Execution:
+    def graph_execution(self) -> Execution:
         """What a compiled step shares with Python."""
 
     @property

@@ -131,4 +131,4 @@ def _is_tall(variable: Any) -> bool:
     if variable.name != "kernel" or len(variable.shape) != 2:
         return False
     rows, columns = variable.shape
-    return rows > columns
+    return bool(rows > columns)

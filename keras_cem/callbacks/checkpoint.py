@@ -100,15 +100,15 @@ class Checkpoint(EnvironmentCallback, RunsLast):
     def on_train_begin(self, logs: Any = None) -> None:
         """Checks the folder and starts to hold back signals."""
         super().on_train_begin(logs)
-        session = self.model.session
-        if session.resume_from != self.directory and not self._store.is_empty():
+        run = self.model.run
+        if run.resume_from != self.directory and not self._store.is_empty():
             raise ValueError(
                 "`directory` must have no checkpoints of another training. "
                 f"Received: directory={str(self.directory)!r}. Give another, "
                 "or go on with `fit(..., resume_from=directory)`."
             )
-        self._callbacks = session.callbacks
-        self._signals = session.during.enter_context(
+        self._callbacks = run.callbacks
+        self._signals = run.during.enter_context(
             HeldSignals(
                 "ending the epoch, to write a checkpoint. Once more ends at "
                 "once.",
@@ -116,9 +116,9 @@ class Checkpoint(EnvironmentCallback, RunsLast):
                 between_steps=True,
             )
         )
-        session.during.push(self._on_exit)
-        self._session = session
-        session.progress = EpochProgress(self.model, self._callbacks)
+        run.during.push(self._on_exit)
+        self._run = run
+        run.progress = EpochProgress(self.model, self._callbacks)
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         """Writes a checkpoint if one is due."""
@@ -142,7 +142,7 @@ class Checkpoint(EnvironmentCallback, RunsLast):
             self._store.write(
                 done, lambda folder: training_state.save(folder, model, state)
             )
-        self._session.progress.begin_epoch(done)
+        self._run.progress.begin_epoch(done)
         if interrupted:
             model.stop_training = True
 
@@ -150,7 +150,7 @@ class Checkpoint(EnvironmentCallback, RunsLast):
         """Writes a checkpoint of the completed part of an interrupted epoch."""
         if error is None or not isinstance(error, TrainingInterrupted):
             return
-        progress, model = self._session.progress, self.model
+        progress, model = self._run.progress, self.model
         progress.put_back()
         self._store.write(
             progress.epochs,

@@ -23,7 +23,7 @@ class EnvironmentCallback(keras.callbacks.Callback):
         Raises:
             RuntimeError: If `fit` does not play an environment.
         """
-        if getattr(self.model, "session", None) is None:
+        if getattr(self.model, "run", None) is None:
             cure = f". {self.for_arrays}" if self.for_arrays else ""
             raise RuntimeError(
                 f"`{type(self).__name__}` must be used with `fit` of a "

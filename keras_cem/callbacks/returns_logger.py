@@ -59,7 +59,7 @@ class ReturnsLogger(EnvironmentCallback):
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         """Records the returns of the last iteration of the epoch."""
-        latest = self.model.graph_steps.latest_returns
+        latest = self.model.graph_execution.latest_returns
         returns = np.sort(nonfinite.finite_returns(latest))
         if not len(returns):
             return

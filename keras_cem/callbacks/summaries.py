@@ -51,7 +51,7 @@ class Summaries(EnvironmentCallback):
         with self._writer.as_default(step=int(self.model.env_steps)):
             for name, value in (logs or {}).items():
                 tf.summary.scalar(name, value)
-            latest = self.model.graph_steps.latest_returns
+            latest = self.model.graph_execution.latest_returns
             returns = nonfinite.finite_returns(latest)
             if len(returns):
                 tf.summary.histogram("episode_returns", returns)

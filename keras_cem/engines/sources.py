@@ -1,11 +1,13 @@
 """Opens every supported form of environment as a playable source."""
 
 import importlib
+from collections.abc import Callable
 from typing import NamedTuple, Protocol
 
 import numpy as np
 import tensorflow as tf
 
+from keras_cem import spaces
 from keras_cem.engines.graph.source import GraphSource
 from keras_cem.engines.host.source import HostSource
 from keras_cem.engines.recorded.source import RecordedSource, is_recorded
@@ -188,6 +190,41 @@ def open_recorded(recorded: object) -> RecordedSource:
         recorded, Options(1)
     )
     return source
+
+
+def look_at(
+    env: object, observing: Callable[[spaces.Space], bool] | None = None
+) -> tuple[spaces.Space, spaces.Space, list[np.ndarray] | None]:
+    """Returns the spaces of an environment and its first observations.
+
+    Args:
+        env: Anything that `is_env` accepts.
+        observing: Function of the observation space that tells whether to
+            reset `env` and return observations. Defaults to `None`: no
+            observations.
+
+    Returns:
+        The observation space, the action space, and a batch of observations
+        with one array per leaf, or None without observations.
+
+    Raises:
+        ValueError: If it has no spaces.
+    """
+    source = open_source(env, Options(batch_size=1, max_episode_steps=1))
+    observations = None
+    try:
+        space, action_space = source.observation_space, source.action_space
+        if space is not None and observing is not None and observing(space):
+            observations = source.first_observations()
+    finally:
+        source.close()
+    if space is None or action_space is None:
+        raise ValueError(
+            "`env` must have spaces. Received: "
+            f"{source.name}, which has none. Give `action_space` and "
+            "`observation_space` to `CEMAgent`."
+        )
+    return space, action_space, observations
 
 
 def refuse_host_options(options: Options, env: object, what: str) -> None:

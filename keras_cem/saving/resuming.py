@@ -31,7 +31,7 @@ class Restored(keras.callbacks.Callback):
     def on_train_begin(self, logs: Any = None) -> None:
         """Restores the callbacks and the progress of the epoch."""
         self._state.resume(self._callbacks)
-        self.model.session.progress = EpochProgress(
+        self.model.run.progress = EpochProgress(
             self.model,
             self._callbacks,
             self._state.epochs,

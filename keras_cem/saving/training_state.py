@@ -102,7 +102,7 @@ def within_epoch(agent: Any) -> list[Any]:
     """Returns variables that each epoch resets and that Keras does not save."""
     metrics = agent.train_metrics.all()
     variables = [each for metric in metrics for each in metric.variables]
-    return [*variables, *agent.graph_steps.within_epoch]
+    return [*variables, *agent.graph_execution.within_epoch]
 
 
 def _to_json(content: Any, arrays: dict[str, np.ndarray]) -> str:

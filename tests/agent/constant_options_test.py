@@ -88,7 +88,7 @@ def test_an_iteration_takes_the_elites_of_numpys_quantile(played_by, name):
     make, played = played_by(returns)
     for quantile in QUANTILES:
         agent = make(quantile)
-        agent.graph_steps.begin_fit(len(returns))
+        agent.graph_execution.begin_fit(len(returns))
         iteration.iterate(agent, lambda: played)
         metrics = agent.train_metrics
         expected = np.quantile(returns.astype(np.float64), quantile)

@@ -186,7 +186,7 @@ def test_second_fit_traces_nothing():
     agent.evaluate("ToyEcho-v0", batch_size=3, verbose=0)
     assert fit() == traced
     assert len(agent._player._actors) == 2
-    assert agent._session is None
+    assert agent.run is None
 
 
 def test_epochs_start_at_0_again(counter):

@@ -9,6 +9,7 @@ import tensorflow as tf
 
 import keras_cem as cem
 from keras_cem import envs, prng, spaces
+from keras_cem.agent.opening import open_playable
 
 
 class GuessState(NamedTuple):
@@ -211,7 +212,7 @@ def test_iteration_plays_as_collect_does_before_it():
     for iteration, (before, expected) in enumerate(source_seen):
         twin.policy.set_weights(before)
         twin.iteration.assign(iteration)
-        source = twin._open(env, 32, {})
+        source = open_playable(twin, env, 32, {})
         played = twin._player.play(
             source, 32, prng.TRAINING_RESETS, epsilon=float(agent.epsilon)
         )
@@ -390,7 +391,7 @@ def test_trajectory_that_is_not_finite_is_left_out(broken):
     assert all(np.isfinite(values).all() for values in history.values())
     # One by one: of the second iteration, the other 31.
     fit(twin, env, epochs=1, callbacks=[])
-    source = twin._open(env, 32, {})
+    source = open_playable(twin, env, 32, {})
     played = twin._player.play(
         source, 32, prng.TRAINING_RESETS, epsilon=float(twin.epsilon)
     )

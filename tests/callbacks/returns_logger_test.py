@@ -67,9 +67,9 @@ class Model:
     """As much of an agent as the callback asks."""
 
     def __init__(self):
-        self.session = object()
+        self.run = object()
         self.iteration = self.env_steps = 0
-        self.graph_steps = types.SimpleNamespace(latest_returns=None)
+        self.graph_execution = types.SimpleNamespace(latest_returns=None)
 
 
 def train(logger, returns, first=0):
@@ -81,7 +81,7 @@ def train(logger, returns, first=0):
 def go_on(logger, returns, first):
     for epoch, values in enumerate(returns, first):
         logger.model.iteration = epoch + 1
-        logger.model.graph_steps.latest_returns = np.array(values)
+        logger.model.graph_execution.latest_returns = np.array(values)
         logger.on_epoch_end(epoch, {"elite_threshold": 1.0})
 
 

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import keras_cem as cem
+from keras_cem.agent.opening import open_playable
 from tests import toy_envs
 
 FAULTS = [toy_envs.raise_fault, toy_envs.raise_local_fault]
@@ -149,6 +150,6 @@ def test_environments_in_the_graph_have_neither(option, value):
 
 def test_restarts_are_of_the_host():
     agent = cem.CEMAgent.from_env("CartPole-v1", hidden_units=(2,), seed=0)
-    source = agent._open("CartPole-v1", 2, {"max_env_restarts": 5})
+    source = open_playable(agent, "CartPole-v1", 2, {"max_env_restarts": 5})
     assert source.max_env_restarts == 5
     source.close()

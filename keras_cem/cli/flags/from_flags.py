@@ -6,6 +6,7 @@ import keras
 from absl import flags
 
 from keras_cem import CEMAgent, schedules
+from keras_cem.agent import fit_checks
 from keras_cem.agent.options import OPTIONS
 from keras_cem.callbacks import EpsilonDecay
 from keras_cem.cli.training.confirmations import ConfirmedStop
@@ -114,7 +115,7 @@ def agent(values: flags.FlagValues) -> CEMAgent:
         if values.jit_compile is None
         else values.jit_compile,
     )
-    made.check_ready("train")
+    fit_checks.check_ready(made, "train")
     made.check_batch_size(values.batch_size)
     if values.engine == "graph":
         # Refuses here what `fit` would refuse later; opening is cheap.

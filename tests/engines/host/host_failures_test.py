@@ -189,7 +189,7 @@ def test_failure_in_validation():
             failing(None, episode=-1),
             validation_data=failing(nan, "reward"),
         )
-    assert agent._session is None
+    assert agent.run is None
     history = fit(agent, failing(None, episode=-1))
     assert "val_episode_return" not in history.history
     assert agent.metrics_names == ["loss"]

@@ -1,0 +1,98 @@
+"""Acts with an agent on one observation, and plays without learning."""
+
+from typing import Any, Protocol
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from keras_cem import heads, prng
+from keras_cem.agent.opening import Playing, PlayingAgent, open_playable
+from keras_cem.engines.host.observation_buffer import ObservationBuffer
+from keras_cem.engines.player import Player
+from keras_cem.engines.trajectories import Trajectories
+from keras_cem.utils import checks
+
+
+class ActingAgent(PlayingAgent, Protocol):
+    """What acting needs of an agent."""
+
+    head: heads.Head
+
+
+def collect(
+    agent: ActingAgent,
+    player: Player,
+    env: Any,
+    batch_size: int,
+    epsilon: float | None,
+    seed: int | None,
+    playing: Playing,
+) -> Trajectories:
+    """Plays whole episodes, as `CEMAgent.collect` documents.
+
+    Raises:
+        ValueError: If an argument is out of range, or `env` does not fit the
+            agent.
+    """
+    checks.at_least(1, batch_size=batch_size)
+    checks.at_least(0, seed=seed)
+    if seed is not None:
+        checks.number(0, prng.MAX_SEED, seed=seed)
+    epsilon = plain_number(epsilon)
+    if epsilon is not None:
+        agent.head.check_epsilon(epsilon)
+    source = open_playable(agent, env, batch_size, playing)
+    try:
+        return player.play(
+            source,
+            batch_size,
+            prng.COLLECT_RESETS,
+            epsilon=epsilon,
+            seed=seed,
+        )
+    finally:
+        source.close()
+
+
+def act(
+    agent: ActingAgent, player: Player, observation: Any, epsilon: Any
+) -> Any:
+    """Returns the action for one observation, as `CEMAgent.act` documents.
+
+    Raises:
+        ValueError: If the agent has no observation space, or the observation
+            does not fit it.
+    """
+    space = agent.observation_space
+    if space is None:
+        raise ValueError(
+            "`act` needs the agent's observation space. Received: "
+            "observation_space=None. Give `observation_space` to "
+            "`CEMAgent`, or `fit` on an environment first."
+        )
+    buffer = ObservationBuffer(space, 1)
+    epsilon = plain_number(epsilon)
+    buffer.write(0, observation)
+    fault = buffer.outside(np.arange(1))
+    if fault is not None:
+        raise ValueError(f"{fault[1]}.")
+    if buffer.not_finite(np.arange(1)).size:
+        raise ValueError(
+            f"`observation` must be finite. Received: observation={observation}"
+        )
+    actions = player.act(buffer, epsilon or None)
+    return agent.action_space.pack([leaf[0] for leaf in actions])
+
+
+def plain_number(value: Any) -> Any:
+    """Converts a scalar variable, tensor or array to a float.
+
+    Args:
+        value: For example `agent.epsilon` or `agent.epsilon * 0.5`. Anything
+            else is returned unchanged.
+    """
+    kinds = (keras.Variable, tf.Tensor, tf.Variable, np.ndarray)
+    if isinstance(value, kinds) and value.shape == ():
+        return float(value)
+    return value

@@ -1,0 +1,203 @@
+"""The arguments of `fit`, and their checks."""
+
+import collections.abc
+import dataclasses
+import os
+import pathlib
+from typing import Any
+
+from keras_cem.agent.opening import Playing, given
+from keras_cem.engines import sources
+from keras_cem.saving.training_state import TrainingState
+from keras_cem.utils import checks
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class FitArguments:
+    """Arguments of `fit`, as `EnvironmentTrainer.fit` documents them.
+
+    Attributes:
+        playing: Arguments of playing.
+        for_arrays: Arguments for arrays only, with their defaults if they are
+            not given.
+    """
+
+    x: Any
+    batch_size: int | None
+    epochs: int
+    verbose: Any
+    callbacks: Any
+    validation_data: Any
+    initial_epoch: int
+    steps_per_epoch: int | None
+    validation_steps: int | None
+    validation_batch_size: int | None
+    validation_freq: Any
+    resume_from: str | os.PathLike[str] | None
+    playing: Playing
+    for_arrays: dict[str, Any]
+
+    @property
+    def steps(self) -> int:
+        """Number of iterations per epoch."""
+        return self.steps_per_epoch or 1
+
+    def is_on_env(self) -> bool:
+        """Whether `x` is an environment or recorded episodes, not data.
+
+        Raises:
+            TypeError: If it is neither.
+        """
+        if self.x is None:
+            raise TypeError(
+                f"`x` must be an environment ({sources.FORMS}) or data. "
+                "Received: x=None"
+            )
+        return sources.is_env(self.x)
+
+    def loop(self) -> dict[str, Any]:
+        """Arguments of Keras' `fit` that mean the same on any data."""
+        return {
+            "epochs": self.epochs,
+            "verbose": self.verbose,
+            "initial_epoch": self.initial_epoch,
+            "validation_freq": self.validation_freq,
+        }
+
+    def on_arrays(self) -> dict[str, Any]:
+        """Returns the arguments of Keras' `fit` on arrays.
+
+        Raises:
+            ValueError: If an argument is for environments only.
+            TypeError: If `validation_data` is an environment.
+        """
+        checks.only_for(
+            "an environment",
+            **given(self.playing),
+            resume_from=self.resume_from,
+        )
+        validation_data = self.validation_data
+        if validation_data is not None and sources.is_env(
+            validation_data, "validation_data"
+        ):
+            raise TypeError(
+                "`validation_data` must be data where `x` is. Received: "
+                f"validation_data={validation_data!r}, x of type "
+                f"{type(self.x).__name__}"
+            )
+        return {
+            "x": self.x,
+            "batch_size": self.batch_size,
+            "callbacks": self.callbacks,
+            "validation_data": validation_data,
+            "steps_per_epoch": self.steps_per_epoch,
+            "validation_steps": self.validation_steps,
+            "validation_batch_size": self.validation_batch_size,
+            **self.loop(),
+            **self.for_arrays,
+        }
+
+    def check_on_env(self) -> None:
+        """Refuses arguments that are out of range on an environment.
+
+        Raises:
+            ValueError: If there is one.
+        """
+        checks.at_least(
+            1,
+            epochs=self.epochs,
+            steps_per_epoch=self.steps_per_epoch,
+            validation_steps=self.validation_steps,
+            validation_batch_size=self.validation_batch_size,
+        )
+        checks.at_least(0, initial_epoch=self.initial_epoch)
+        if self.validation_data is None:
+            checks.only_for(
+                "`validation_data`",
+                validation_steps=self.validation_steps,
+                validation_batch_size=self.validation_batch_size,
+            )
+        if not isinstance(self.validation_freq, collections.abc.Container):
+            # Keras checks a list of epochs itself.
+            checks.at_least(1, validation_freq=self.validation_freq)
+        checks.at_least(
+            2,
+            "A single trajectory cannot exceed its own quantile.",
+            batch_size=self.batch_size,
+        )
+
+    def refuse_arrays_only(self) -> None:
+        """Refuses arguments that environments do not take.
+
+        Raises:
+            ValueError: If one is given.
+        """
+        shuffle = self.for_arrays["shuffle"]
+        checks.only_for(
+            "arrays",
+            **{
+                **self.for_arrays,
+                "validation_split": self.for_arrays["validation_split"] or None,
+                "shuffle": None if shuffle is True else shuffle,
+            },
+        )
+
+    def checkpoints(self) -> pathlib.Path:
+        """Returns the folder of checkpoints from which to resume.
+
+        Raises:
+            TypeError: If `resume_from` is not a path.
+            ValueError: If `initial_epoch` is given too.
+        """
+        if self.initial_epoch:
+            raise ValueError(
+                "`initial_epoch` must be left to `resume_from`. Received: "
+                f"initial_epoch={self.initial_epoch}"
+            )
+        folder = self.resume_from
+        if not isinstance(folder, (str, os.PathLike)) or not folder:
+            raise TypeError(
+                "`resume_from` must be the path of a folder. "
+                f"Received: resume_from={folder!r}"
+            )
+        return pathlib.Path(folder).resolve()
+
+    def check_resumed(
+        self, state: TrainingState, steps_per_execution: int
+    ) -> None:
+        """Refuses arguments that contradict the training resumed.
+
+        Args:
+            state: State of the training.
+            steps_per_execution: As given to `compile`.
+
+        Raises:
+            ValueError: If there is one.
+        """
+        if self.epochs < state.epochs:
+            raise ValueError(
+                f"`epochs` must be at least the {state.epochs} that are done. "
+                f"Received: epochs={self.epochs}, "
+                f"resume_from={str(self.checkpoints())!r}"
+            )
+        if state.executions > -(-self.steps // steps_per_execution):
+            raise ValueError(
+                "`steps_per_epoch` must be what it was before training was "
+                f"interrupted, after {state.executions} executions of an "
+                f"epoch. Received: steps_per_epoch={self.steps}, "
+                f"steps_per_execution={steps_per_execution}"
+            )
+
+
+def check_validation(validation_data: Any) -> None:
+    """Refuses validation data for a `fit` on an environment.
+
+    Raises:
+        TypeError: If it is no environment.
+    """
+    if not sources.is_env(validation_data, "validation_data"):
+        raise TypeError(
+            "`validation_data` must be an environment where `x` is one. "
+            f"Received: validation_data of type "
+            f"{type(validation_data).__name__}"
+        )

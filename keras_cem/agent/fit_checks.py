@@ -1,0 +1,126 @@
+"""Checks before `fit` and `evaluate`: of the arguments and of the agent."""
+
+import functools
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import keras
+import tensorflow as tf
+
+from keras_cem.agent import keras_hooks
+from keras_cem.engines import sources
+from keras_cem.utils import nonfinite
+
+Kind = TypeVar("Kind", bound=type)
+
+
+def check_ready(agent: Any, verb: str) -> None:
+    """Refuses an agent that is not compiled or has an unsuitable loss.
+
+    Args:
+        agent: A `CEMAgent`.
+        verb: Name of the called method, for the message.
+
+    Raises:
+        ValueError: If the agent is not compiled.
+    """
+    if not agent.compiled:
+        raise ValueError(
+            f"`{verb}` needs `compile` first. Received: an agent that is "
+            "not compiled. Call `agent.compile(optimizer=...)`."
+        )
+    # Refuse a loss that does not apply to the action space.
+    agent.training_head.check_loss()
+    keras_hooks.check(agent, verb)
+
+
+def check_can_learn(agent: keras.Model) -> None:
+    """Refuses to `fit` without an optimizer or without trainable weights.
+
+    Raises:
+        ValueError: If either is missing.
+    """
+    if agent.optimizer is None:
+        raise ValueError(
+            "`optimizer` of `compile` must be given for `fit`. "
+            "Received: optimizer=None."
+        )
+    if not agent.trainable_variables:
+        raise ValueError(
+            "`policy` must have trainable weights for `fit`. Received: "
+            f"policy={agent.policy.name!r} with none. Set `trainable` of "
+            "its layers, or play it with `evaluate` or `collect`."
+        )
+
+
+def check_finite(agent: keras.Model) -> None:
+    """Refuses weights that are not finite.
+
+    Raises:
+        ValueError: If a weight or an optimizer variable is not finite.
+    """
+    learned = [*agent.trainable_variables, *agent.optimizer.variables]
+    for variable in learned:
+        if not bool(nonfinite.all_finite([variable.value])):
+            raise ValueError(
+                "`fit` must start from finite weights. Received: a NaN or "
+                f"an infinity in {variable.path}. Load or set other "
+                "weights."
+            )
+
+
+def strategy() -> str | None:
+    """Returns the class name of the active `tf.distribute` strategy, if any."""
+    if not tf.distribute.has_strategy():
+        return None
+    return type(tf.distribute.get_strategy()).__name__
+
+
+def check_no_strategy(made_under: str | None) -> None:
+    """Refuses environments under a `tf.distribute` strategy.
+
+    Args:
+        made_under: The strategy under which the agent was made, if any.
+
+    Raises:
+        ValueError: If there is one, or a strategy is active.
+    """
+    present = strategy() or made_under
+    if present is not None:
+        raise ValueError(
+            "Environments must be played without a `tf.distribute` "
+            f"strategy. Received: {present}. Make and use the agent "
+            "outside of `strategy.scope()`."
+        )
+
+
+def refuses_environments(*verbs: str) -> Callable[[Kind], Kind]:
+    """Makes methods of a `keras.Model` refuse environments.
+
+    Args:
+        *verbs: Names of methods whose first argument is a batch of arrays.
+
+    Returns:
+        Decorator of the class.
+    """
+
+    def decorate(kind: Kind) -> Kind:
+        for verb in verbs:
+            setattr(kind, verb, _refusing(verb, getattr(kind, verb)))
+        return kind
+
+    return decorate
+
+
+def _refusing(verb: str, method: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(method)
+    def refusing(self: Any, x: Any, *args: Any, **kwargs: Any) -> Any:
+        if sources.is_playable(x):
+            raise TypeError(
+                f"`{verb}` takes a batch of observations, not an environment. "
+                f"Received: x={x!r}. Play it with `fit`, `evaluate` or "
+                "`collect`."
+            )
+        return method(self, x, *args, **kwargs)
+
+    return refusing
