@@ -23,7 +23,7 @@ from absl import app, flags
 from benchmarks.agents import BALANCE, ENV, make_agent
 from keras_cem import CEMAgent, prng
 from keras_cem.adapters.gymnasium import open_source
-from keras_cem.engines.sources import Options
+from keras_cem.engines.playing import Options
 
 _NUM_ENVS = flags.DEFINE_list("num_envs", ["64", "256"], "Sub-environments.")
 _ROUNDS = flags.DEFINE_integer("rounds", 7, "Measurements of each.")

@@ -21,7 +21,7 @@ from absl import app, flags
 from benchmarks.agents import ENV, make_agent
 from keras_cem.adapters.in_graph import open_source
 from keras_cem.engines.graph.memory_estimate import stored_bytes
-from keras_cem.engines.sources import Options
+from keras_cem.engines.playing import Options
 from keras_cem.utils import devices
 
 _BATCH_SIZES = flags.DEFINE_list(

@@ -18,7 +18,7 @@ from benchmarks.host_rollout import rate
 from keras_cem import CEMAgent, prng
 from keras_cem.adapters.gymnasium import open_source
 from keras_cem.engines.host.observation_buffer import ObservationBuffer
-from keras_cem.engines.sources import Options
+from keras_cem.engines.playing import Options
 
 _ENV = flags.DEFINE_string("check_env", "FrozenLake-v1", "A gymnasium id.")
 _NUM_ENVS = flags.DEFINE_integer("check_num_envs", 64, "Sub-environments.")

@@ -31,7 +31,7 @@ from keras_cem.adapters.gymnasium import open_source
 from keras_cem.algorithm import transposed_kernels
 from keras_cem.engines.host import actor
 from keras_cem.engines.host.observation_buffer import ObservationBuffer
-from keras_cem.engines.sources import Options
+from keras_cem.engines.playing import Options
 
 _BATCH_SIZES = flags.DEFINE_list(
     "batch_sizes", ["1024", "16384"], "K of transposed_kernels."

@@ -121,9 +121,9 @@ def test_keras_tracking_is_passed_by_in_one_place():
         if "object.__setattr__(" in path.read_text()
     ]
     assert users == [
-        "agent/option_fields.py",
         "envs/transition_table.py",
         "utils/keras_internals.py",
+        "utils/option_fields.py",
     ]
 
 

@@ -21,6 +21,7 @@ reveal_type(agent.minibatch_size)
 reveal_type(agent.seed)
 reveal_type(agent.epsilon)
 agent.epsilon = 0.5
+agent.evaluate("CartPole-v1", engine="graph", max_episode_steps=None)
 again = cem.CEMAgent(
     agent.policy, action_space=agent.action_space, ties="strict", name="mine"
 )
@@ -48,6 +49,13 @@ MISTAKES = {
     ),
     "agent.elite_quantile = 0.5": (
         'Property "elite_quantile" defined in "CEMOptions" is read-only'
+    ),
+    'agent.fit("CartPole-v1", num_envs="2")': (
+        'Argument "num_envs" to "fit" of "EnvironmentTrainer" has incompatible '
+        'type "str"; expected "int | None"'
+    ),
+    'agent.collect("CartPole-v1", num_env=2)': (
+        'Unexpected keyword argument "num_env" for "collect" of "CEMAgent"'
     ),
 }
 # Keras has annotations and no py.typed: README.md says to add this.

@@ -11,6 +11,7 @@ from keras_cem.adapters.tf_agents import (
 )
 from keras_cem.adapters.tf_agents.environments import _own_limit
 from keras_cem.engines import sources
+from keras_cem.engines.playing import Options
 from tests_tf_agents import toys
 
 
@@ -65,7 +66,7 @@ def test_limit_inside_of_a_tf_environment():
 
 def test_attribute_of_another_meaning_is_no_limit():
     with pytest.raises(ValueError, match="`max_episode_steps` must be given"):
-        sources.open_source(Song(), sources.Options(2))
+        sources.open_source(Song(), Options(2))
     agent = cem.CEMAgent.from_env(Song(), hidden_units=(), seed=0)
     played = agent.collect(Song(), 4, epsilon=1.0, max_episode_steps=9)
     plain = agent.collect(toys.Py(), 4, epsilon=1.0, max_episode_steps=9)

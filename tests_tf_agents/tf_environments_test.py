@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 
 from keras_cem.adapters.tf_agents import environments
-from keras_cem.engines.sources import Options
+from keras_cem.engines.playing import Options
 from tests_tf_agents import toys
 from tests_tf_agents.helpers import assert_same_trajectories, make_agent
 

@@ -1,6 +1,7 @@
 """Gymnasium environments: ids, single and vector environments, factories."""
 
 import contextlib
+import dataclasses
 import functools
 import os
 from collections.abc import Callable, Iterator
@@ -22,7 +23,8 @@ from keras_cem.engines.host.slots import Slots
 from keras_cem.engines.host.source import HostSource
 from keras_cem.engines.host.sub_env_slots import SubEnvSlots
 from keras_cem.engines.host.vector_slots import VectorSlots
-from keras_cem.engines.sources import FORMS, Options
+from keras_cem.engines.playing import Options
+from keras_cem.engines.sources import FORMS
 from keras_cem.utils import gymnasium_internals
 from keras_cem.utils.closing import close_env
 
@@ -182,7 +184,7 @@ def _asynchronous(
                 gymnasium.make, probe.spec, disable_env_checker=True
             )
     num_envs = options.num_envs or min(options.batch_size, os.cpu_count() or 1)
-    options = options._replace(max_episode_steps=limit)
+    options = dataclasses.replace(options, max_episode_steps=limit)
     start = functools.partial(
         workers.start,
         make,

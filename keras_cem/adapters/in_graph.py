@@ -9,7 +9,7 @@ from keras_cem import envs
 from keras_cem.engines import sources
 from keras_cem.engines.graph.memory_estimate import check_size
 from keras_cem.engines.graph.source import GraphSource
-from keras_cem.engines.sources import HOST_OPTIONS, Options
+from keras_cem.engines.playing import HOST_OPTIONS, Options
 from keras_cem.envs.base import Environment
 
 

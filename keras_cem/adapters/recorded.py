@@ -3,13 +3,13 @@
 from typing import Any
 
 from keras_cem import spaces
+from keras_cem.engines.playing import Options
 from keras_cem.engines.recorded.source import (
     MINARI_PREFIX,
     RecordedSource,
     is_minari_dataset,
     is_recorded,
 )
-from keras_cem.engines.sources import Options
 
 
 def accepts(env: Any, options: Options) -> bool:

@@ -7,9 +7,10 @@ import numpy as np
 import tensorflow as tf
 
 from keras_cem import heads, prng
-from keras_cem.agent.opening import Playing, PlayingAgent, open_playable
+from keras_cem.agent.opening import PlayingAgent, open_playable
 from keras_cem.engines.host.observation_buffer import ObservationBuffer
 from keras_cem.engines.player import Player
+from keras_cem.engines.playing import Playing
 from keras_cem.engines.trajectories import Trajectories
 from keras_cem.utils import checks
 

@@ -3,7 +3,7 @@
 import copy
 import os
 import pathlib
-from typing import Any
+from typing import Any, Unpack
 
 import keras
 import numpy as np
@@ -14,7 +14,6 @@ from keras_cem.agent import (
     acting,
     fit_checks,
     option_checks,
-    option_fields,
     options,
 )
 from keras_cem.agent.acting import plain_number
@@ -24,6 +23,7 @@ from keras_cem.agent.trainer import EnvironmentTrainer
 from keras_cem.algorithm.elite_memory import EliteMemory
 from keras_cem.engines import groups, sources
 from keras_cem.engines.groups import Groups
+from keras_cem.engines.playing import Playing, takes_playing
 from keras_cem.engines.trajectories import Trajectories
 from keras_cem.export import export_policy
 from keras_cem.networks import state_features
@@ -31,8 +31,9 @@ from keras_cem.networks.default import describe
 from keras_cem.networks.encoding import has_bytes
 from keras_cem.networks.normalization import NormalizedPolicy
 from keras_cem.saving import config_versions, size_limits
-from keras_cem.utils import files
+from keras_cem.utils import files, option_fields
 from keras_cem.utils.keras_internals import set_untracked
+from keras_cem.utils.option_kinds import Layer
 
 
 @keras.saving.register_keras_serializable("keras_cem")
@@ -94,7 +95,7 @@ class CEMAgent(EnvironmentTrainer, OptionAttributes):
         name: str | None = None,
         **kwargs: Any,
     ):
-        option_checks.layer(policy=policy)
+        Layer().check("policy", policy)
         given = option_fields.take(CEMOptions, kwargs)
         head = heads.for_space(
             action_space,
@@ -337,6 +338,7 @@ class CEMAgent(EnvironmentTrainer, OptionAttributes):
         """Returns the policy's outputs: logits, or action means."""
         return self.policy(inputs, training=training)
 
+    @takes_playing
     def collect(
         self,
         env: Any,
@@ -344,12 +346,7 @@ class CEMAgent(EnvironmentTrainer, OptionAttributes):
         *,
         epsilon: float | None = None,
         seed: int | None = None,
-        num_envs: int | None = None,
-        vectorization_mode: str | None = None,
-        max_episode_steps: int | None = None,
-        step_timeout: float | None = None,
-        max_env_restarts: int | None = None,
-        engine: str = "auto",
+        **playing: Unpack[Playing],
     ) -> Trajectories:
         """Plays whole episodes without learning, and returns them.
 
@@ -361,25 +358,12 @@ class CEMAgent(EnvironmentTrainer, OptionAttributes):
             batch_size: Number of episodes. Defaults to `64`.
             epsilon: Amount of exploration. Defaults to `None`: act greedily.
             seed: Seed of resets and exploration. Defaults to the agent's.
-            num_envs: As in `fit`.
-            vectorization_mode: As in `fit`.
-            max_episode_steps: As in `fit`.
-            step_timeout: As in `fit`.
-            max_env_restarts: As in `fit`.
-            engine: As in `fit`.
+            **playing: How to play, as in `fit`.
 
         Returns:
             `Trajectories` of NumPy arrays.
         """
         fit_checks.check_no_strategy(self._made_under)
-        playing = {
-            "num_envs": num_envs,
-            "vectorization_mode": vectorization_mode,
-            "max_episode_steps": max_episode_steps,
-            "step_timeout": step_timeout,
-            "max_env_restarts": max_env_restarts,
-            "engine": engine,
-        }
         return acting.collect(
             self, self._player, env, batch_size, epsilon, seed, playing
         )

@@ -6,8 +6,8 @@ import os
 import pathlib
 from typing import Any
 
-from keras_cem.agent.opening import Playing, given
 from keras_cem.engines import sources
+from keras_cem.engines.playing import Playing, refuse_given
 from keras_cem.saving.training_state import TrainingState
 from keras_cem.utils import checks
 
@@ -71,11 +71,8 @@ class FitArguments:
             ValueError: If an argument is for environments only.
             TypeError: If `validation_data` is an environment.
         """
-        checks.only_for(
-            "an environment",
-            **given(self.playing),
-            resume_from=self.resume_from,
-        )
+        refuse_given(self.playing)
+        checks.only_for("an environment", resume_from=self.resume_from)
         validation_data = self.validation_data
         if validation_data is not None and sources.is_env(
             validation_data, "validation_data"

@@ -4,12 +4,10 @@ from typing import Any, Protocol
 
 from keras_cem import spaces
 from keras_cem.engines import sources
+from keras_cem.engines.playing import Options, Playing
 from keras_cem.engines.recorded.source import RecordedSource
 
 DEFAULT_BATCH_SIZE = 64
-
-# Arguments of playing, such as `num_envs`, by name.
-Playing = dict[str, Any]
 
 
 class PlayingAgent(Protocol):
@@ -23,12 +21,6 @@ class PlayingAgent(Protocol):
 
     def build_for(self, observation_space: spaces.Space) -> None:
         """Creates the weights, or refuses another observation space."""
-
-
-def given(playing: Playing) -> Playing:
-    """Returns the arguments of playing, with None for each default value."""
-    engine = playing.get("engine")
-    return {**playing, "engine": None if engine == "auto" else engine}
 
 
 def open_playable(
@@ -50,7 +42,7 @@ def open_playable(
     Raises:
         ValueError: If its spaces do not fit the agent, or it cannot be played.
     """
-    opened = sources.open_source(env, sources.Options(batch_size, **playing))
+    opened = sources.open_source(env, Options(batch_size, **playing))
     try:
         source = opened.playable()
         if source.action_space != agent.action_space:

@@ -1,37 +1,10 @@
-"""Options that are no layer, or contradict each other or the action space."""
+"""Options that contradict each other or the action space."""
 
 from typing import Any
 
-import keras
 import tensorflow as tf
 
 from keras_cem import heads
-
-
-def layer(**arguments: Any) -> None:
-    """Refuses values that are not Keras layers.
-
-    Args:
-        **arguments: Values, under the caller's names of the arguments.
-
-    Raises:
-        TypeError: If a value is not a layer. The message shows argument, value
-            and type.
-    """
-    for name, value in arguments.items():
-        if isinstance(value, keras.Layer):
-            continue
-        kind = type(value)
-        cure = (
-            " With TF_USE_LEGACY_KERAS=1, `tf.keras` is not Keras 3: build it "
-            "with `import keras`."
-            if kind.__module__.startswith("tf_keras")
-            else ""
-        )
-        raise TypeError(
-            f"`{name}` must be a `keras.Layer`. Received: {name}={value!r} of "
-            f"type {kind.__module__}.{kind.__qualname__}.{cure}"
-        )
 
 
 def exclusive(reason: str, **arguments: Any) -> None:

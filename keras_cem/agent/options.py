@@ -7,19 +7,19 @@ from typing import TYPE_CHECKING, Any
 import keras
 
 from keras_cem import heads, prng
-from keras_cem.agent import option_checks, option_fields
-from keras_cem.agent.option_fields import Choices, Flag, Numbers, option
-from keras_cem.agent.option_kinds import (
+from keras_cem.agent import option_checks
+from keras_cem.algorithm import elites
+from keras_cem.algorithm import gradient_steps as improvement
+from keras_cem.utils import nonfinite, option_fields
+from keras_cem.utils.keras_internals import set_untracked
+from keras_cem.utils.option_fields import Choices, Flag, Numbers, option
+from keras_cem.utils.option_kinds import (
     Boolean,
     Choice,
     Converted,
     Integer,
     Number,
 )
-from keras_cem.algorithm import elites
-from keras_cem.algorithm import gradient_steps as improvement
-from keras_cem.utils import nonfinite
-from keras_cem.utils.keras_internals import set_untracked
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

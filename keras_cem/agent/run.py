@@ -15,9 +15,7 @@ from keras_cem.agent.graph_execution import GraphAgent, GraphExecution
 from keras_cem.agent.metrics import TrainMetrics
 from keras_cem.agent.opening import (
     DEFAULT_BATCH_SIZE,
-    Playing,
     PlayingAgent,
-    given,
     open_playable,
     open_recorded,
 )
@@ -26,9 +24,10 @@ from keras_cem.algorithm import weight_averages
 from keras_cem.engines import sources
 from keras_cem.engines.host.environment import EpisodeError
 from keras_cem.engines.player import Player
+from keras_cem.engines.playing import Playing, refuse_given
 from keras_cem.engines.recorded.source import is_recorded
 from keras_cem.saving import resuming
-from keras_cem.utils import checks, keras_internals
+from keras_cem.utils import keras_internals
 
 Schedule = Callable[[Any], Any]
 
@@ -223,7 +222,7 @@ class Run:
         x, batch_size = arguments.x, arguments.batch_size
         if is_recorded(x):
             if arguments.validation_data is None:
-                checks.only_for("an environment", **given(arguments.playing))
+                refuse_given(arguments.playing)
             recorded = open_recorded(agent, x, batch_size)
             self.train, self.batch_size = recorded, recorded.batch_size
             return recorded

@@ -3,7 +3,7 @@
 import contextlib
 import os
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Unpack
 
 import keras
 import tensorflow as tf
@@ -13,14 +13,21 @@ from keras_cem.agent import array_checks, fit_checks, step_functions
 from keras_cem.agent.fit_arguments import FitArguments
 from keras_cem.agent.graph_execution import GraphExecution
 from keras_cem.agent.metrics import TestMetrics, TrainMetrics
-from keras_cem.agent.opening import DEFAULT_BATCH_SIZE, Playing, given
+from keras_cem.agent.opening import DEFAULT_BATCH_SIZE
 from keras_cem.agent.phases import Testing, Training
 from keras_cem.agent.run import Run, Schedule
 from keras_cem.algorithm import iteration
 from keras_cem.engines import sources
 from keras_cem.engines.player import Player
+from keras_cem.engines.playing import (
+    Options,
+    Playing,
+    refuse_given,
+    split,
+    takes_playing,
+)
 from keras_cem.heads import compiled_loss
-from keras_cem.utils import checks, keras_internals
+from keras_cem.utils import checks, keras_internals, option_fields
 from keras_cem.utils.keras_internals import set_untracked
 
 
@@ -80,6 +87,8 @@ class EnvironmentTrainer(keras.Model):
             loss_weight=1.0,
         )
 
+    @option_fields.documents(Options)
+    @takes_playing
     def fit(
         self,
         x: Any = None,
@@ -99,13 +108,8 @@ class EnvironmentTrainer(keras.Model):
         validation_batch_size: int | None = None,
         validation_freq: Any = 1,
         *,
-        num_envs: int | None = None,
-        vectorization_mode: str | None = None,
-        max_episode_steps: int | None = None,
-        step_timeout: float | None = None,
-        max_env_restarts: int | None = None,
-        engine: str = "auto",
         resume_from: str | os.PathLike[str] | None = None,
+        **playing: Unpack[Playing],
     ) -> keras.callbacks.History:
         """Trains on an environment, or on arrays as Keras does.
 
@@ -140,37 +144,12 @@ class EnvironmentTrainer(keras.Model):
             validation_batch_size: Trajectories per batch of an evaluation.
                 Defaults to `batch_size`.
             validation_freq: As in Keras.
-            num_envs: Number of sub-environments. Defaults to as many as
-                `batch_size`, at most 256.
-            vectorization_mode: `"sync"` steps the sub-environments one after
-                the other in this process. `"async"` runs one process per
-                sub-environment. `"vector_entry_point"` uses the environment's
-                own vector version. Defaults to `"sync"`.
-            max_episode_steps: Truncates every episode after this number of
-                steps. Defaults to the environment's own limit. It is required
-                if the environment has none.
-            step_timeout: Time limit in seconds for one step or reset with
-                `vectorization_mode="async"`. A sub-environment that takes
-                longer has failed. Defaults to `None`: no limit.
-            max_env_restarts: Maximum number of restarts of failed
-                sub-environments. A sub-environment fails if it raises, its
-                process ends, or it exceeds `step_timeout`. Its interrupted
-                episodes are played again from their own seeds. If the
-                environment is deterministic given seed and actions, a restart
-                changes no result. `validation_data` has a count of its own.
-                Defaults to `None`: 3 for ids and callables. Environment
-                objects cannot be restarted.
-            engine: `"graph"` plays inside the compiled step. It is for
-                environments of `keras_cem.envs` and ids with an in-graph
-                version. `"host"` steps gymnasium environments from Python.
-                `"auto"` chooses the graph if possible, unless an argument of
-                sub-environments is given: `num_envs`, `vectorization_mode`,
-                `step_timeout` or `max_env_restarts`. Defaults to `"auto"`.
             resume_from: Folder of a `callbacks.Checkpoint`. Training resumes
                 after the newest complete checkpoint. The agent must be made
                 and compiled as the saved one was. History includes the earlier
                 epochs. The folder may be empty if a `Checkpoint` of this `fit`
                 writes to it. Defaults to `None`.
+            **playing: How to play, see `engines.playing.Options`.
 
         Returns:
             `keras.callbacks.History` with `loss`, `episode_return` (mean over
@@ -203,14 +182,7 @@ class EnvironmentTrainer(keras.Model):
             validation_batch_size=validation_batch_size,
             validation_freq=validation_freq,
             resume_from=resume_from,
-            playing={
-                "num_envs": num_envs,
-                "vectorization_mode": vectorization_mode,
-                "max_episode_steps": max_episode_steps,
-                "step_timeout": step_timeout,
-                "max_env_restarts": max_env_restarts,
-                "engine": engine,
-            },
+            playing=playing,
             for_arrays={
                 "y": y,
                 "validation_split": validation_split,
@@ -229,6 +201,7 @@ class EnvironmentTrainer(keras.Model):
         with self._playing(Run(self._player, prng.VALIDATION_RESETS)) as run:
             return super().fit(**run.begin_fit(self, arguments))
 
+    @takes_playing
     def evaluate(
         self,
         x: Any = None,
@@ -239,14 +212,7 @@ class EnvironmentTrainer(keras.Model):
         steps: int | None = None,
         callbacks: Any = None,
         return_dict: bool = False,
-        *,
-        num_envs: int | None = None,
-        vectorization_mode: str | None = None,
-        max_episode_steps: int | None = None,
-        step_timeout: float | None = None,
-        max_env_restarts: int | None = None,
-        engine: str = "auto",
-        **kwargs: Any,
+        **playing: Unpack[Playing],
     ) -> Any:
         """Plays greedily on an environment, or evaluates arrays as Keras does.
 
@@ -262,39 +228,26 @@ class EnvironmentTrainer(keras.Model):
             steps: Number of batches. Defaults to `1`.
             callbacks: Keras callbacks.
             return_dict: Whether to return a dictionary rather than a list.
-            num_envs: As in `fit`.
-            vectorization_mode: As in `fit`.
-            max_episode_steps: As in `fit`.
-            step_timeout: As in `fit`.
-            max_env_restarts: As in `fit`.
-            engine: As in `fit`.
-            **kwargs: Internal arguments of Keras.
+            **playing: How to play, as in `fit`.
 
         Returns:
             `episode_return` and `episode_length`, each the mean over all
             episodes.
         """
+        playing, internal = split(playing)
         common = {
             "verbose": verbose,
             "callbacks": callbacks,
             "return_dict": return_dict,
-            **kwargs,
+            **internal,
         }
         ticks = None if self.run is None else self.run.validation_ticks
         if self.run is not None and ticks is not None and x is ticks:
             # Keras' `fit` calls this for validation.
             with self.run.validating():
                 return super().evaluate(x, **common)
-        playing: Playing = {
-            "num_envs": num_envs,
-            "vectorization_mode": vectorization_mode,
-            "max_episode_steps": max_episode_steps,
-            "step_timeout": step_timeout,
-            "max_env_restarts": max_env_restarts,
-            "engine": engine,
-        }
         if not sources.is_env(x):
-            checks.only_for("an environment", **given(playing))
+            refuse_given(playing)
             # A callback of a `fit` on an environment may have called this.
             with self._running(None):
                 return super().evaluate(

@@ -2,7 +2,7 @@
 
 import importlib
 from collections.abc import Callable
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 import numpy as np
 import tensorflow as tf
@@ -10,8 +10,8 @@ import tensorflow as tf
 from keras_cem import spaces
 from keras_cem.engines.graph.source import GraphSource
 from keras_cem.engines.host.source import HostSource
+from keras_cem.engines.playing import HOST_OPTIONS, Options
 from keras_cem.engines.recorded.source import RecordedSource, is_recorded
-from keras_cem.utils import checks
 
 # Adapter modules, imported on first use. Each has `accepts(env, options)` and
 # `open_source(env, options)`. The first that accepts the environment opens it.
@@ -27,70 +27,11 @@ _ADAPTERS = [
 Playable = HostSource | GraphSource
 Source = Playable | RecordedSource
 
-ENGINES = ("auto", "graph", "host")
-LEAST_STEP_TIMEOUT = 1e-3
-VECTORIZATION_MODES = ("sync", "async", "vector_entry_point")
-# Options of sub-environments. In-graph environments have no sub-environments.
-HOST_OPTIONS = (
-    "num_envs",
-    "vectorization_mode",
-    "step_timeout",
-    "max_env_restarts",
-)
-
 FORMS = (
     "a gymnasium id, a `gymnasium.Env`, a `gymnasium.vector.VectorEnv`, a "
     "callable that makes an env, an in-graph environment of `keras_cem.envs`, "
     "or a TF-Agents `PyEnvironment` or `TFEnvironment`"
 )
-
-
-class Options(NamedTuple):
-    """How to play an environment.
-
-    Attributes:
-        batch_size: K, the number of trajectories per batch.
-        num_envs: Number of sub-environments; None chooses it.
-        vectorization_mode: How sub-environments run; None chooses it.
-        max_episode_steps: Maximum number of steps per episode; None uses the
-            environment's own limit.
-        step_timeout: Time limit in seconds of a step or a reset; None sets no
-            limit.
-        max_env_restarts: Maximum number of restarts of failed
-            sub-environments; None chooses it.
-        engine: `"graph"` plays inside the compiled step, `"host"` plays from
-            Python, `"auto"` plays in the graph if the environment can.
-    """
-
-    batch_size: int
-    num_envs: int | None = None
-    vectorization_mode: str | None = None
-    max_episode_steps: int | None = None
-    step_timeout: float | None = None
-    max_env_restarts: int | None = None
-    engine: str = "auto"
-
-    def check(self) -> "Options":
-        """Refuses values out of range and returns the options.
-
-        Raises:
-            ValueError: If a value is out of range.
-        """
-        checks.at_least(
-            1,
-            batch_size=self.batch_size,
-            num_envs=self.num_envs,
-            max_episode_steps=self.max_episode_steps,
-        )
-        checks.one_of(
-            (None, *VECTORIZATION_MODES),
-            vectorization_mode=self.vectorization_mode,
-        )
-        checks.at_least(0, max_env_restarts=self.max_env_restarts)
-        if self.step_timeout is not None:
-            checks.number(LEAST_STEP_TIMEOUT, step_timeout=self.step_timeout)
-        checks.one_of(ENGINES, engine=self.engine)
-        return self
 
 
 class Adapter(Protocol):
@@ -167,7 +108,6 @@ def open_source(env: object, options: Options) -> Source:
             episodes.
         TypeError: If `env` is not an environment.
     """
-    options.check()
     for adapter in _adapters():
         if adapter.accepts(env, options):
             source = adapter.open_source(env, options)

@@ -11,6 +11,7 @@ import keras_cem as cem
 from keras_cem import envs
 from keras_cem.adapters import gymnasium_ids
 from keras_cem.engines import sources
+from keras_cem.engines.playing import Options
 from keras_cem.envs import registration
 
 _MODULE = """
@@ -66,7 +67,7 @@ def mine(tmp_path, monkeypatch, register):
 
 
 def _is_in_graph(env):
-    source = sources.open_source(env, sources.Options(2, max_episode_steps=5))
+    source = sources.open_source(env, Options(2, max_episode_steps=5))
     source.close()
     return isinstance(source, sources.GraphSource)
 
@@ -105,7 +106,7 @@ def test_id_that_was_registered_anew_is_not_substituted(changed, register):
     register("CartPole-v1", **changed)
     assert not _is_in_graph("CartPole-v1")
     with pytest.raises(ValueError, match="registered anew") as error:
-        sources.open_source("CartPole-v1", sources.Options(2, engine="graph"))
+        sources.open_source("CartPole-v1", Options(2, engine="graph"))
     assert "keras_cem.envs.make('CartPole-v1')" in str(error.value)
 
 
@@ -126,7 +127,7 @@ def test_id_without_version_is_the_latest():
 
 def test_id_behind_a_module_is_made(mine):
     assert gymnasium_ids.reward_threshold(mine) == 4.5
-    source = sources.open_source(mine, sources.Options(2))
+    source = sources.open_source(mine, Options(2))
     assert source.max_episode_steps == 5
     source.close()
 

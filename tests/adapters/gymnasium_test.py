@@ -17,7 +17,7 @@ from keras_cem.adapters import gymnasium as adapter
 from keras_cem.adapters import workers
 from keras_cem.engines.host.sub_env_slots import SubEnvSlots
 from keras_cem.engines.host.vector_slots import VectorSlots
-from keras_cem.engines.sources import Options
+from keras_cem.engines.playing import Options
 from tests import processes, toy_envs
 
 # Where a worker fails, gymnasium tells it by a warning, with the traceback.

@@ -7,7 +7,7 @@ import pytest
 from keras_cem import envs
 from keras_cem.adapters import in_graph
 from keras_cem.engines.graph import memory_estimate
-from keras_cem.engines.sources import Options
+from keras_cem.engines.playing import Options
 from keras_cem.utils import devices
 from tests import processes
 

@@ -10,6 +10,7 @@ from minari.data_collector import EpisodeBuffer
 
 import keras_cem as cem
 from keras_cem.engines import sources
+from keras_cem.engines.playing import Options
 
 ENV = "CartPole-v1"
 ID = "toy/cartpole-v0"
@@ -76,7 +77,7 @@ def test_from_env_takes_the_spaces_of_the_dataset(dataset):
 
 
 def test_what_is_read_is_what_is_stored(dataset):
-    source = sources.open_source(dataset, sources.Options(2))
+    source = sources.open_source(dataset, Options(2))
     assert source.name == f"minari:{ID}"
     source.load(source.observation_space, source.action_space, 12)
     read = source.read(0, 0)

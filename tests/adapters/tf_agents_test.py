@@ -10,7 +10,7 @@ import sys
 import pytest
 
 from keras_cem import adapters
-from keras_cem.engines.sources import Options
+from keras_cem.engines.playing import Options
 
 
 @pytest.mark.parametrize("name", adapters.tf_agents.__all__)

@@ -9,6 +9,7 @@ import pytest
 import keras_cem as cem
 from keras_cem.adapters import vector_spaces
 from keras_cem.engines import sources
+from keras_cem.engines.playing import Options
 
 
 class Concatenated(gymnasium.vector.VectorEnv):
@@ -79,7 +80,7 @@ def test_unknown_autoreset_mode_is_refused():
     ("name", "value"), [("num_envs", 2), ("vectorization_mode", "sync")]
 )
 def test_advice_for_a_vector_factory_is_not_what_was_done(name, value):
-    options = sources.Options(2, **{name: value})
+    options = Options(2, **{name: value})
     with pytest.raises(ValueError, match=f"`{name}` must be None") as error:
         sources.open_source(Concatenated, options)
     message = str(error.value)

@@ -9,7 +9,8 @@ import keras_cem as cem
 from keras_cem import heads, prng
 from keras_cem.engines.graph.source import GraphSource
 from keras_cem.engines.groups import NO_GROUPS, Groups, fingerprint
-from keras_cem.engines.sources import Options, open_source
+from keras_cem.engines.playing import Options
+from keras_cem.engines.sources import open_source
 from tests import toy_envs
 
 SIZE, STEPS = 8, 10

@@ -11,6 +11,7 @@ import pytest
 from gymnasium.vector import AutoresetMode, VectorWrapper
 
 from keras_cem.engines import sources
+from keras_cem.engines.playing import Options
 from tests import toy_envs
 
 SEEDS = list(range(40, 64))
@@ -23,7 +24,7 @@ def act(observations, counter):
 
 def collect(env, policy=act, seeds=SEEDS, **options):
     source = sources.open_source(
-        env, sources.Options(len(seeds), max_episode_steps=10, **options)
+        env, Options(len(seeds), max_episode_steps=10, **options)
     )
     try:
         return source.collect(policy, seeds, skip_nonfinite=True)

@@ -7,6 +7,7 @@ import pytest
 from gymnasium.vector import AutoresetMode, VectorWrapper
 
 from keras_cem.engines import sources
+from keras_cem.engines.playing import Options
 from tests import processes, toy_envs
 
 SEEDS = list(range(40, 64))
@@ -37,7 +38,7 @@ def act(observations, counter):
 def collect(env, seeds=SEEDS, **options):
     source = sources.open_source(
         env,
-        sources.Options(len(seeds), max_episode_steps=10, **options),
+        Options(len(seeds), max_episode_steps=10, **options),
     )
     try:
         return source.collect(act, seeds), source

@@ -6,6 +6,7 @@ import pytest
 import tensorflow as tf
 
 from keras_cem.engines import sources
+from keras_cem.engines.playing import Options
 from tests import toy_envs
 from tests.helpers import stable_id
 
@@ -65,7 +66,7 @@ def test_open_source_refuses_what_is_no_environment():
     with pytest.raises(
         TypeError, match=r"`env` must be a gymnasium id.*env=7 of type int"
     ):
-        sources.open_source(7, sources.Options(batch_size=2))
+        sources.open_source(7, Options(batch_size=2))
 
 
 @pytest.mark.parametrize(
@@ -80,21 +81,19 @@ def test_open_source_refuses_what_is_no_environment():
         ("max_episode_steps", 10.0),
     ],
 )
-def test_open_source_refuses_options_out_of_range(option, value):
-    options = sources.Options(**{"batch_size": 2, option: value})
+def test_options_out_of_range_are_refused(option, value):
     expected = (
         f"`{option}` must be an integer of at least 1. "
         f"Received: {option}={value!r}"
     )
     with pytest.raises(ValueError, match=re.escape(expected)):
-        sources.open_source("ToyScripted-v0", options)
+        Options(**{"batch_size": 2, option: value})
 
 
-def test_open_source_refuses_unknown_vectorization_mode():
-    options = sources.Options(batch_size=2, vectorization_mode="threads")
+def test_unknown_vectorization_mode_is_refused():
     with pytest.raises(
         ValueError,
         match=r"'sync', 'async', 'vector_entry_point'.*"
         "Received: vectorization_mode='threads'",
     ):
-        sources.open_source("ToyScripted-v0", options)
+        Options(batch_size=2, vectorization_mode="threads")

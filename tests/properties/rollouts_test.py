@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from keras_cem.engines import sources
+from keras_cem.engines.playing import Options
 from tests import strategies, toy_envs
 
 NUM_ACTIONS = 5
@@ -92,7 +93,7 @@ tables = st.lists(
 )
 def test_episodes_are_those_of_the_loop(table, mode, num_envs, most):
     make = functools.partial(Tabled, table)
-    options = sources.Options(
+    options = Options(
         batch_size=len(table),
         max_episode_steps=most,
         num_envs=num_envs if mode is None else None,

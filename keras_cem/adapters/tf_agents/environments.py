@@ -31,7 +31,7 @@ from keras_cem.engines.host.slots import Slots
 from keras_cem.engines.host.source import HostSource
 from keras_cem.engines.host.sub_env_slots import SubEnvSlots
 from keras_cem.engines.host.vector_slots import VectorSlots
-from keras_cem.engines.sources import Options
+from keras_cem.engines.playing import Options
 from keras_cem.utils import tf_agents_internals
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from keras_cem.engines.graph.source import GraphSource
 from keras_cem.engines.host.source import HostSource
-from keras_cem.engines.sources import Options
+from keras_cem.engines.playing import Options
 
 _PACKAGE = "tf_agents.environments"
 

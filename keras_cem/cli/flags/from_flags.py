@@ -1,6 +1,6 @@
 """Builds agents, schedules and arguments of `fit` from flags."""
 
-from typing import Any
+from typing import Any, cast
 
 import keras
 from absl import flags
@@ -12,6 +12,7 @@ from keras_cem.callbacks import EpsilonDecay
 from keras_cem.cli.training.confirmations import ConfirmedStop
 from keras_cem.cli.training.deferred_xla import BATCH_SIZE, DeferredXLA
 from keras_cem.engines import sources
+from keras_cem.engines.playing import PLAYING, Options, Playing
 from keras_cem.utils.devices import has_gpu
 
 # Each function takes the initial epsilon and a number of iterations, and
@@ -119,9 +120,8 @@ def agent(values: flags.FlagValues) -> CEMAgent:
     made.check_batch_size(values.batch_size)
     if values.engine == "graph":
         # Refuses here what `fit` would refuse later; opening is cheap.
-        playing = {**host_arguments(values), "engine": values.engine}
         sources.open_source(
-            values.env, sources.Options(values.batch_size, **playing)
+            values.env, Options(values.batch_size, **playing(values))
         )
     return made
 
@@ -135,24 +135,21 @@ def fit_arguments(values: flags.FlagValues) -> dict[str, Any]:
         "steps_per_epoch": values.steps_per_epoch,
         "validation_data": values.env,
         "validation_batch_size": values.validation_episodes,
-        **host_arguments(values),
-        "engine": values.engine,
+        **playing(values),
     }
 
 
-def host_arguments(values: flags.FlagValues) -> dict[str, Any]:
+def playing(values: flags.FlagValues) -> Playing:
+    """Returns the arguments of playing."""
+    return cast(Playing, {name: values[name].value for name in PLAYING})
+
+
+def host_arguments(values: flags.FlagValues) -> Playing:
     """Returns arguments to play the gymnasium environment on the host.
 
     They never select an in-graph version.
     """
-    return {
-        "num_envs": values.num_envs,
-        "vectorization_mode": values.vectorization_mode,
-        "max_episode_steps": values.max_episode_steps,
-        "step_timeout": values.step_timeout,
-        "max_env_restarts": values.max_env_restarts,
-        "engine": "host",
-    }
+    return {**playing(values), "engine": "host"}
 
 
 def callbacks(

@@ -1,12 +1,13 @@
-"""Flags of the options of the method, from their declarations."""
+"""Flags of the options of the method and of playing, as declared."""
 
 import math
 from typing import Any
 
-from keras_cem.agent.option_fields import Flag, Option
-from keras_cem.agent.option_kinds import Boolean, Choice, Integer, Number
 from keras_cem.agent.options import OPTIONS
 from keras_cem.cli.flags.flag_groups import Group
+from keras_cem.engines.playing import PLAYING
+from keras_cem.utils.option_fields import Flag, Option
+from keras_cem.utils.option_kinds import Boolean, Choice, Integer, Number
 
 
 def define(group: Group) -> None:
@@ -15,7 +16,7 @@ def define(group: Group) -> None:
     Args:
         group: A group of the help.
     """
-    for name, each in OPTIONS.items():
+    for name, each in {**OPTIONS, **PLAYING}.items():
         if each.flag is not None and each.flag.subject == group.subject:
             _define(group, name, each, each.flag)
 

@@ -11,7 +11,6 @@ from keras_cem.cli.flags import (
 from keras_cem.cli.flags.flag_groups import Group
 from keras_cem.cli.flags.preset import PresetParser
 from keras_cem.cli.training import progress
-from keras_cem.engines import sources
 
 
 def define_flags(values: flags.FlagValues) -> None:
@@ -129,38 +128,7 @@ def define_settings(
 
 def _define_environment(group: Group) -> None:
     group.text("env", None, "Id of a gymnasium environment. Required.")
-    group.choice(
-        "engine",
-        "auto",
-        sources.ENGINES,
-        "Where training plays: inside the compiled step (graph), or from "
-        "Python (host); auto takes the graph where it can. The final "
-        "evaluation always plays gymnasium's own environment.",
-    )
-    group.count(
-        "num_envs", None, "Sub-environments; as --batch_size if not given."
-    )
-    group.choice(
-        "vectorization_mode",
-        None,
-        sources.VECTORIZATION_MODES,
-        "How sub-environments run; sync if not given.",
-    )
-    group.count("max_episode_steps", None, "Truncates episodes.")
-    group.number(
-        "step_timeout",
-        None,
-        "Seconds that a step may take with --vectorization_mode=async; a "
-        "sub-environment that takes longer has failed.",
-        lower_bound=sources.LEAST_STEP_TIMEOUT,
-    )
-    group.count(
-        "max_env_restarts",
-        None,
-        "How often sub-environments that fail may be made anew; 3 if not "
-        "given.",
-        least=0,
-    )
+    option_flags.define(group)
 
 
 def _define_method(group: Group) -> None:

@@ -5,12 +5,13 @@ The files may be untrusted.
 
 import math
 import pathlib
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 
 from keras_cem import CEMAgent
 from keras_cem.cli.run.json_files import count, finite, read
+from keras_cem.engines.playing import Playing
 
 
 def read_stages(path: pathlib.Path) -> list[dict[str, Any]]:
@@ -83,7 +84,12 @@ def _stage(stage: Any) -> dict[str, Any]:
 
 
 def evaluation_of(
-    agent: CEMAgent, env: str, episodes: int, **playing: Any
+    agent: CEMAgent,
+    env: str,
+    episodes: int,
+    *,
+    seed: int | None,
+    **playing: Unpack[Playing],
 ) -> dict[str, Any]:
     """Plays greedily and returns the evaluation for results.json.
 
@@ -91,9 +97,10 @@ def evaluation_of(
         agent: The agent.
         env: Id of an environment.
         episodes: Number of episodes.
-        **playing: Further arguments of `CEMAgent.collect`.
+        seed: As in `CEMAgent.collect`.
+        **playing: How to play, as in `CEMAgent.fit`.
     """
-    return describe(agent.collect(env, episodes, **playing).returns)
+    return describe(agent.collect(env, episodes, seed=seed, **playing).returns)
 
 
 def describe(returns: np.ndarray) -> dict[str, Any]:

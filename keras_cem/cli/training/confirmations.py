@@ -1,9 +1,10 @@
 """Stops training once a second evaluation confirms the return."""
 
 import math
-from typing import Any
+from typing import Any, Unpack
 
 from keras_cem.callbacks import StopOnEpisodeReturn
+from keras_cem.engines.playing import Playing
 from keras_cem.prng import MAX_SEED
 
 
@@ -21,11 +22,15 @@ class ConfirmedStop(StopOnEpisodeReturn):
         threshold: The return to reach.
         env: Environment of the second evaluation.
         episodes: Number of episodes of the second evaluation.
-        **playing: Further arguments of `CEMAgent.collect`.
+        **playing: How to play, as in `CEMAgent.fit`.
     """
 
     def __init__(
-        self, threshold: float, env: Any, episodes: int, **playing: Any
+        self,
+        threshold: float,
+        env: Any,
+        episodes: int,
+        **playing: Unpack[Playing],
     ):
         super().__init__(threshold)
         self._env = env

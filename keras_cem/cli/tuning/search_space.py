@@ -8,11 +8,11 @@ from typing import Any
 
 from absl import flags
 
-from keras_cem.agent.option_fields import Choices, Numbers
 from keras_cem.agent.options import OPTIONS
 from keras_cem.cli import presets
 from keras_cem.cli.console import CommandError
 from keras_cem.cli.flags import from_flags, json_flags, train_flags
+from keras_cem.utils.option_fields import Choices, Numbers
 
 Values = Numbers | Choices
 

@@ -17,11 +17,11 @@ from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
 from optuna.trial import FrozenTrial, TrialState
 
-from keras_cem.agent.option_fields import Choices
 from keras_cem.cli.console import CommandError
 from keras_cem.cli.tuning.search_space import Values
 from keras_cem.cli.tuning.trial import STAGES, Outcome, Record, Report
 from keras_cem.utils import files
+from keras_cem.utils.option_fields import Choices
 
 _NAME = "keras-cem tune"
 _DONE = (TrialState.COMPLETE, TrialState.PRUNED)

@@ -15,6 +15,7 @@ from absl import flags
 from keras_cem.cli.flags import from_flags, json_flags
 from keras_cem.cli.presets import Value
 from keras_cem.cli.tuning import search_space
+from keras_cem.engines.playing import HOST_OPTIONS
 from keras_cem.prng import MAX_SEED
 
 # Number of stages per training; a trial may be pruned after each. Epochs would
@@ -22,16 +23,13 @@ from keras_cem.prng import MAX_SEED
 STAGES = 20
 # Flags that describe the machine or the run, and so are not in presets.
 _NOT_IN_PRESETS = {
+    *HOST_OPTIONS,
     "engine",
     "env",
     "episodes",
     "jit_compile",
-    "max_env_restarts",
-    "num_envs",
     "preset",
     "seed",
-    "step_timeout",
-    "vectorization_mode",
 }
 
 # Flags in iterations or epochs, whose number may differ between trials.

@@ -5,11 +5,11 @@ import dataclasses
 import pytest
 from absl import flags
 
-from keras_cem.agent.option_fields import Flag, option
-from keras_cem.agent.option_kinds import Layer
 from keras_cem.agent.options import OPTIONS
 from keras_cem.cli.flags import from_flags, option_flags
 from keras_cem.cli.flags.flag_groups import Group
+from keras_cem.utils.option_fields import Flag, option
+from keras_cem.utils.option_kinds import Layer
 from tests.cli.parsing import parsed
 
 

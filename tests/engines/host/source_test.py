@@ -13,6 +13,7 @@ import pytest
 from gymnasium.vector import AutoresetMode, SyncVectorEnv, VectorWrapper
 
 from keras_cem.engines import sources
+from keras_cem.engines.playing import Options
 from tests import toy_envs
 
 SEEDS = [21, 32, 33, 24, 35]
@@ -67,7 +68,7 @@ class Policy:
 
 def collect(env, seeds=SEEDS, first=0, **options):
     source = sources.open_source(
-        env, sources.Options(**{"batch_size": len(seeds), **options})
+        env, Options(**{"batch_size": len(seeds), **options})
     )
     try:
         return source.collect(Policy(first), seeds, first)
@@ -168,7 +169,7 @@ def test_async_mode():
 def test_order_of_trajectories_does_not_matter(wrapper, mode):
     order = [4, 2, 0, 1, 3]
     env = toy_envs.vectorized(toy_envs.Scripted, 2, wrapper)(mode)
-    source = sources.open_source(env, sources.Options(5, max_episode_steps=3))
+    source = sources.open_source(env, Options(5, max_episode_steps=3))
 
     def act(observations, counter):
         labels, steps = observations[0].T.astype(np.int64)
@@ -197,7 +198,7 @@ def test_two_sources_share_an_environment(make, mode):
     # As training and validation do in `fit(env, validation_data=env)`. What
     # one leaves unfinished must not reach the other.
     env = make(mode)
-    options = sources.Options(2, max_episode_steps=2)
+    options = Options(2, max_episode_steps=2)
     one, other = (sources.open_source(env, options) for _ in range(2))
     for size, source in ((2, one), (5, other), (3, one), (1, other), (5, one)):
         played = source.collect(Policy(), SEEDS[:size])
@@ -254,7 +255,7 @@ def test_cap_above_the_end_pads():
 
 def test_policy_is_called_once_a_vector_step():
     source = sources.open_source(
-        toy_envs.Scripted, sources.Options(5, max_episode_steps=3)
+        toy_envs.Scripted, Options(5, max_episode_steps=3)
     )
     policy = Policy()
     source.collect(policy, SEEDS)
@@ -266,7 +267,7 @@ def test_every_episode_counts_the_same():
     # worth nothing.
     num_envs, size, rounds = 4, 16, 250
     source = sources.open_source(
-        toy_envs.Gamble, sources.Options(size, num_envs, max_episode_steps=9)
+        toy_envs.Gamble, Options(size, num_envs, max_episode_steps=9)
     )
 
     def act(observations, counter):
@@ -315,7 +316,7 @@ def complain_about(fault, call="step", num_envs=1, act=None, first=0, **kwargs):
     """Message of the error that a faulty environment ends a collection with."""
     source = sources.open_source(
         functools.partial(toy_envs.Failing, fault, call, **kwargs),
-        sources.Options(4, num_envs, max_episode_steps=3, max_env_restarts=0),
+        Options(4, num_envs, max_episode_steps=3, max_env_restarts=0),
     )
 
     def fine(observations, counter):
@@ -372,7 +373,7 @@ def test_last_observation_of_an_episode_is_not_looked_at():
     # No action follows it, and nothing learns from it.
     source = sources.open_source(
         functools.partial(toy_envs.Failing, nan_observation, "step", 0, 2),
-        sources.Options(2, 1, max_episode_steps=3),
+        Options(2, 1, max_episode_steps=3),
     )
 
     def act(observations, counter):
@@ -425,7 +426,7 @@ def test_observation_that_does_not_fit(call, step, observation, received):
 def test_float64_observations_are_stored_as_the_space_says():
     source = sources.open_source(
         functools.partial(toy_envs.Failing, lambda: np.full(2, 1 / 3), "reset"),
-        sources.Options(1, max_episode_steps=3),
+        Options(1, max_episode_steps=3),
     )
 
     def act(observations, counter):
@@ -454,7 +455,7 @@ def test_reward_of_none_is_refused():
 def test_source_is_usable_after_a_failure():
     source = sources.open_source(
         functools.partial(toy_envs.Failing, toy_envs.raise_fault, episode=0),
-        sources.Options(2, 1, max_episode_steps=3, max_env_restarts=0),
+        Options(2, 1, max_episode_steps=3, max_env_restarts=0),
     )
 
     def act(observations, counter):

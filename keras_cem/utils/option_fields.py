@@ -1,8 +1,9 @@
-"""Declares an option of the method as one field of a dataclass.
+"""Declares an option as one field of a dataclass.
 
 The field holds everything that is said about the option: type, default, values,
 JSON form, help, flag of the command line and range of `keras-cem tune`.
-Constructors, configurations, docstrings and flags are made from it.
+Constructors, configurations, docstrings and flags are made from it. The options
+of the method are in `agent.options`, those of playing in `engines.playing`.
 """
 
 import dataclasses
@@ -12,7 +13,7 @@ import textwrap
 from collections.abc import Callable
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
-from keras_cem.agent.option_kinds import Kind
+from keras_cem.utils.option_kinds import Kind
 
 T = TypeVar("T")
 Arguments = ParamSpec("Arguments")
@@ -259,8 +260,8 @@ def takes(
     return decorate
 
 
-def documents(options: type) -> Callable[[type[T]], type[T]]:
-    """Returns a decorator that describes options in a class docstring.
+def documents(options: type) -> Callable[[T], T]:
+    """Returns a decorator that describes options in a docstring.
 
     The descriptions replace the line of `Args:` that starts with `**`.
 
@@ -268,7 +269,7 @@ def documents(options: type) -> Callable[[type[T]], type[T]]:
         options: The dataclass of the options.
     """
 
-    def decorate(documented: type[T]) -> type[T]:
+    def decorate(documented: T) -> T:
         lines = (documented.__doc__ or "").splitlines()
         documented.__doc__ = "\n".join(
             _described(options, line[: -len(line.lstrip())])

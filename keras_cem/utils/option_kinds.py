@@ -8,7 +8,6 @@ from typing import Any
 
 import keras
 
-from keras_cem.agent import option_checks
 from keras_cem.utils import checks
 
 
@@ -139,10 +138,23 @@ class Layer(Kind):
     is_json = False
 
     def check(self, name: str, value: Any) -> None:
-        option_checks.layer(**{name: value})
+        if isinstance(value, keras.Layer):
+            return
+        kind = type(value)
+        cure = (
+            " With TF_USE_LEGACY_KERAS=1, `tf.keras` is not Keras 3: build it "
+            "with `import keras`."
+            if kind.__module__.startswith("tf_keras")
+            else ""
+        )
+        raise TypeError(
+            f"`{name}` must be a `keras.Layer`. Received: {name}={value!r} of "
+            f"type {kind.__module__}.{kind.__qualname__}.{cure}"
+        )
 
     def serialize(self, value: keras.Layer) -> dict[str, Any]:
-        return keras.saving.serialize_keras_object(value)
+        config: dict[str, Any] = keras.saving.serialize_keras_object(value)
+        return config
 
     def deserialize(self, value: dict[str, Any]) -> keras.Layer:
         # A copy, because Keras modifies the config that it deserializes.
