@@ -87,14 +87,14 @@ class GraphExecution:
         self._returns.assign(returns)
 
     def begin_training(
-        self, schedule: Callable[[Any], Any] | None, num_steps: int
+        self, schedule: Callable[[Any], Any] | None, num_iterations: int
     ) -> None:
         """Prepares an execution of training; called before each one.
 
         Args:
             schedule: Schedule of epsilon over iterations, or None to keep
                 epsilon.
-            num_steps: Number of iterations per execution.
+            num_iterations: Number of iterations per execution.
         """
         agent = self._agent
         self._fault.assign(tf.zeros_like(self._fault))
@@ -105,19 +105,19 @@ class GraphExecution:
         self._before = [
             (variable, tf.convert_to_tensor(variable)) for variable in changed
         ]
-        if num_steps not in self._plans:
-            self._plans[num_steps] = tf.Variable(
-                tf.zeros(num_steps), trainable=False
+        if num_iterations not in self._plans:
+            self._plans[num_iterations] = tf.Variable(
+                tf.zeros(num_iterations), trainable=False
             )
-        planned = [float(agent.epsilon)] * num_steps
+        planned = [float(agent.epsilon)] * num_iterations
         done = int(agent.iteration)
-        for iteration in range(done, done + num_steps):
+        for iteration in range(done, done + num_iterations):
             if schedule is not None:
                 value = float(schedule(iteration))
-                planned[iteration % num_steps] = value
+                planned[iteration % num_iterations] = value
         for epsilon in planned:
             agent.head.check_epsilon(epsilon)
-        self._plans[num_steps].assign(planned)
+        self._plans[num_iterations].assign(planned)
 
     def begin_testing(self, stream: int) -> None:
         """Prepares an execution of an evaluation.

@@ -8,10 +8,11 @@ import numpy as np
 import tensorflow as tf
 
 from keras_cem import spaces
-from keras_cem.engines.pairs import Pairs, block_size
+from keras_cem.algorithm.candidates import Candidates
 from keras_cem.engines.trajectories import Played, StoredPairs
 from keras_cem.utils import devices
 from keras_cem.utils.keras_internals import set_untracked
+from keras_cem.utils.tensors import Nest, where_rows
 
 
 @keras.saving.register_keras_serializable("keras_cem")
@@ -81,14 +82,14 @@ class EliteMemory(keras.Layer):
         self,
         observation_space: spaces.Space,
         action_space: spaces.Space,
-        num_steps: int,
+        max_steps: int,
     ) -> bool:
         """Allocates memory for episodes; called outside compiled steps.
 
         Args:
             observation_space: Space of one observation.
             action_space: Space of one action.
-            num_steps: T, the maximum number of steps of an episode.
+            max_steps: T, the maximum number of steps of an episode.
 
         Returns:
             Whether the memory has new variables. Functions compiled with the
@@ -98,24 +99,24 @@ class EliteMemory(keras.Layer):
             ValueError: If the machine has too little memory.
         """
         set_untracked(self, _spaces=(observation_space, action_space))
-        if not self._leaves or self._most_steps < num_steps:
-            self._check_size(num_steps)
+        if not self._leaves or self._most_steps < max_steps:
+            self._check_size(max_steps)
             held = self._held()
             self._allocate(
                 [
-                    ((num_steps, *leaf.shape), leaf.dtype)
+                    ((max_steps, *leaf.shape), leaf.dtype)
                     for space in self._spaces
                     for leaf in space.leaves
                 ]
             )
             self._hold(held)
-        moved = self._moved
+        moved: bool = self._moved
         set_untracked(self, _moved=False)
         return moved
 
     def candidates(
         self, fresh: StoredPairs, returns: tf.Tensor, iteration: tf.Tensor
-    ) -> tuple["Candidates", tf.Tensor]:
+    ) -> tuple[Candidates, tf.Tensor]:
         """Returns new and remembered trajectories, and their returns.
 
         Args:
@@ -132,7 +133,9 @@ class EliteMemory(keras.Layer):
         ranked = tf.concat([returns, remembered], axis=0)
         return Candidates(fresh, self), ranked
 
-    def gather(self, trajectory: tf.Tensor, step: tf.Tensor) -> tuple[Any, Any]:
+    def gather(
+        self, trajectory: tf.Tensor, step: tf.Tensor
+    ) -> tuple[Nest, Nest]:
         """Returns observations and actions of pairs, `(B, ...)`."""
         where = tf.stack([trajectory, step], axis=-1)
         leaves = [
@@ -170,12 +173,8 @@ class EliteMemory(keras.Layer):
 
         def assign(variable: tf.Variable, new: tf.Tensor) -> None:
             held = variable.value()
-            place = [-1] + [1] * (held.shape.rank - 1)
-            chosen = tf.where(
-                tf.reshape(is_fresh, place),
-                tf.cast(new, held.dtype),
-                tf.gather(held, old),
-            )
+            new = tf.cast(new, held.dtype)
+            chosen = where_rows(is_fresh, new, tf.gather(held, old))
             variable.assign(tf.where(learned, chosen, held))
 
         leaves = self._flat(taken.observations, taken.actions)
@@ -208,7 +207,7 @@ class EliteMemory(keras.Layer):
     def _most_steps(self) -> int:
         return int(self._leaves[0].shape[1])
 
-    def _check_size(self, num_steps: int) -> None:
+    def _check_size(self, max_steps: int) -> None:
         present, where = devices.gpu_memory(), "the GPU's memory"
         if present is None:
             present, where = devices.host_memory(), "memory"
@@ -217,12 +216,12 @@ class EliteMemory(keras.Layer):
             math.prod(leaf.shape) * devices.variable_dtype(leaf.dtype).size
             for leaf in leaves
         )
-        needed = row * self.size * num_steps
+        needed = row * self.size * max_steps
         if needed > present:
             raise ValueError(
                 f"`elite_memory` x `max_episode_steps` must fit in {where}. "
                 f"Received: elite_memory={self.size}, "
-                f"max_episode_steps={num_steps}, which take about "
+                f"max_episode_steps={max_steps}, which take about "
                 f"{needed / 2**30:.1f} GiB, of {present / 2**30:.1f} GiB. Give "
                 "a smaller `max_episode_steps`."
             )
@@ -279,14 +278,13 @@ class EliteMemory(keras.Layer):
         }
 
     def _hold(self, held: dict[str, np.ndarray]) -> None:
-        nothing = np.zeros(0)
         for variable, array in zip(
             (self._lengths, self._returns, self._born, *self._leaves),
             (
                 held["lengths"],
                 held["returns"],
                 held["born"],
-                *(_leaves_of(held) or [nothing] * len(self._leaves)),
+                *(_leaves_of(held) or [np.zeros(0)] * len(self._leaves)),
             ),
             strict=True,
         ):
@@ -297,65 +295,13 @@ class EliteMemory(keras.Layer):
             variable.assign(whole)
 
 
-class Candidates:
-    """K new trajectories, followed by the M rows of a memory.
-
-    Args:
-        fresh: The K new trajectories.
-        memory: A prepared `EliteMemory`.
-
-    Attributes:
-        lengths: int32 tensor `(K + M,)`, number of steps per trajectory.
-        num_steps: Number of steps including padding.
-        block_size: Number of pairs per block, or None, as in `StoredPairs`.
-    """
-
-    def __init__(self, fresh: StoredPairs, memory: EliteMemory):
-        self._fresh = fresh
-        self._memory = memory
-        self.lengths = tf.concat([fresh.lengths, memory.lengths], axis=0)
-        self.num_steps = fresh.num_steps + memory.num_steps
-        self.block_size = (
-            None if fresh.block_size is None else block_size(self.num_steps)
-        )
-
-    def pairs(self, mask: tf.Tensor, *, drawn: bool) -> Pairs:
-        """Returns the pairs of some trajectories, see `StoredPairs.pairs`."""
-        del drawn
-        dtype = tf.int64 if self.block_size is None else tf.int32
-        return Pairs(self.lengths, mask, dtype)
-
-    def gather(self, trajectory: tf.Tensor, step: tf.Tensor) -> tuple[Any, Any]:
-        """Returns observations and actions of pairs, `(B, ...)`."""
-        size = tf.size(self._fresh.lengths)
-        is_fresh = trajectory < size
-        fresh = self._fresh.gather(
-            tf.where(is_fresh, trajectory, 0), tf.where(is_fresh, step, 0)
-        )
-        held = self._memory.gather(
-            tf.where(is_fresh, 0, trajectory - size),
-            tf.where(is_fresh, 0, step),
-        )
-
-        def choose(first: tf.Tensor, second: tf.Tensor) -> tf.Tensor:
-            place = [-1] + [1] * (second.shape.rank - 1)
-            return tf.where(
-                tf.reshape(is_fresh, place),
-                tf.cast(first, second.dtype),
-                second,
-            )
-
-        observations, actions = tf.nest.map_structure(choose, fresh, held)
-        return observations, actions
-
-
 def _leaves_of(held: dict[str, np.ndarray]) -> list[np.ndarray]:
     count = sum(name.startswith("leaf_") for name in held)
     return [held[f"leaf_{number}"] for number in range(count)]
 
 
-def _padded(leaf: tf.Tensor, num_steps: int) -> tf.Tensor:
-    missing = num_steps - tf.shape(leaf)[1]
+def _padded(leaf: tf.Tensor, max_steps: int) -> tf.Tensor:
+    missing = max_steps - tf.shape(leaf)[1]
     paddings = [[0, 0], [0, missing], *([[0, 0]] * (leaf.shape.rank - 2))]
     padded = tf.pad(leaf, paddings)
-    return tf.ensure_shape(padded, (leaf.shape[0], num_steps, *leaf.shape[2:]))
+    return tf.ensure_shape(padded, (leaf.shape[0], max_steps, *leaf.shape[2:]))

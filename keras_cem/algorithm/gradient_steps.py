@@ -20,7 +20,7 @@ def penalties(model: Any) -> tf.Tensor:
 
 def descend(
     step: Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]],
-    num_steps: int,
+    num_gradient_steps: int,
     variables: Sequence[Any],
 ) -> tuple[tf.Tensor, tf.Tensor]:
     """Takes several gradient steps, or none if a value is not finite.
@@ -31,7 +31,7 @@ def descend(
     Args:
         step: Function of the step number, int32. It returns the loss and the
             code of a nonfinite value, as `gradient_step` does.
-        num_steps: Number of steps, at least 1.
+        num_gradient_steps: Number of steps, at least 1.
         variables: All variables that `step` changes.
 
     Returns:
@@ -47,11 +47,13 @@ def descend(
         return number + 1, total + loss, bad
 
     state = tf.constant(0), tf.constant(0.0), tf.constant(0)
-    if num_steps == 1:
+    if num_gradient_steps == 1:
         _, total, bad = body(*state)
     else:
         _, total, bad = tf.while_loop(
-            lambda number, total, bad: (number < num_steps) & tf.equal(bad, 0),
+            lambda number, total, bad: (
+                (number < num_gradient_steps) & tf.equal(bad, 0)
+            ),
             body,
             state,
         )
@@ -72,7 +74,9 @@ def descend(
             variable.assign(value)
         return bad
 
-    return total / num_steps, tf.cond(tf.equal(bad, 0), lambda: bad, restore)
+    return total / num_gradient_steps, tf.cond(
+        tf.equal(bad, 0), lambda: bad, restore
+    )
 
 
 def gradient_step(

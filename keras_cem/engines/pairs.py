@@ -114,15 +114,15 @@ class PairsByStep(Pairs):
     Args:
         lengths: int tensor `(K,)`, number of steps per trajectory.
         mask: bool tensor `(K,)`, true for the chosen trajectories.
-        num_steps: T, the maximum number of steps of a trajectory.
+        max_steps: T, the maximum number of steps of a trajectory.
     """
 
-    def __init__(self, lengths: tf.Tensor, mask: tf.Tensor, num_steps: int):
+    def __init__(self, lengths: tf.Tensor, mask: tf.Tensor, max_steps: int):
         counts = tf.where(mask, tf.cast(lengths, tf.int32), 0)
         # The shortest first, so that unfinished trajectories are at the end.
         self._order = tf.argsort(counts, stable=True)
         self._over = count_at_most(
-            tf.gather(counts, self._order), tf.range(num_steps)
+            tf.gather(counts, self._order), tf.range(max_steps)
         )
         live = tf.size(counts) - self._over
         self._ends = tf.cumsum(live)

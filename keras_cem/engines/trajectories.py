@@ -11,8 +11,8 @@ from keras_cem.networks.moments import Moments, of_batch
 from keras_cem.utils.tensors import Array, Integer, Nest, Number
 
 
-class StoredPairs(Protocol):
-    """Trajectories whose pairs (s, a) can be chosen and read."""
+class StoredSteps(Protocol):
+    """Trajectories whose pairs (s, a) can be read."""
 
     @property
     def lengths(self) -> tf.Tensor:
@@ -21,6 +21,23 @@ class StoredPairs(Protocol):
     @property
     def num_steps(self) -> Integer:
         """K times T, the number of steps including padding."""
+
+    def gather(
+        self, trajectory: tf.Tensor, step: tf.Tensor
+    ) -> tuple[Nest, Nest]:
+        """Returns the observations and actions of some pairs.
+
+        Args:
+            trajectory: int32 tensor `(B,)`.
+            step: int32 tensor `(B,)`.
+
+        Returns:
+            Two nests of tensors `(B, ...)`.
+        """
+
+
+class StoredPairs(StoredSteps, Protocol):
+    """Trajectories whose pairs (s, a) can be chosen, too."""
 
     @property
     def block_size(self) -> int | None:
@@ -36,19 +53,6 @@ class StoredPairs(Protocol):
             mask: bool `(K,)`, true for the chosen trajectories.
             drawn: Whether pairs will be drawn at random. If false, all are
                 taken, in the order that reads them fastest.
-        """
-
-    def gather(
-        self, trajectory: tf.Tensor, step: tf.Tensor
-    ) -> tuple[Nest, Nest]:
-        """Returns the observations and actions of some pairs.
-
-        Args:
-            trajectory: int32 tensor `(B,)`.
-            step: int32 tensor `(B,)`.
-
-        Returns:
-            Two nests of tensors `(B, ...)`.
         """
 
 

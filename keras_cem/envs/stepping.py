@@ -17,14 +17,14 @@ class Playing(NamedTuple):
 
     Attributes:
         state: Environment state of N rows.
-        num_steps: int32 `(N,)`, number of steps in the episode so far.
+        steps_done: int32 `(N,)`, number of steps in the episode so far.
         done: bool `(N,)`, whether the last step ended the episode.
         key: Two uint32 scalars, the key of the random numbers.
         time: uint32 scalar, number of steps since `begin`.
     """
 
     state: Any
-    num_steps: Any
+    steps_done: Any
     done: Any
     key: prng.Words
     time: Any
@@ -56,9 +56,9 @@ def begin(
     """Starts an episode in each row; returns state and observations."""
     time = tf.zeros((), tf.uint32)
     state, observations = environment.reset(_seeds(key, num_rows, time))
-    num_steps = tf.zeros(num_rows, tf.int32)
+    steps_done = tf.zeros(num_rows, tf.int32)
     done = tf.zeros(num_rows, tf.bool)
-    return Playing(state, num_steps, done, key, time), observations
+    return Playing(state, steps_done, done, key, time), observations
 
 
 def advance(
@@ -73,7 +73,7 @@ def advance(
         playing: State from `begin` or the last `advance`.
         actions: As `environment.transition` takes them.
     """
-    state, num_steps, done, key, time = playing
+    state, steps_done, done, key, time = playing
     time = time + 1
     # A row either plays or resets, so one seed serves both.
     seeds = _seeds(key, done.shape[0], time)
@@ -83,13 +83,13 @@ def advance(
         environment.initial(seeds),
         moved,
     )
-    num_steps = tf.where(done, 0, num_steps + 1)
+    steps_done = tf.where(done, 0, steps_done + 1)
     rewards = tf.where(done, 0.0, rewards)
     terminated &= ~done
     truncated = tf.zeros_like(done) | (environment.truncated(moved) & ~done)
     if environment.max_episode_steps is not None:
-        truncated |= num_steps >= environment.max_episode_steps
-    following = Playing(state, num_steps, terminated | truncated, key, time)
+        truncated |= steps_done >= environment.max_episode_steps
+    following = Playing(state, steps_done, terminated | truncated, key, time)
     observations = environment.observe(state)
     return Advanced(
         following, observations, rewards, terminated, truncated, done

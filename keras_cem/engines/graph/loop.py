@@ -1,14 +1,14 @@
 """The loop over the steps of K episodes, inside a compiled step."""
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 import tensorflow as tf
 
 from keras_cem import heads, prng
-from keras_cem.engines import trajectories
 from keras_cem.engines.graph import blocks
 from keras_cem.engines.graph.fused_dense import fused
+from keras_cem.engines.graph.totals import Totals
 from keras_cem.engines.graph.trajectories import (
     GraphTrajectories,
     cast_leaves,
@@ -21,30 +21,6 @@ from keras_cem.heads.base import ExplorationState
 from keras_cem.networks import state_features
 from keras_cem.utils import nonfinite
 from keras_cem.utils.tensors import Integer, Nest
-
-
-class Totals(NamedTuple):
-    """What the loop adds up per episode, K of them.
-
-    Returns are summed in float64, as in `Trajectories`. In float32, 10^5
-    rewards of 0.1 sum to 9998.56.
-
-    Attributes:
-        returns: float64 `(K,)`.
-        discounted: float64 `(K,)`, sums of discount^t r_t; `()` without a
-            discount.
-        lengths: int32 `(K,)`, number of steps.
-        terminated: bool `(K,)`.
-        faults: int32 `(K,)`, a `nonfinite.Fault`, or 0.
-        final: States after the last steps; `()` if they are not stored.
-    """
-
-    returns: tf.Tensor
-    discounted: tf.Tensor
-    lengths: tf.Tensor
-    terminated: tf.Tensor
-    faults: tf.Tensor
-    final: Nest
 
 
 class GraphLoop:
@@ -152,11 +128,12 @@ class GraphLoop:
                 steps * count,
             ),
             blocks.arrays(
-                self._no_totals(
+                Totals.none(
                     size,
                     tf.nest.map_structure(lambda leaf: leaf[0], states)
                     if store_rewards
                     else (),
+                    self._discount,
                 ),
                 count,
             ),
@@ -266,14 +243,14 @@ class GraphLoop:
             fault = tf.where(
                 live, nonfinite.first_faults(observations, outputs, rewards), 0
             )
-            rewarded = tf.where(live, tf.cast(rewards, tf.float64), 0.0)
-            totals = Totals(
-                totals.returns + rewarded,
-                self._add_discounted(totals.discounted, step, rewarded),
-                totals.lengths + tf.cast(live, tf.int32),
-                totals.terminated | (live & terminated),
-                totals.faults + fault,
-                _where(live, following, totals.final) if keep_final else (),
+            totals = totals.after_step(
+                step,
+                live,
+                tf.cast(rewards, tf.float64),
+                terminated,
+                fault,
+                following,
+                self._discount,
             )
             kept = write(kept, step, state, actions, rewards)
             ended = terminated | self._env.truncated(following)
@@ -292,7 +269,7 @@ class GraphLoop:
                 if self._epsilon is None
                 else self._head.initial_exploration(size),
                 tf.ones(size, tf.bool),
-                self._no_totals(size, state if keep_final else ()),
+                Totals.none(size, state if keep_final else (), self._discount),
                 kept,
             ),
             # Variables of a stateful environment need steps in sequence.
@@ -306,45 +283,9 @@ class GraphLoop:
             prng.threefry2x32(self._reset_key, starts, rolled=True)
         )
 
-    def _no_totals(self, size: int, state: Nest) -> Totals:
-        """Returns the totals of `size` episodes before the first step.
-
-        Args:
-            size: Number of episodes.
-            state: Start states, or `()` to keep no states.
-        """
-        return Totals(
-            tf.zeros(size, tf.float64),
-            () if self._discount is None else tf.zeros(size, tf.float64),
-            tf.zeros(size, tf.int32),
-            tf.zeros(size, tf.bool),
-            tf.zeros(size, tf.int32),
-            state,
-        )
-
     def _no_actions(self, size: int) -> Nest:
         space = self._env.action_space
         leaves = zip(space.leaves, self._action_dtypes, strict=True)
         return space.pack(
             [tf.zeros((size, *leaf.shape), dtype) for leaf, dtype in leaves]
         )
-
-    def _add_discounted(
-        self, discounted: tf.Tensor, step: tf.Tensor, rewarded: tf.Tensor
-    ) -> tf.Tensor:
-        if self._discount is None:
-            return ()
-        weight = tf.cast(
-            trajectories.discount_weights(self._discount, step), tf.float64
-        )
-        return discounted + rewarded * weight
-
-
-def _where(rows: tf.Tensor, new: Nest, old: Nest) -> Nest:
-    """Takes `new` in the rows that are true, `old` elsewhere."""
-
-    def of(new: tf.Tensor, old: tf.Tensor) -> tf.Tensor:
-        shape = (-1, *[1] * (new.shape.rank - 1))
-        return tf.where(tf.reshape(rows, shape), new, old)
-
-    return tf.nest.map_structure(of, new, old)

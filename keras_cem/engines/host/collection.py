@@ -283,18 +283,12 @@ class Collection:
             self._reported[self._counter[0, slot]] = error
 
     def _reason(self, error: SlotError) -> str:
-        cause = error.__cause__
         if error.slot is None:
             first = self._first + min(self._counter[0, self._live], default=0)
             where = f"Environment {self._env.name}, trajectory about {first}."
         else:
             where = self._where(error.slot)
-        if isinstance(cause, (EOFError, ConnectionError)):
-            where += " A process that runs sub-environments has died."
-        return (
-            f"`{error.call}` of the environment raised "
-            f"{type(cause).__name__}: {cause}. {where}"
-        )
+        return error.described(where)
 
     def _where(self, slot: int) -> str:
         where = f"Environment {self._env.name}, sub-environment {slot}, "

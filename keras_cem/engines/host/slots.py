@@ -73,6 +73,20 @@ class SlotError(Exception):
         self.failed = failed
         self.result = result
 
+    def described(self, where: str) -> str:
+        """Returns sentences for users.
+
+        Args:
+            where: Sentence about the place of the failure.
+        """
+        cause = self.__cause__
+        if isinstance(cause, (EOFError, ConnectionError)):
+            where += " A process that runs sub-environments has died."
+        return (
+            f"`{self.call}` of the environment raised "
+            f"{type(cause).__name__}: {cause}. {where}"
+        )
+
 
 class Slots(abc.ABC):
     """N sub-environments. A slot plays one trajectory after another.
