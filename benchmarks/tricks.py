@@ -29,7 +29,7 @@ from benchmarks.agents import ENV, make_agent
 from keras_cem import prng
 from keras_cem.adapters.gymnasium import open_source
 from keras_cem.algorithm import transposed_kernels
-from keras_cem.engines.host import actor
+from keras_cem.engines.host import actor, zero_copy
 from keras_cem.engines.host.observation_buffer import ObservationBuffer
 from keras_cem.engines.playing import Options
 
@@ -102,7 +102,7 @@ def calls(num_envs: int, lent: bool) -> Callable[[], None]:
         explore=True,
     )
     buffer = ObservationBuffer(agent.observation_space, num_envs)
-    counter = np.zeros((2, num_envs), np.int32)
+    counter = zero_copy.zeros((2, num_envs), np.int32)
     act = acting.bind(EPSILON, 0, prng.EXPLORATION, 0)
 
     def work() -> None:

@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from keras_cem.algorithm.learner import Elites, Learner, Update
 from keras_cem.engines.trajectories import Played
+from keras_cem.utils import nonfinite
 
 
 class Latest(keras.metrics.Metric):
@@ -162,7 +163,7 @@ class TrainMetrics(_Together):
         returns = played.returns
         # A trajectory with a nonfinite return is left out. Zero weights are
         # not enough, because 0 times NaN is NaN.
-        sound = tf.math.is_finite(returns)
+        sound = nonfinite.unmarked(returns)
         weight = tf.cast(sound, tf.float32)
         updated = tf.equal(update.withheld, 0)
         self.loss.update_state(
@@ -194,7 +195,7 @@ class TestMetrics(_Together):
 
     def update(self, played: Played) -> None:
         """Adds the episodes of a batch; called inside the step."""
-        sound = tf.math.is_finite(played.returns)
+        sound = nonfinite.unmarked(played.returns)
         weight = tf.cast(sound, tf.float32)
         self.episode_return.update_state(
             tf.where(sound, played.returns, 0.0), weight

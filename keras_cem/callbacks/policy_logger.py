@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from keras_cem.callbacks.environment_callback import EnvironmentCallback
-from keras_cem.callbacks.stages import Stages
+from keras_cem.callbacks.stages import SpacedStages
 from keras_cem.pictures import policy_snapshots
 from keras_cem.utils import checks
 
@@ -37,12 +37,12 @@ class PolicyLogger(EnvironmentCallback):
         checks.path(filepath=filepath)
         self.filepath = pathlib.Path(filepath)
         self.max_stages = max_stages
-        self._stages = Stages(max_stages)
+        self._stages = SpacedStages(max_stages)
 
     def on_train_begin(self, logs: Any = None) -> None:
         """Discards stages of an earlier `fit`."""
         super().on_train_begin(logs)
-        self._stages = Stages(self.max_stages)
+        self._stages = SpacedStages(self.max_stages)
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         """Stores the weights if a stage is due."""

@@ -55,9 +55,9 @@ class RecordVideo(keras.callbacks.Callback):
             episodes=episodes,
             max_episode_steps=max_episode_steps,
         )
-        if not formats or not set(formats) <= set(films.FORMATS):
+        if not formats or not set(formats) <= set(films.VIDEO_FORMATS):
             raise ValueError(
-                f"`formats` must be some of {films.FORMATS}. "
+                f"`formats` must be some of {films.VIDEO_FORMATS}. "
                 f"Received: formats={formats!r}"
             )
         self.directory = pathlib.Path(directory)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from keras_cem.callbacks.environment_callback import EnvironmentCallback
-from keras_cem.callbacks.stages import Stages
+from keras_cem.callbacks.stages import SpacedStages
 from keras_cem.utils import checks, files, nonfinite
 
 
@@ -49,7 +49,7 @@ class ReturnsLogger(EnvironmentCallback):
         self._begin()
 
     def _begin(self) -> None:
-        self._stages = Stages(self.max_stages)
+        self._stages = SpacedStages(self.max_stages)
         self._last: dict[str, Any] | None = None
 
     def on_train_begin(self, logs: Any = None) -> None:

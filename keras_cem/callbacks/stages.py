@@ -3,7 +3,7 @@
 from typing import Any
 
 
-class Stages:
+class SpacedStages:
     """Keeps one record per stage, at evenly spaced epochs.
 
     At first each epoch is a stage. When there are more than `most` stages,

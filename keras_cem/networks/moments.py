@@ -4,6 +4,8 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
+from keras_cem.utils.nonfinite import finite_rows
+
 
 class Moments(NamedTuple):
     """Moments of n arrays, in float64.
@@ -51,8 +53,7 @@ def of_batch(batch: tf.Tensor, counts: tf.Tensor) -> Moments:
         counts: bool `(N,)`, which rows count; other rows may hold any values.
             Rows that are not finite never count.
     """
-    axes = list(range(1, batch.shape.rank))
-    counts &= tf.reduce_all(tf.math.is_finite(batch), axis=axes)
+    counts &= finite_rows(batch)
     rows = tf.reshape(
         counts, tf.concat([tf.shape(counts), [1] * (batch.shape.rank - 1)], 0)
     )

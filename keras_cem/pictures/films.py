@@ -9,7 +9,7 @@ import numpy as np
 
 from keras_cem.utils import extras, files
 
-FORMATS = ("mp4", "gif")
+VIDEO_FORMATS = ("mp4", "gif")
 # Limits of a GIF: it has no motion compensation, and serves as a preview.
 _GIF_FRAMES, _GIF_WIDTH, _GIF_FPS = 250, 320, 25
 

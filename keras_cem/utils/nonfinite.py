@@ -121,6 +121,11 @@ def first_faults(observations: Any, outputs: Any, rewards: Any) -> tf.Tensor:
     return faults
 
 
+def unmarked(values: tf.Tensor) -> tf.Tensor:
+    """Returns which trajectories have no fault, given their returns."""
+    return tf.math.is_finite(values)
+
+
 def marked(values: tf.Tensor, faults: tf.Tensor) -> tf.Tensor:
     """Returns values with `MARK` where there is a fault.
 

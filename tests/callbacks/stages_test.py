@@ -2,7 +2,7 @@
 
 import pytest
 
-from keras_cem.callbacks.stages import Stages
+from keras_cem.callbacks.stages import SpacedStages
 
 
 def keep(stages, epochs):
@@ -30,13 +30,13 @@ def iterations(stages):
     ],
 )
 def test_they_are_evenly_spaced(epochs, kept):
-    stages = Stages(4)
+    stages = SpacedStages(4)
     keep(stages, range(epochs))
     assert iterations(stages.kept) == kept
 
 
 def test_the_last_is_there_once():
-    stages = Stages(4)
+    stages = SpacedStages(4)
     assert stages.with_last(None) == []
     keep(stages, range(5))
     assert iterations(stages.with_last(stage(5))) == [0, 2, 4, 5]
@@ -50,7 +50,7 @@ def test_the_last_is_there_once():
 
 @pytest.mark.parametrize("done", [0, 3, 7])
 def test_going_on_is_as_if_never_interrupted(done):
-    whole, first, second = Stages(4), Stages(4), Stages(4)
+    whole, first, second = SpacedStages(4), SpacedStages(4), SpacedStages(4)
     keep(whole, range(20))
     keep(first, range(done))
     second.set_state(first.get_state())

@@ -19,7 +19,12 @@ from optuna.trial import FrozenTrial, TrialState
 
 from keras_cem.cli.console import CommandError
 from keras_cem.cli.tuning.search_space import Values
-from keras_cem.cli.tuning.trial import STAGES, Outcome, Record, Report
+from keras_cem.cli.tuning.trial import (
+    STAGES_PER_TRAINING,
+    Outcome,
+    Record,
+    Report,
+)
 from keras_cem.utils import files
 from keras_cem.utils.option_fields import Choices
 
@@ -69,7 +74,8 @@ class Study:
         self._study = _opened(
             os.fspath(path),
             optuna.pruners.MedianPruner(
-                n_startup_trials=startup_trials, n_warmup_steps=STAGES // 4
+                n_startup_trials=startup_trials,
+                n_warmup_steps=STAGES_PER_TRAINING // 4,
             )
             if prune
             else optuna.pruners.NopPruner(),

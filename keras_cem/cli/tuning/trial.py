@@ -20,7 +20,7 @@ from keras_cem.prng import MAX_SEED
 
 # Number of stages per training; a trial may be pruned after each. Epochs would
 # not do, because their number differs between trials.
-STAGES = 20
+STAGES_PER_TRAINING = 20
 # Flags that describe the machine or the run, and so are not in presets.
 _NOT_IN_PRESETS = {
     *HOST_OPTIONS,
@@ -98,11 +98,11 @@ class StageReporter(keras.callbacks.Callback):
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         """Reports the stages that end with this epoch."""
         self._best = max(self._best, float(logs["val_episode_return"]))
-        self._report_up_to(STAGES * (epoch + 1) // self._epochs)
+        self._report_up_to(STAGES_PER_TRAINING * (epoch + 1) // self._epochs)
 
     def on_train_end(self, logs: Any = None) -> None:
         """Reports the remaining stages."""
-        self._report_up_to(STAGES)
+        self._report_up_to(STAGES_PER_TRAINING)
 
     def _report_up_to(self, stages: int) -> None:
         while self._reported < stages:
@@ -177,7 +177,7 @@ def play(values: flags.FlagValues, trainings: int, report: Report) -> Outcome:
         def reported(stages: int, value: float, number: int = number) -> None:
             best[number] = value
             so_far = statistics.fmean(best[: number + 1])
-            report(number * STAGES + stages, so_far)
+            report(number * STAGES_PER_TRAINING + stages, so_far)
 
         seed = (values.seed + number) % (MAX_SEED + 1)
         with _tracing_again():

@@ -5,7 +5,7 @@ import pytest
 from keras_cem.cli.console import CommandError
 from keras_cem.cli.tuning.search_space import Choices, Numbers
 from keras_cem.cli.tuning.study import Study
-from keras_cem.cli.tuning.trial import STAGES, Outcome
+from keras_cem.cli.tuning.trial import STAGES_PER_TRAINING, Outcome
 
 SPACE = {
     "learning_rate": Numbers(1e-4, 1e-1, log=True),
@@ -28,7 +28,7 @@ def opened(path, config=None, **given):
 
 def play(tried, report):
     """Better with more gradient steps."""
-    for stage in range(STAGES):
+    for stage in range(STAGES_PER_TRAINING):
         report(stage + 1, tried["gradient_steps"] * stage)
     return Outcome(float(tried["gradient_steps"]), 100.0)
 
@@ -53,7 +53,7 @@ def test_a_search_starts_where_it_is_told_to(tmp_path):
     assert first.tried == START
     assert second.tried != START
     assert (first.episode_return, first.env_steps) == (10.0, 100.0)
-    assert (first.stages, first.failure) == (STAGES, None)
+    assert (first.stages, first.failure) == (STAGES_PER_TRAINING, None)
 
 
 def test_trials_are_within_the_space(tmp_path):
@@ -82,7 +82,7 @@ def test_a_search_that_goes_on_is_the_one_that_was_not_interrupted(tmp_path):
 
 def test_a_trial_that_falls_behind_ends_early(tmp_path):
     def bad(tried, report):
-        for stage in range(STAGES):
+        for stage in range(STAGES_PER_TRAINING):
             report(stage + 1, -1.0)
         return Outcome(1000.0, 1.0)
 
@@ -90,13 +90,13 @@ def test_a_trial_that_falls_behind_ends_early(tmp_path):
     run(study, 2)
     ended = study.run(START, bad)
     assert ended.env_steps is None
-    assert 0 < ended.stages < STAGES
+    assert 0 < ended.stages < STAGES_PER_TRAINING
     assert ended.episode_return == -1.0
     assert study.done()[-1] == ended
     assert study.best().episode_return > 0
     study = opened(tmp_path / "other", prune=False)
     run(study, 2)
-    assert study.run(START, bad).stages == STAGES
+    assert study.run(START, bad).stages == STAGES_PER_TRAINING
 
 
 def test_no_trial_of_the_first_ones_ends_early(tmp_path):
@@ -105,13 +105,13 @@ def test_no_trial_of_the_first_ones_ends_early(tmp_path):
         tried = []
 
         def falling(_, report, value=value, tried=tried):
-            for stage in range(STAGES):
+            for stage in range(STAGES_PER_TRAINING):
                 report(stage + 1, value)
                 tried.append(stage)
             return Outcome(value, 1.0)
 
         study.run(START, falling)
-        assert len(tried) == STAGES
+        assert len(tried) == STAGES_PER_TRAINING
 
 
 def test_best_of_equal_trials_took_the_fewest_steps(tmp_path):

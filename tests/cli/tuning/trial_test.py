@@ -8,7 +8,7 @@ import pytest
 from keras_cem.cli import presets
 from keras_cem.cli.flags import preset
 from keras_cem.cli.tuning import trial
-from keras_cem.cli.tuning.trial import STAGES, StageReporter
+from keras_cem.cli.tuning.trial import STAGES_PER_TRAINING, StageReporter
 from tests.cli.parsing import parsed
 
 SMALL = [
@@ -34,25 +34,36 @@ def reported(epochs, returns):
     return found, before
 
 
-@pytest.mark.parametrize("epochs", [1, 3, STAGES, 47])
+@pytest.mark.parametrize("epochs", [1, 3, STAGES_PER_TRAINING, 47])
 def test_trainings_of_any_length_have_the_same_stages(epochs):
     found, before = reported(epochs, range(epochs))
-    assert [stages for stages, _ in found] == list(range(1, STAGES + 1))
-    assert before == STAGES
+    assert [stages for stages, _ in found] == list(
+        range(1, STAGES_PER_TRAINING + 1)
+    )
+    assert before == STAGES_PER_TRAINING
     for stages, value in found:
         # That of the epoch in which the stage ended.
-        assert value == -(-stages * epochs // STAGES) - 1
+        assert value == -(-stages * epochs // STAGES_PER_TRAINING) - 1
 
 
 def test_best_so_far_is_reported():
-    found, _ = reported(STAGES, [3.0, 1.0, 4.0, *[0.0] * (STAGES - 3)])
-    assert [value for _, value in found] == [3.0, 3.0, *[4.0] * (STAGES - 2)]
+    found, _ = reported(
+        STAGES_PER_TRAINING, [3.0, 1.0, 4.0, *[0.0] * (STAGES_PER_TRAINING - 3)]
+    )
+    assert [value for _, value in found] == [
+        3.0,
+        3.0,
+        *[4.0] * (STAGES_PER_TRAINING - 2),
+    ]
 
 
 def test_a_training_that_stops_early_reports_the_stages_left():
-    found, before = reported(STAGES, [3.0, 5.0])
+    found, before = reported(STAGES_PER_TRAINING, [3.0, 5.0])
     assert before == 2
-    assert found == [(1, 3.0), *((s, 5.0) for s in range(2, STAGES + 1))]
+    assert found == [
+        (1, 3.0),
+        *((s, 5.0) for s in range(2, STAGES_PER_TRAINING + 1)),
+    ]
 
 
 def test_as_many_episodes_are_played_whatever_the_batch_size():
@@ -113,7 +124,9 @@ def test_outcome_is_the_mean_of_trainings_with_seeds_of_their_own():
     values = parsed(*SMALL)
     reports = []
     outcome = trial.play(values, 2, lambda *given: reports.append(given))
-    assert [stages for stages, _ in reports] == list(range(1, 2 * STAGES + 1))
+    assert [stages for stages, _ in reports] == list(
+        range(1, 2 * STAGES_PER_TRAINING + 1)
+    )
     # Of episodes of 10 steps at most.
     assert 1 <= outcome.episode_return <= 10
     assert 2 * 4 <= outcome.env_steps <= 2 * 4 * 10
@@ -139,7 +152,7 @@ def test_outcome_is_the_mean_of_trainings_with_seeds_of_their_own():
         ).returns
         seeds.append(float(returns.mean()))
     assert outcome.episode_return == pytest.approx((seeds[1] + seeds[3]) / 2)
-    assert reports[STAGES - 1][1] == pytest.approx(seeds[0])
+    assert reports[STAGES_PER_TRAINING - 1][1] == pytest.approx(seeds[0])
     assert reports[-1][1] == pytest.approx((seeds[0] + seeds[2]) / 2)
 
 
