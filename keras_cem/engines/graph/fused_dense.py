@@ -27,7 +27,11 @@ def fused(policy: Policy) -> Policy:
     them. A matrix product needs a kernel of its own, and its operands go
     through memory. So dense layers with few inputs or few outputs are computed
     as sums. With a network of 4-128-2 units, a whole step of CartPole then
-    becomes one GPU kernel. On a CPU this gains nothing.
+    becomes one GPU kernel. On a CPU this gains nothing, and is not used.
+
+    `benchmarks/graph_rollout.py`: on an H100, 262,144 CartPoles take 2,514
+    million steps per second, and 1,038 million with matrix products. With 1,024
+    there is no difference.
 
     Make the function where a step is traced. It uses the policy's own layers
     and reads their weights at each call. The policy does not change.

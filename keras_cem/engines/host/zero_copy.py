@@ -1,4 +1,9 @@
-"""Passes NumPy arrays to TensorFlow without a copy."""
+"""Passes NumPy arrays to TensorFlow without a copy.
+
+`benchmarks/tricks.py`: a call of the acting policy takes 31 to 34 % less
+processor time, and whole episodes of gymnasium's vectorized CartPole 18 to
+20 % less, with 64 and with 256 sub-environments.
+"""
 
 from collections.abc import Sequence
 
@@ -23,8 +28,7 @@ def zeros(shape: Sequence[int], dtype: npt.DTypeLike) -> np.ndarray:
 def lend(array: np.ndarray) -> tf.Tensor:
     """Returns an array as a tensor, which shares its memory if possible.
 
-    This takes a fifth of the time of `tf.convert_to_tensor`. Do not use the
-    tensor after the array has changed.
+    Do not use the tensor after the array has changed.
     """
     address = array.__array_interface__["data"][0]
     if address % _ALIGNMENT or array.dtype == np.bool_ or not array.size:
