@@ -15,7 +15,7 @@ from stable_baselines3.common.callbacks import BaseCallback
 from benchmarks import zoo_ppo
 from benchmarks.greedy import ENV, GreedyCheck
 
-_SEED = flags.DEFINE_integer("seed", 0, "Of everything.")
+_SEED = flags.DEFINE_integer("seed", 0, "Seed of all random numbers.")
 
 STEPS, EVERY = 100_000, 1_024
 

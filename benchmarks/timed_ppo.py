@@ -23,7 +23,7 @@ from benchmarks.budgets import Budget
 from benchmarks.training import FRESH_SEED
 
 _ENV = flags.DEFINE_string("env", "CartPole-v1", "Environment.")
-_SEED = flags.DEFINE_integer("seed", 0, "Of everything.")
+_SEED = flags.DEFINE_integer("seed", 0, "Seed of all random numbers.")
 _SECONDS = flags.DEFINE_float("seconds", 10.0, "Wall seconds of training.")
 _PROCESSOR_SECONDS = flags.DEFINE_float(
     "processor_seconds", 0.0, "Processor seconds of training."

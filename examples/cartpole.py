@@ -10,9 +10,11 @@ from absl import app, flags
 import keras_cem as cem
 
 _OUTPUT = flags.DEFINE_string("output", "cartpole.keras", "Where to save.")
-_EPOCHS = flags.DEFINE_integer("epochs", 100, "Iterations at most.")
-_BATCH_SIZE = flags.DEFINE_integer("batch_size", 16, "K, episodes each.")
-_SEED = flags.DEFINE_integer("seed", 0, "Of everything random.")
+_EPOCHS = flags.DEFINE_integer("epochs", 100, "Maximum number of iterations.")
+_BATCH_SIZE = flags.DEFINE_integer(
+    "batch_size", 16, "K, episodes per iteration."
+)
+_SEED = flags.DEFINE_integer("seed", 0, "Seed of all random numbers.")
 
 
 def main(argv: list[str]) -> None:

@@ -14,8 +14,10 @@ import keras_cem as cem
 
 _OUTPUT = flags.DEFINE_string("output", "pendulum.keras", "Where to save.")
 _EPOCHS = flags.DEFINE_integer("epochs", 80, "Iterations.")
-_BATCH_SIZE = flags.DEFINE_integer("batch_size", 500, "K, episodes each.")
-_SEED = flags.DEFINE_integer("seed", 0, "Of everything random.")
+_BATCH_SIZE = flags.DEFINE_integer(
+    "batch_size", 500, "K, episodes per iteration."
+)
+_SEED = flags.DEFINE_integer("seed", 0, "Seed of all random numbers.")
 
 
 def main(argv: list[str]) -> None:

@@ -137,8 +137,8 @@ def make_dataset(name: str, size: int, noise: float, seed: int) -> Dataset:
     """Draws `size` points of a data set."""
     if name not in DATASETS:
         raise ValueError(
-            f"`datasets` must be of {', '.join(DATASETS)}. "
-            f"Received: datasets={name!r}."
+            f"`datasets` must be from {', '.join(DATASETS)}. Received: "
+            f"datasets={name!r}."
         )
     points, targets = DATASETS[name](size, noise, np.random.default_rng(seed))
     return Dataset(name, points.astype("float32"), targets)
@@ -246,8 +246,8 @@ def _make_loss(loss: str, dataset: Dataset) -> Any:
         return keras.losses.get(loss)
     if dataset.is_regression:
         raise ValueError(
-            "`loss` must be one for values, such as mse or mae, on the data "
-            f"set {dataset.name}. Received: loss='cross_entropy'."
+            "`loss` must be a regression loss, such as mse or mae, on the "
+            f"data set {dataset.name}. Received: loss='cross_entropy'."
         )
     return keras.losses.CategoricalCrossentropy(from_logits=True)
 
@@ -427,29 +427,42 @@ def run(
 
 def _define_flags() -> None:
     flags.DEFINE_string("output", "playground.png", "Picture to write (PNG).")
-    flags.DEFINE_list("datasets", list(DATASETS), "Data sets, with commas.")
     flags.DEFINE_list(
-        "networks", ["1x1", "1x3", "2x3", "4x8"], "LAYERSxNEURONS, with commas."
+        "datasets", list(DATASETS), "Data sets, separated by commas."
+    )
+    flags.DEFINE_list(
+        "networks",
+        ["1x1", "1x3", "2x3", "4x8"],
+        "LAYERSxNEURONS, separated by commas.",
     )
     flags.DEFINE_integer(
         "epochs", 200, "Passes over the training data.", lower_bound=1
     )
-    flags.DEFINE_integer("batch_size", 32, "Points a step.", lower_bound=1)
+    flags.DEFINE_integer("batch_size", 32, "Points per step.", lower_bound=1)
     flags.DEFINE_integer(
         "num_points", 1000, "Points, half for training.", lower_bound=4
     )
-    flags.DEFINE_float("noise", 0.2, "Noise of the points.", lower_bound=0.0)
-    flags.DEFINE_integer("seed", 0, "Of points and weights.", lower_bound=0)
+    flags.DEFINE_float("noise", 0.2, "Noise on the points.", lower_bound=0.0)
+    flags.DEFINE_integer(
+        "seed", 0, "Seed of points and weights.", lower_bound=0
+    )
     flags.DEFINE_string("optimizer", "adam", "Name of a Keras optimizer.")
-    flags.DEFINE_float("learning_rate", 0.01, "Its step size.", lower_bound=0.0)
-    flags.DEFINE_string("loss", "auto", "cross_entropy, mse, mae, ...")
-    flags.DEFINE_string("activation", "tanh", "Of the hidden layers.")
+    flags.DEFINE_float(
+        "learning_rate",
+        0.01,
+        "Learning rate of the optimizer.",
+        lower_bound=0.0,
+    )
+    flags.DEFINE_string("loss", "auto", "Loss: cross_entropy, mse, mae, ...")
     flags.DEFINE_string(
-        "kernel_initializer", "glorot_uniform", "Of the weights."
+        "activation", "tanh", "Activation of the hidden layers."
+    )
+    flags.DEFINE_string(
+        "kernel_initializer", "glorot_uniform", "Initializer of the weights."
     )
     flags.DEFINE_float("l1", 0.0, "Factor of the sum of |weights|.")
     flags.DEFINE_float("l2", 0.0, "Factor of the sum of weights^2.")
-    flags.DEFINE_float("dropout", 0.0, "Share of hidden outputs set to 0.")
+    flags.DEFINE_float("dropout", 0.0, "Dropout rate of the hidden layers.")
     flags.DEFINE_bool("batch_normalization", False, "Normalize hidden layers.")
 
 

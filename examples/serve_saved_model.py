@@ -16,8 +16,12 @@ from absl import app, flags
 
 _POLICY = flags.DEFINE_string("policy", "policy", "Folder of a SavedModel.")
 _ENV = flags.DEFINE_string("env", "CartPole-v1", "Id of its environment.")
-_EPISODES = flags.DEFINE_integer("episodes", 10, "How many.", lower_bound=1)
-_SEED = flags.DEFINE_integer("seed", 0, "Of the start states.", lower_bound=0)
+_EPISODES = flags.DEFINE_integer(
+    "episodes", 10, "Number of episodes.", lower_bound=1
+)
+_SEED = flags.DEFINE_integer(
+    "seed", 0, "Seed of the start states.", lower_bound=0
+)
 
 
 def act(policy: Any, observation: Any) -> Any:

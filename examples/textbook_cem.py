@@ -13,7 +13,7 @@ import numpy as np
 from absl import app, flags
 
 _ITERATIONS = flags.DEFINE_integer("iterations", 40, "N.")
-_BATCH_SIZE = flags.DEFINE_integer("batch_size", 50, "K, trajectories each.")
+_BATCH_SIZE = flags.DEFINE_integer("batch_size", 50, "K, trajectories.")
 
 
 def make_network(learning_rate=0.01):

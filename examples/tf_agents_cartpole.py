@@ -20,10 +20,14 @@ from tf_agents.metrics import tf_metrics
 from tf_agents.policies import policy_saver, py_tf_eager_policy
 
 _OUTPUT = flags.DEFINE_string("output", "policy", "Folder to save to.")
-_EPOCHS = flags.DEFINE_integer("epochs", 100, "Iterations at most.")
-_BATCH_SIZE = flags.DEFINE_integer("batch_size", 16, "K, episodes each.")
-_EPISODES = flags.DEFINE_integer("episodes", 20, "Of the final evaluation.")
-_SEED = flags.DEFINE_integer("seed", 0, "Of everything random.")
+_EPOCHS = flags.DEFINE_integer("epochs", 100, "Maximum number of iterations.")
+_BATCH_SIZE = flags.DEFINE_integer(
+    "batch_size", 16, "K, episodes per iteration."
+)
+_EPISODES = flags.DEFINE_integer(
+    "episodes", 20, "Episodes of the final evaluation."
+)
+_SEED = flags.DEFINE_integer("seed", 0, "Seed of all random numbers.")
 
 
 def train(env: tf_py_environment.TFPyEnvironment) -> cem.CEMAgent:

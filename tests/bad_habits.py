@@ -139,7 +139,10 @@ _FIT: _Rows = [
     (
         {"x": cem.envs.CartPole},
         TypeError,
-        ["which made CartPole(", "Give that, rather than what makes it"],
+        [
+            "which returned CartPole(",
+            "Pass the environment itself, not a callable that returns it",
+        ],
     ),
     (
         {"batch_size": 10**13, "max_episode_steps": 4},
@@ -269,7 +272,7 @@ _ATTRIBUTES: _Rows = [
             {name: value},
             AttributeError,
             [
-                f"`{name}` must stay",
+                f"`{name}` must keep its value",
                 f"{name}={value!r}",
                 f"'{name}': {value!r}",
             ],

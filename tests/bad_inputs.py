@@ -284,7 +284,11 @@ _CONSTRUCTOR: _Rows = [
             "observation_space": gymnasium.spaces.Box(-1.0, 1.0, (3,)),
         },
         ValueError,
-        ["`policy` must return a nest", "must be a dictionary", "['a']"],
+        [
+            "`policy` must return outputs with the structure",
+            "must be a dictionary",
+            "['a']",
+        ],
     ),
     *(
         (
@@ -311,7 +315,7 @@ _CONSTRUCTOR: _Rows = [
     (
         {"action_space": gymnasium.spaces.Box(-np.inf, np.inf, (2,))},
         ValueError,
-        ["finite, positive scale", "'-inf'", "Give `action_scale`"],
+        ["finite, positive scale", "'-inf'", "Set `action_scale`"],
     ),
     (
         {"policy": "mlp"},
@@ -523,12 +527,12 @@ _EXPORT: _Rows = [
     (
         {"filepath": "/"},
         ValueError,
-        ["`filepath` must be new", "filepath='/'"],
+        ["`filepath` must not exist yet", "filepath='/'"],
     ),
     (
         {"filepath": "/", "format": "openvino"},
         ValueError,
-        ["`filepath` must be new", "filepath='/'"],
+        ["`filepath` must not exist yet", "filepath='/'"],
     ),
 ]
 _SPACES: _Rows = [
@@ -557,7 +561,7 @@ _SPACES: _Rows = [
             (
                 {"kind": "Discrete", "n": 10**12},
                 ValueError,
-                ["`n` of a saved Discrete must be", "n=1000000000000"],
+                ["`n` of a saved Discrete must have", "n=1000000000000"],
             ),
             (
                 {"kind": "Box", "low": 1, "high": 0, "shape": [1]},
@@ -567,7 +571,10 @@ _SPACES: _Rows = [
             (
                 {"kind": "Box", "low": 0, "high": 1, "shape": [2**20, 2**20]},
                 ValueError,
-                ["`shape` of a saved Box must be", "shape=[1048576, 1048576]"],
+                [
+                    "`shape` of a saved Box must have",
+                    "shape=[1048576, 1048576]",
+                ],
             ),
             (
                 {"kind": "MultiDiscrete", "nvec": [2, 0]},
@@ -602,7 +609,9 @@ _MLP: _Rows = [
     *_value_errors("must be a Keras init", kernel_initializer=["wobbly"]),
     *_value_errors("must be a real, integer", input_dtype=["string", "no"]),
     *_value_errors("must be", activation=["wobbly"]),
-    *_value_errors("must let gradients pass", activation=["binary_step"]),
+    *_value_errors(
+        "must have a derivative other than 0", activation=["binary_step"]
+    ),
     *(
         (
             {"hidden_units": units},

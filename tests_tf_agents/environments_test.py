@@ -220,13 +220,13 @@ class Changed(toys.Py):
             Changed(reward=array_spec.ArraySpec((2,), np.float32)),
             {},
             ValueError,
-            r"`reward_spec` must be of one number a step.*\(2,\)",
+            r"`reward_spec` must describe one number per step.*\(2,\)",
         ),
         (
             Changed(action=array_spec.ArraySpec((), np.int32)),
             {},
             ValueError,
-            "`action_spec` must be bounded.*ArraySpec.*int32.* Give a "
+            "`action_spec` must be bounded.*ArraySpec.*int32.* Use a "
             "`BoundedArraySpec`",
         ),
         (

@@ -61,7 +61,7 @@ print(len(network.variables))
 
 def test_tf_keras_in_use_as_keras_3_is_refused():
     said = run(ASK.format(before="tf.keras.layers"))
-    assert "`tf.keras` has been used, and is Keras 3." in said
+    assert "`tf.keras` was already loaded, as Keras 3." in said
     assert "Set TF_USE_LEGACY_KERAS=1 before anything uses `tf.keras`" in said
     # The environment is what it was.
     assert said.endswith("chooses. None")

@@ -273,12 +273,12 @@ def blank_agent():
         (
             lambda: make_policy(blank_agent()),
             ValueError,
-            "must know its observation space.*observation_space=None",
+            "must have an observation space.*observation_space=None",
         ),
         (
             lambda: make_policy(make_agent(cem.spaces.Discrete(3))),
             ValueError,
-            r"`action_spec` must be of the agent's space, Discrete\(n=3, start="
+            r"`action_spec` must match the agent's space, Discrete\(n=3, start="
             r"0, dtype='int64'\). Received: a spec of Discrete\(n=3, start=3",
         ),
         (
@@ -288,7 +288,7 @@ def blank_agent():
                 toys.ACTION,
             ),
             ValueError,
-            r"`time_step_spec` must be of the agent's space, Box.*shape=\[2\]"
+            r"`time_step_spec` must match the agent's space, Box.*shape=\[2\]"
             r".*Received: a spec of Box.*shape=\[3\]",
         ),
         (

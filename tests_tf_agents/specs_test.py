@@ -133,7 +133,10 @@ def test_parts_of_a_space_have_names_of_their_own():
             r"`spec\['a'\]` must be bo",
         ),
         ([bounded((), np.int32, 0)], r"`spec\[0\]` must be bounded: .*int32"),
-        (array_spec.ArraySpec((), np.bool_), "must be of integers or floats.*"),
+        (
+            array_spec.ArraySpec((), np.bool_),
+            "must have an integer or float dtype.*",
+        ),
         (
             "spec",
             "`spec` must be a spec, or a nest of specs.*'spec' of type str",

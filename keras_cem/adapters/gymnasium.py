@@ -51,9 +51,9 @@ def open_source(env: Any, options: Options) -> HostSource:
         )
     if options.step_timeout and options.vectorization_mode != "async":
         raise ValueError(
-            "`step_timeout` must be None unless vectorization_mode='async': an "
-            "environment that hangs in this process cannot be interrupted. "
-            f"Received: step_timeout={options.step_timeout}, "
+            "`step_timeout` must be None unless vectorization_mode='async', "
+            "because an environment that hangs in this process cannot be "
+            f"interrupted. Received: step_timeout={options.step_timeout}, "
             f"vectorization_mode={options.vectorization_mode!r}"
         )
     if isinstance(env, VectorEnv):
@@ -81,8 +81,9 @@ def open_source(env: Any, options: Options) -> HostSource:
             made = _checked(make(), name)
             if any(made is env for env in envs):
                 raise ValueError(
-                    "`env` must make a new environment each time it is "
-                    f"called. Received: env={name}, which made {made!r} twice"
+                    "`env` must be a callable that returns a new environment "
+                    f"on each call. Received: env={name}, which returned "
+                    f"{made!r} twice"
                 )
             envs.append(made)
         return _single(envs, options, name=name, make=make)
@@ -261,10 +262,10 @@ def _checked(env: Any, name: str) -> Any:
         return env
     cure = ""
     if sources.is_playable(env):
-        cure = " Give that, rather than what makes it."
+        cure = " Pass the environment itself, not a callable that returns it."
     raise TypeError(
-        f"`env` must be {FORMS}. Received: env={name}, which made {env!r} of "
-        f"type {type(env).__name__}.{cure}"
+        f"`env` must be {FORMS}. Received: env={name}, which returned "
+        f"{env!r} of type {type(env).__name__}.{cure}"
     )
 
 
@@ -274,9 +275,10 @@ def _refuse(env: Any, options: Options, what: str) -> None:
         value = getattr(options, name)
         if value:
             raise ValueError(
-                f"`{name}` must be None for {what}, which is made already. "
-                f"Received: {name}={value!r}, env={env}. Give an id, or a "
-                "callable that makes a single `gymnasium.Env`, instead."
+                f"`{name}` must be None for {what}, because it already "
+                f"exists. Received: {name}={value!r}, env={env}. Pass an id, "
+                "or a callable that returns a single `gymnasium.Env`, "
+                "instead."
             )
 
 
@@ -286,11 +288,11 @@ def _refuse_for_vector_factory(env: Any, options: Options) -> None:
         value = getattr(options, name)
         if value:
             raise ValueError(
-                f"`{name}` must be None for a callable that makes a "
-                "`VectorEnv`: the callable decides it. "
-                f"Received: {name}={value!r}, env={env}, with "
-                f"num_envs={env.num_envs}. Leave `{name}` out, or give a "
-                "callable that makes a single `gymnasium.Env`."
+                f"`{name}` must be None for a callable that returns a "
+                "`VectorEnv`, because the callable sets it. Received: "
+                f"{name}={value!r}, env={env}, with num_envs={env.num_envs}. "
+                f"Leave `{name}` out, or pass a callable that returns a "
+                "single `gymnasium.Env`."
             )
 
 

@@ -118,9 +118,9 @@ def make_vector_env(env_id: str, num_envs: int) -> Any:
         )
     except gymnasium.error.Error as error:
         raise ValueError(
-            "`env` must have a vector entry point of its own for "
-            "vectorization_mode='vector_entry_point'. "
-            f"Received: env={env_id!r}. {error}"
+            "`env` must be registered with a vector entry point for "
+            "vectorization_mode='vector_entry_point'. Received: "
+            f"env={env_id!r}. {error}"
         ) from error
     except ImportError:
         raise
@@ -189,7 +189,10 @@ def _minari_hint(env_id: str) -> str:
     # Ids of gymnasium never have two slashes; those of Minari often do.
     if env_id.count("/") < 2 and env_id not in _minari_ids():
         return ""
-    return f" `fit` takes a Minari dataset as {MINARI_PREFIX}{env_id}."
+    return (
+        f" To learn from a Minari dataset, pass {MINARI_PREFIX}{env_id} to "
+        "`fit`."
+    )
 
 
 def _minari_ids() -> list[str]:

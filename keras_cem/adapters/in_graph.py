@@ -32,12 +32,13 @@ def open_source(env: Any, options: Options) -> GraphSource:
     if options.engine == "host":
         raise ValueError(
             "`engine` must be 'auto' or 'graph' for an in-graph environment. "
-            f"Received: engine='host', env={env}. On the host, give its id."
+            f"Received: engine='host', env={env}. To play it on the host, "
+            "pass its id."
         )
     sources.refuse_host_options(
         options,
         env,
-        "an in-graph environment, which plays all trajectories at once, "
+        "an in-graph environment, which plays all trajectories at once "
         "inside the compiled step",
     )
     if isinstance(env, str):
@@ -64,13 +65,13 @@ def _known(env: str) -> str:
         return found
     if env in envs.registry:
         raise ValueError(
-            "`engine` must be 'auto' or 'host' for an id that was registered "
-            "anew, as another environment than gymnasium's. Received: "
-            f"engine='graph', env={env!r}. For the in-graph version of "
-            f"gymnasium's, give `keras_cem.envs.make({env!r})`."
+            "`engine` must be 'auto' or 'host' for an id that is registered "
+            "for another environment than gymnasium's. Received: "
+            f"engine='graph', env={env!r}. To use the in-graph version of "
+            f"gymnasium's environment, pass `keras_cem.envs.make({env!r})`."
         )
     raise ValueError(
         "`engine` must be 'auto' or 'host' for an id without an in-graph "
-        f"version. Received: engine='graph', env={env!r}. "
-        f"In-graph are {', '.join(sorted(envs.registry))}."
+        f"version. Received: engine='graph', env={env!r}. In-graph versions "
+        f"exist for {', '.join(sorted(envs.registry))}."
     )

@@ -75,7 +75,7 @@ def load(env: str) -> Any:
         return minari.load_dataset(dataset_id)
     except (FileNotFoundError, ValueError) as error:
         raise ValueError(
-            "`x` must be `minari:` and the id of a Minari dataset on this "
-            f"machine. Received: x={env!r}. {error} "
-            f"`minari download {dataset_id}` gets it."
+            "`x` must be `minari:` followed by the id of a Minari dataset on "
+            f"this machine. Received: x={env!r}. {error} Download it with "
+            f"`minari download {dataset_id}`."
         ) from error

@@ -42,7 +42,7 @@ class CEMOptions:
         "q in (0, 1).",
         flag=Flag(
             "method",
-            "q: elite is whose return exceeds the q-quantile.",
+            "q: trajectories above the q-quantile of the returns are elite.",
             default=0.7,
         ),
         search=Numbers(0.5, 0.95),
@@ -53,7 +53,9 @@ class CEMOptions:
         """Whether returns equal to the threshold are elite. `"strict"` is the
         lecture's `>`. `"inclusive"` is `>=`. `"auto"` is strict, and switches
         to `>=` if strict selects no trajectory although the returns differ.""",
-        flag=Flag("method", "Elites that tie with the threshold."),
+        flag=Flag(
+            "method", "Whether returns equal to the threshold are elite."
+        ),
     )
     loss_normalization: str = option(
         "trajectory",
@@ -71,7 +73,7 @@ class CEMOptions:
         imitate their noise.""",
         flag=Flag(
             "optimizer",
-            "Optimizer steps an iteration; 1 in textbooks.",
+            "Optimizer steps per iteration; 1 in textbooks.",
             default=10,
         ),
         search=Numbers(1, 50, log=True),
@@ -81,7 +83,11 @@ class CEMOptions:
         Integer(1),
         "Number of pairs drawn at random for each gradient step.",
         unset="all pairs of the elites",
-        flag=Flag("optimizer", "Pairs drawn for each; all if not given."),
+        flag=Flag(
+            "optimizer",
+            "Pairs drawn at random for each optimizer step. If not given, "
+            "all pairs.",
+        ),
         search=Choices((None, 256, 1024, 4096)),
     )
     discount: float = option(
@@ -93,7 +99,9 @@ class CEMOptions:
         later. `episode_return` stays the undiscounted sum; `elite_threshold` is
         a discounted return.""",
         flag=Flag(
-            "method", "Episodes are ranked by the sum of discount^t r_t."
+            "method",
+            "Discount factor: episodes are ranked by the sum of "
+            "discount^t r_t.",
         ),
     )
     elite_memory: int | None = option(
@@ -105,7 +113,10 @@ class CEMOptions:
         episodes are rare. In stochastic environments it also keeps lucky
         episodes. `elite_threshold` and `num_elites` include them.""",
         unset="none",
-        flag=Flag("method", "Elites of earlier iterations, ranked again."),
+        flag=Flag(
+            "method",
+            "Number of elites of earlier iterations that are ranked again.",
+        ),
         search=Choices((None, 20, 100, 500)),
     )
     elite_memory_age: int | None = option(
@@ -131,7 +142,8 @@ class CEMOptions:
         unset="no groups",
         flag=Flag(
             "method",
-            "Episodes that share a start; elites are chosen among them.",
+            "Number of episodes that share a start state and are ranked "
+            "together.",
         ),
     )
     episodes_per_policy: int | None = option(
@@ -157,7 +169,7 @@ class CEMOptions:
         observations are much larger or smaller than 1.""",
         flag=Flag(
             "method",
-            "Observations of mean 0 and variance 1, inside of the policy.",
+            "Normalize observations to mean 0 and variance 1 in the policy.",
         ),
         search=Choices((False, True)),
     )
@@ -182,7 +194,7 @@ class CEMOptions:
         coefficients for each trajectory. It takes normalized observations if
         `normalize_observations` is set.""",
         checked_by_head=True,
-        flag=Flag("exploration", "Noise for Box actions."),
+        flag=Flag("exploration", "Kind of noise on Box actions."),
         search=Choices(heads.NOISES),
     )
     correlation: float | None = option(
@@ -202,8 +214,7 @@ class CEMOptions:
         checked_by_head=True,
         flag=Flag(
             "exploration",
-            "Imitate Box actions as they were played, or as they were drawn, "
-            "before they were clipped.",
+            "Imitate Box actions as played, or as drawn before clipping.",
         ),
         search=Choices(heads.IMITATED),
     )
@@ -260,15 +271,15 @@ class CEMOptions:
                 "Give `elite_memory`, how many trajectories are remembered."
             )
         option_checks.exclusive(
-            "trajectories are compared either with those of the same start, or "
-            "by the mean over several starts",
+            "trajectories are compared either with those of the same start, "
+            "or by their mean over several starts",
             episodes_per_start=self.episodes_per_start,
             episodes_per_policy=self.episodes_per_policy,
         )
         for name in ("episodes_per_start", "episodes_per_policy"):
             option_checks.exclusive(
-                "what is remembered would have to be ranked with the group it "
-                "was played in, which is gone",
+                "remembered trajectories would need the other trajectories "
+                "of their group, which are gone",
                 **{
                     name: getattr(self, name),
                     "elite_memory": self.elite_memory,
@@ -361,10 +372,10 @@ def refuse_change(agent: Any, name: str, value: Any) -> None:
     """
     if name in FIXED:
         raise AttributeError(
-            f"`{name}` must stay what the agent was made with, "
-            f"{getattr(agent, name)!r}, for it is compiled into its steps. "
-            f"Received: {name}={value!r}. Make another agent: "
-            "`CEMAgent.from_config({**agent.get_config(), "
-            f"{name!r}: {value!r}}})`, and `set_weights` of this one's. Its "
-            "counters begin at 0."
+            f"`{name}` must keep its value {getattr(agent, name)!r}, because "
+            "it is compiled into the agent's steps. Received: "
+            f"{name}={value!r}. Make another agent with "
+            f"`CEMAgent.from_config({{**agent.get_config(), {name!r}: "
+            f"{value!r}}})` and copy the weights with `set_weights`. Its "
+            "counters start at 0."
         )

@@ -66,9 +66,10 @@ def _check_space(environment: Environment[Any], name: str) -> None:
     space = getattr(environment, name)
     if not isinstance(space, spaces.Space):
         raise TypeError(
-            f"`{name}` of {environment.id} must be a `keras_cem.spaces.Space`. "
-            f"Received: {name}={space!r} of type {type(space).__name__}. "
-            "`keras_cem.spaces.get` makes one of a gymnasium space."
+            f"`{name}` of {environment.id} must be a "
+            f"`keras_cem.spaces.Space`. Received: {name}={space!r} of type "
+            f"{type(space).__name__}. Convert a gymnasium space with "
+            "`keras_cem.spaces.get`."
         )
 
 
@@ -80,8 +81,8 @@ def _check_observations(
         values = space.flatten(observations, "observations")
     except ValueError as error:
         raise ValueError(
-            f"`observe` of {environment.id} must return what the observation "
-            f"space says: {error}"
+            f"`observe` of {environment.id} must return values of the "
+            f"observation space: {error}"
         ) from None
     for value, leaf, path in zip(
         values, space.leaves, space.leaf_paths, strict=True
@@ -100,7 +101,7 @@ def _check_state(environment: Environment[Any], state: Any) -> None:
     for name, leaf in _leaves(state):
         if leaf.shape.rank == 0 or leaf.shape[0] != _NUM_ROWS:
             raise ValueError(
-                f"`{name}` of {environment.id} must have one entry a row, "
+                f"`{name}` of {environment.id} must have one entry per row, "
                 f"shape (N, ...). Received: shape {leaf.shape} with "
                 f"N={_NUM_ROWS}"
             )
@@ -112,9 +113,9 @@ def _check_transition(
     state, rewards, terminated = results
     if type(state) is not type(before):
         raise ValueError(
-            f"`transition` of {environment.id} must return a state of the type "
-            f"that `initial` returns, {type(before).__name__}. "
-            f"Received: {state!r}"
+            f"`transition` of {environment.id} must return a state of the "
+            f"same type as `initial`, {type(before).__name__}. Received: "
+            f"{state!r}"
         )
     tf.nest.assert_same_structure(before, state)
     _check_truncated(environment, before)
@@ -187,10 +188,10 @@ def _check_inside(
             row, *place = wrong[0].tolist()
             at = f" at index {tuple(place)}" if place else ""
             raise ValueError(
-                f"`{spaces.at('observations', path)}` that `observe` of "
-                f"{environment.id} returns must be in the observation space, "
-                f"{leaf}. Received: {values[(row, *place)]}{at} in row {row}, "
-                f"step {step} of random episodes"
+                f"`observe` of {environment.id} must return "
+                f"`{spaces.at('observations', path)}` in the observation "
+                f"space, {leaf}. Received: {values[row, *place]}{at} in row "
+                f"{row}, step {step} of random episodes"
             )
 
 
@@ -201,7 +202,7 @@ def _random(leaf: spaces.Leaf, generator: np.random.Generator) -> np.ndarray:
         return generator.integers(leaf.first, leaf.last, shape, endpoint=True)
     if isinstance(leaf, spaces.Box):
         return np.clip(generator.normal(size=shape), leaf.low, leaf.high)
-    raise TypeError(f"nothing is known to draw from {leaf}")
+    raise TypeError(f"cannot draw random values from {leaf}")
 
 
 def _check_leaf(
@@ -213,8 +214,8 @@ def _check_leaf(
 ) -> None:
     if leaf.shape != spec.shape or leaf.dtype != spec.dtype:
         raise ValueError(
-            f"`{name}` that `{function}` of {environment.id} returns must have "
-            f"shape {spec.shape} and dtype {spec.dtype.name}, as a batch of "
+            f"`{function}` of {environment.id} must return `{name}` of shape "
+            f"{spec.shape} and dtype {spec.dtype.name} for a batch of "
             f"{_NUM_ROWS} rows. Received: shape {leaf.shape}, dtype "
             f"{leaf.dtype.name}"
         )

@@ -66,9 +66,9 @@ class GraphVectorEnv(VectorEnv):
             )
         if render_mode is not None:
             raise ValueError(
-                "`render_mode` must be None: in-graph environments are not "
-                f"drawn. Received: render_mode={render_mode!r}. Make "
-                "gymnasium's own environment to see one."
+                "`render_mode` must be None, because in-graph environments "
+                f"cannot be rendered. Received: render_mode={render_mode!r}. "
+                "Render gymnasium's own environment instead."
             )
         self.environment = environment
         self.num_envs = num_envs
@@ -98,8 +98,9 @@ class GraphVectorEnv(VectorEnv):
         super().reset(seed=seed)
         if options:
             raise ValueError(
-                f"`options` must be empty. Received: options={options}. Bounds "
-                "of the starting state are parameters of the environment."
+                f"`options` must be empty. Received: options={options}. To "
+                "set bounds of the starting state, use the parameters of the "
+                "environment."
             )
         words = self.np_random.integers(2**32, size=2, dtype=np.uint32)
         key = (tf.constant(words[0]), tf.constant(words[1]))

@@ -101,8 +101,8 @@ def make(id: str, /, **parameters: Any) -> Environment[Any]:
     """
     if id not in registry:
         raise ValueError(
-            f"`id` must be one of: {', '.join(sorted(registry))}. "
-            f"Received: id={id!r}. Add an environment of your own with "
+            f"`id` must be one of: {', '.join(sorted(registry))}. Received: "
+            f"id={id!r}. Register your own environment with "
             "`keras_cem.envs.register`."
         )
     return registry[id](**parameters)
@@ -121,7 +121,7 @@ def register(id: str, factory: Callable[..., Environment[Any]]) -> None:
     """
     if registry.get(id, factory) is not factory:
         raise ValueError(
-            "`id` must not be taken. "
-            f"Received: id={id!r}, which makes {registry[id]}"
+            f"`id` must not be registered already. Received: id={id!r}, "
+            f"which makes {registry[id]}"
         )
     registry[id] = factory

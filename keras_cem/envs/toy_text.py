@@ -25,8 +25,9 @@ def read(env: Any, parameters: dict[str, Any]) -> dict[str, Any]:
         env = _make(env, parameters)
     elif parameters:
         raise ValueError(
-            "Parameters must be given with an id; an environment has its own. "
-            f"Received: {parameters}, env={env!r}"
+            "Parameters must be given with an id only, because an "
+            f"environment already has its own. Received: {parameters}, "
+            f"env={env!r}"
         )
     unwrapped = getattr(env, "unwrapped", env)
     spec = getattr(env, "spec", None)
@@ -34,14 +35,14 @@ def read(env: Any, parameters: dict[str, Any]) -> dict[str, Any]:
     for name in (gymnasium_internals.TABLE, gymnasium_internals.STARTS):
         if not hasattr(unwrapped, name):
             raise ValueError(
-                "`env` must be an environment with a table `P` of transitions "
-                f"and an `initial_state_distrib`. Received: {id}, which has no "
-                f"`{name}`"
+                "`env` must be an environment with a transition table `P` "
+                f"and an `initial_state_distrib`. Received: {id}, which has "
+                f"no `{name}`"
             )
     if gymnasium_internals.has_fickle_passenger(unwrapped):
         raise ValueError(
-            "`fickle_passenger` must be False: a passenger's change of mind "
-            f"is not in the table. Received: {id} with fickle_passenger=True"
+            "`fickle_passenger` must be False, because the transition table "
+            f"does not cover it. Received: {id} with fickle_passenger=True"
         )
     return {
         "id": id,
@@ -59,8 +60,8 @@ def _make(id: str, parameters: dict[str, Any]) -> Any:
         known = _parameters(gymnasium.spec(id))
     except gymnasium.error.Error as error:
         raise ValueError(
-            "`id` must be one that the installed gymnasium, version "
-            f"{gymnasium.__version__}, has. Received: id={id!r}. {error}"
+            "`id` must be registered in the installed gymnasium "
+            f"{gymnasium.__version__}. Received: id={id!r}. {error}"
         ) from error
     for name, value in parameters.items():
         if name not in known:

@@ -72,9 +72,9 @@ class Format:
             may_write = not os.path.lexists(path)
         if not may_write:
             raise ValueError(
-                f"`filepath` must be new, or {self.title} to be replaced. "
-                f"Received: filepath={str(path)!r}, which is something else "
-                "and left alone"
+                f"`filepath` must not exist yet, or be {self.title} to "
+                f"replace. Received: filepath={str(path)!r}, which is a file "
+                "or folder of another kind"
             )
 
     def write(self, agent: Any, path: pathlib.Path) -> None:
@@ -144,8 +144,8 @@ def export_policy(
     if agent.observation_space is None:
         raise ValueError(
             "`export` needs the agent's observation space. Received: "
-            "observation_space=None. Give `observation_space` to "
-            "`CEMAgent`, or `fit` on an environment first."
+            "observation_space=None. Pass `observation_space` to `CEMAgent`, "
+            "or call `fit` on an environment first."
         )
     chosen, path = FORMATS[format], pathlib.Path(filepath)
     chosen.check_path(path)

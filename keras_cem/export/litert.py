@@ -19,9 +19,10 @@ def write(endpoints: Endpoints, path: str) -> None:
     """
     if any(leaf.dtype == "float64" for leaf in endpoints.action_space.leaves):
         raise ValueError(
-            "`action_space` must not be of float64 for LiteRT, which cannot "
-            f"clip it. Received: action_space={endpoints.action_space}. Export "
-            "as ONNX or OpenVINO, or train on a Box of float32."
+            "`action_space` must not be float64 for LiteRT, which cannot "
+            "clip float64 actions. Received: "
+            f"action_space={endpoints.action_space}. Export as ONNX or "
+            "OpenVINO, or train on a float32 Box."
         )
     with tempfile.TemporaryDirectory() as folder:
         saved_model.write_serving(endpoints, folder)
@@ -35,7 +36,7 @@ def write(endpoints: Endpoints, path: str) -> None:
             interpreter.Interpreter(model_content=content).allocate_tensors()
         except Exception as error:  # The converter's error is not public.
             raise ValueError(
-                "`policy` must consist of operations that LiteRT has. "
+                "`policy` must use only operations that LiteRT supports. "
                 f"Received: policy={endpoints.policy.name!r}. {error}"
             ) from error
     pathlib.Path(path).write_bytes(content)

@@ -23,7 +23,7 @@ def write(endpoints: Endpoints, path: str) -> None:
         onnx.checker.check_model(model, full_check=True)
     except onnx.checker.ValidationError as error:
         raise ValueError(
-            "`policy` must consist of operations that ONNX has. "
-            f"Received: policy={endpoints.policy.name!r}. {error}"
+            "`policy` must use only operations that ONNX supports. Received: "
+            f"policy={endpoints.policy.name!r}. {error}"
         ) from error
     onnx.save(model, path)

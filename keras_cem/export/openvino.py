@@ -22,7 +22,7 @@ def write(endpoints: Endpoints, path: str) -> None:
             model = openvino.convert_model(folder)
         except Exception as error:  # The frontend raises many types.
             raise ValueError(
-                "`policy` must consist of operations that OpenVINO has. "
+                "`policy` must use only operations that OpenVINO supports. "
                 f"Received: policy={endpoints.policy.name!r}. {error}"
             ) from error
     # Keep the weights in full precision.

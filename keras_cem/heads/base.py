@@ -144,9 +144,8 @@ class Head(abc.ABC):
         if loss is None:
             return self
         raise ValueError(
-            "`loss` of `compile` must be None for discrete actions, which "
-            "are imitated by softmax cross-entropy. "
-            f"Received: loss={loss!r}"
+            "`loss` of `compile` must be None for discrete actions, whose "
+            f"loss is softmax cross-entropy. Received: loss={loss!r}"
         )
 
     def check_loss(self) -> None:

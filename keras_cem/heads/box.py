@@ -169,10 +169,10 @@ def _scale(space: spaces.Box, scale: npt.ArrayLike | None) -> np.ndarray:
     if scale is None:
         with np.errstate(over="ignore", invalid="ignore"):
             half = space.high / 2 - space.low / 2
-        cure = "Give `action_scale`, the size of a large action, for it."
+        cure = "Set `action_scale`, the size of a large action."
     else:
         half = _given_scale(space, scale)
-        cure = "It must be positive and finite."
+        cure = "`action_scale` must be positive and finite."
     if not (np.all(np.isfinite(half)) and np.all(half > 0)):
         raise ValueError(
             "`action_space` must have a finite, positive scale in each "
@@ -188,8 +188,8 @@ def _given_scale(space: spaces.Box, scale: npt.ArrayLike) -> np.ndarray:
         shape = given.shape
     if shape not in ((), space.shape):
         raise ValueError(
-            "`action_scale` must be a number, or an array of the action "
-            f"space's shape {space.shape}. "
-            f"Received: action_scale={scale!r} of shape {shape}"
+            "`action_scale` must be a number or an array of the action "
+            f"space's shape {space.shape}. Received: action_scale={scale!r} "
+            f"of shape {shape}"
         )
     return given

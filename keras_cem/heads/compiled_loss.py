@@ -43,8 +43,8 @@ def only(**argument: object) -> Any:
         is_config = isinstance(value, Mapping) and "class_name" in value
         if not is_config:
             raise ValueError(
-                f"`{name}` of `compile` must be one, for all outputs of the "
-                f"policy. Received: {name}={value!r}"
+                f"`{name}` of `compile` must be a single value for all "
+                f"outputs of the policy. Received: {name}={value!r}"
             )
     return value
 
@@ -69,10 +69,10 @@ def by_row(loss: Loss | None) -> Callable[[tf.Tensor, tf.Tensor], tf.Tensor]:
             losses = tf.reduce_mean(losses, axis=-1)
         if losses.shape.rank != 1:
             raise ValueError(
-                "`loss` of `compile` must return one value per row, or per "
-                f"element, for {actions.shape[-1]} actions per row. Received: "
-                f"loss={loss!r}, which returns shape {losses.shape}. Leave "
-                "out the mean over the rows."
+                "`loss` of `compile` must return one value per row or per "
+                f"element. Received: loss={loss!r}, which returns shape "
+                f"{losses.shape} for {actions.shape[-1]} actions per row. Do "
+                "not average over the rows."
             )
         return losses
 
@@ -97,9 +97,10 @@ def check(loss: Loss, dimensions: int) -> None:
     known = type(found) if isinstance(found, keras.losses.Loss) else found
     if known in vars(keras.losses).values() and known not in _OF_REGRESSION:
         raise ValueError(
-            "`loss` of `compile` must be one of regression for a Box: the "
-            f"policy imitates its actions. Received: loss={loss!r}. Give "
-            "'mse', 'mae', 'mape', 'huber', 'log_cosh' or your own function."
+            "`loss` of `compile` must be a regression loss for a Box, "
+            "because the policy imitates its actions. Received: "
+            f"loss={loss!r}. Use 'mse', 'mae', 'mape', 'huber', 'log_cosh' "
+            "or your own function."
         )
     rows = np.zeros((_NUM_ROWS, dimensions), np.float32)
     shape = np.shape(by_row(loss)(tf.constant(rows), tf.constant(rows)))

@@ -123,6 +123,6 @@ def _refuse(
         if value is default or (default is not None and value == default):
             continue
         raise ValueError(
-            f"`{name}` must be {default!r} where actions {where}. "
-            f"Received: {name}={value!r}, action_space={space}"
+            f"`{name}` must be {default!r} if the actions {where}. Received: "
+            f"{name}={value!r}, action_space={space}"
         )

@@ -105,7 +105,7 @@ class Noise:
     ) -> tf.Tensor:
         if features is None:
             raise ValueError(
-                "`features` must be given where noise is of the state. "
+                "`features` must be given for state-dependent noise. "
                 "Received: features=None, noise='state'"
             )
         count = int(features.shape[1])

@@ -29,8 +29,8 @@ def check_outputs(head: Head, outputs: Nest, policy: str) -> None:
         parts = head.parts(outputs)
     except ValueError as error:
         raise ValueError(
-            "`policy` must return a nest of outputs as the action space is: "
-            f"{error}, from policy={policy!r}"
+            "`policy` must return outputs with the structure of the action "
+            f"space: {error}, from policy={policy!r}"
         ) from None
     for part, path, shape in zip(
         parts,
@@ -43,8 +43,8 @@ def check_outputs(head: Head, outputs: Nest, policy: str) -> None:
         if not (is_tensor and part.dtype.is_floating):
             returned = part.dtype.name if is_tensor else type(part)
             raise ValueError(
-                f"`policy` must return one tensor of floats{where}. "
-                f"Received: policy={policy!r}, which returned {returned}"
+                f"`policy` must return one float tensor{where}. Received: "
+                f"policy={policy!r}, which returned {returned}"
             )
         if tuple(part.shape[1:]) != tuple(shape) or part.shape.rank == 0:
             raise ValueError(
@@ -79,9 +79,10 @@ def check_last_layer(head: Head, policy: keras.Layer) -> None:
         or activation is keras.activations.softmax
     ):
         raise ValueError(
-            "`policy` must return logits for discrete actions, of which the "
-            f"softmax is taken here. Received: policy={policy.name!r}, whose "
-            f"last layer, {last.name!r}, is a softmax. Leave that out."
+            "`policy` must return logits for discrete actions, because the "
+            f"agent applies the softmax. Received: policy={policy.name!r}, "
+            f"whose last layer, {last.name!r}, is a softmax. Remove the "
+            "softmax."
         )
 
 

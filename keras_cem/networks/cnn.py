@@ -66,7 +66,7 @@ def convolution_stack(
         "filters",
         filters,
         filters if isinstance(filters, Sequence) else (None,),
-        "a tuple of ints, as (16,) for one convolution",
+        "a tuple of ints, such as (16,) for one convolution",
     )
     function = as_trainable("activation", activation)
     layers = LayerFactory(kernel_initializer, bias_initializer, l1, l2, seed)

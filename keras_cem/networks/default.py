@@ -261,7 +261,7 @@ def _check_use(
         )
     if filters is not None and image is False:
         raise ValueError(
-            "`filters` must be None with image=False, which uses no "
+            "`filters` must be None with image=False, because there are no "
             f"convolutions. Received: filters={filters!r}, image=False"
         )
     if not any(is_category(leaf) for leaf in leaves):
@@ -270,7 +270,7 @@ def _check_use(
         )
     if not any(is_image(leaf) for leaf in leaves):
         checks.only_for(
-            "observations of images, bytes with 2 or 3 axes",
+            "image observations (bytes with 2 or 3 axes)",
             filters=filters,
             image=image,
         )

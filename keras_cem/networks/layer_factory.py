@@ -19,11 +19,11 @@ def as_trainable(argument: str, activation: Any) -> Any:
     step = activations.binary_step
     if function is step or getattr(function, "activation", None) is step:
         raise ValueError(
-            f"`{argument}` must let gradients pass. "
-            f"Received: {argument}={activation!r}. "
-            "The derivative of the binary step is 0, so that no weight before "
-            "it would ever be trained. Use 'binary_step_surrogate', which "
-            "has the derivative of the logistic function."
+            f"`{argument}` must have a derivative other than 0. Received: "
+            f"{argument}={activation!r}. The derivative of the binary step "
+            "is 0, so the weights before it would never be trained. Use "
+            "'binary_step_surrogate', which has the derivative of the "
+            "logistic function."
         )
     return function
 

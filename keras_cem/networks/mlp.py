@@ -240,9 +240,9 @@ def _check_sizes(hidden_units: tuple[int, ...]) -> None:
     for before, after in itertools.pairwise((1, *hidden_units)):
         if before * after > size_limits.MAX_SIZE:
             raise ValueError(
-                "`hidden_units` must make layers of at most "
-                f"{size_limits.MAX_SIZE:,} weights. "
-                f"Received: hidden_units={hidden_units!r}."
+                "`hidden_units` must give each layer at most "
+                f"{size_limits.MAX_SIZE:,} weights. Received: "
+                f"hidden_units={hidden_units!r}."
             )
 
 

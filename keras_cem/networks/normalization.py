@@ -132,7 +132,7 @@ class NormalizedPolicy(keras.Model):
         floats = _float_leaves(observation_space)
         if not floats:
             raise ValueError(
-                "`normalize_observations` must be False where no part of an "
+                "`normalize_observations` must be False if no part of the "
                 "observation is a Box of floats. Received: "
                 "normalize_observations=True, "
                 f"observation_space={observation_space}"
@@ -159,7 +159,7 @@ class NormalizedPolicy(keras.Model):
         if space is None:
             raise ValueError(
                 "`normalize_observations` needs the observation space before "
-                "the first call. Received: observation_space=None. Give "
+                "the first call. Received: observation_space=None. Pass "
                 "`observation_space` to `CEMAgent`."
             )
         layers = iter(self.normalizations)

@@ -26,9 +26,9 @@ def check(head: heads.Head, space: spaces.Space) -> None:
         if not np.issubdtype(leaf.dtype, np.floating):
             where = spaces.at("observation_space", path)
             raise ValueError(
-                "`noise` must not be 'state' unless all of an observation are "
-                "floats, of which it is a linear function. Received: "
-                f"noise='state', {where}={leaf}"
+                "`noise` must not be 'state' if a part of the observation is "
+                "not float, because this noise is a linear function of the "
+                f"observation. Received: noise='state', {where}={leaf}"
             )
 
 

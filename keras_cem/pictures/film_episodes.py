@@ -143,7 +143,7 @@ def _picture(env: Any) -> np.ndarray:
         frame = env.render()
     if not isinstance(frame, np.ndarray):
         raise ValueError(
-            "`env` must draw itself as `rgb_array`. Received: "
+            "`env` must support render_mode='rgb_array'. Received: "
             f"{type(frame).__name__} from `render` of {env}"
         )
     return frame
@@ -191,7 +191,7 @@ def open_env(env: Any) -> Any:
     close_env(found)
     if "rgb_array" not in modes:
         raise ValueError(
-            "`env` must draw itself as `rgb_array`. Received: "
-            f"env={env!r}, which has render modes {modes}"
+            "`env` must support render_mode='rgb_array'. Received: "
+            f"env={env!r}, which supports {modes}"
         )
     return ids.make_env(env, render_mode="rgb_array")

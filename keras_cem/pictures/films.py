@@ -42,7 +42,7 @@ def write(
     sized = _checked(frames)
     first = next(sized, None)
     if first is None:
-        raise ValueError("`frames` must hold one at least. Received: none")
+        raise ValueError("`frames` must not be empty. Received: no frames")
     count = 0
     with contextlib.ExitStack() as stack:
         sinks = []
@@ -80,8 +80,9 @@ def check_frame(
         or frame.shape != shape
     ):
         raise ValueError(
-            "`frames` must be uint8 arrays (H, W, 3) of one size. "
-            f"Received: {frame.dtype} {frame.shape}, the first {shape}"
+            "`frames` must be uint8 arrays of shape (H, W, 3), all of the "
+            f"same size. Received: {frame.dtype} {frame.shape}, after a "
+            f"first frame of {shape}"
         )
 
 

@@ -94,12 +94,12 @@ def check(agent: Any, dimensions: Sequence[int]) -> None:
     space, actions = agent.observation_space, agent.action_space
     if not isinstance(space, spaces.Box) or len(space.shape) != 1:
         raise ValueError(
-            "A policy map needs observations that are a Box of one axis. "
-            f"Received: observation_space={space}"
+            "`observation_space` must be a Box with one axis for a policy "
+            f"map. Received: observation_space={space}"
         )
     if not isinstance(actions, spaces.Discrete | spaces.Box):
         raise ValueError(
-            "A policy map needs actions that are Discrete or a Box. "
+            "`action_space` must be Discrete or a Box for a policy map. "
             f"Received: action_space={actions}"
         )
     size = space.shape[0]
@@ -109,8 +109,9 @@ def check(agent: Any, dimensions: Sequence[int]) -> None:
         or not all(0 <= axis < size for axis in dimensions)
     ):
         raise ValueError(
-            "`dimensions` must be two components of the observation, of "
-            f"{size}. Received: dimensions={tuple(dimensions)}"
+            "`dimensions` must be two different components of the "
+            f"observation, from 0 to {size - 1}. Received: "
+            f"dimensions={tuple(dimensions)}"
         )
 
 

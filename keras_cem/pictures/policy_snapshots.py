@@ -60,8 +60,8 @@ def put(policy: keras.Layer, weights: np.ndarray) -> Iterator[None]:
     size = int(ends[-1]) if len(ends) else 0
     if weights.shape != (size,):
         raise ValueError(
-            f"`weights` must be of shape ({size},), as the policy has them. "
-            f"Received: weights of shape {weights.shape}"
+            f"`weights` must have shape ({size},), one number per weight of "
+            f"the policy. Received: weights of shape {weights.shape}"
         )
     try:
         for variable, array, end in zip(variables, now, ends, strict=True):
@@ -89,7 +89,7 @@ def read(path: pathlib.Path) -> Snapshots:
         with zipfile.ZipFile(path) as archive:
             size = sum(member.file_size for member in archive.infolist())
         if size > _MAX_SIZE:
-            raise ValueError(f"{size:,} bytes, which are too many")
+            raise ValueError(f"{size:,} bytes, which is too large")
         with np.load(path, allow_pickle=False) as file:
             arrays = {name: file[name] for name in _ARRAYS}
         for name, array in arrays.items():
@@ -111,8 +111,8 @@ def read(path: pathlib.Path) -> Snapshots:
         zipfile.BadZipFile,
     ) as error:
         raise ValueError(
-            f"{path} must be a file of `PolicyLogger`. "
-            f"Received: {type(error).__name__}: {str(error)[:80]}"
+            f"{path} must be a file written by `PolicyLogger`. Received: "
+            f"{type(error).__name__}: {str(error)[:80]}"
         ) from error
     return Snapshots(**arrays)
 

@@ -90,10 +90,11 @@ def set_states(callbacks: list[Any], states: list[dict[str, Any]]) -> None:
         lost = ", ".join(_without_module(entry["class"]) for entry in unmatched)
         given = ", ".join(_stable_name(callback) for callback in callbacks)
         warnings.warn(
-            f"The checkpoint has states that find no callback: {lost}. They "
-            "are lost, and training does not resume exactly. Received: "
-            f"callbacks of the classes {given or 'none'}. To resume exactly, "
-            "give `fit` the callbacks that the checkpoint was written with.",
+            "The checkpoint holds the state of callbacks that were not "
+            f"given: {lost}. Their state is lost, so training does not "
+            "resume exactly. Received: callbacks of the classes "
+            f"{given or 'none'}. To resume exactly, give `fit` the callbacks "
+            "that the checkpoint was written with.",
             stacklevel=2,
         )
 

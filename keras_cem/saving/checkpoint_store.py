@@ -95,15 +95,15 @@ class CheckpointStore:
             if fault is None:
                 if faults:
                     warnings.warn(
-                        f"Passed over, for {path.name} in {self.directory}: "
-                        f"{'; '.join(faults)}.",
+                        f"Skipped damaged checkpoints in {self.directory} "
+                        f"and used {path.name}: {'; '.join(faults)}.",
                         stacklevel=2,
                     )
                 return path
             faults.append(f"{path.name}, where {fault}")
         if faults:
             raise ValueError(
-                f"No checkpoint in {self.directory} can be used: "
+                f"All checkpoints in {self.directory} are damaged: "
                 f"{'; '.join(faults)}."
             )
         return None
@@ -136,13 +136,13 @@ class CheckpointStore:
     def _failure(self, path: pathlib.Path, error: Exception) -> str:
         others = [other.name for _, other in self._all()]
         before = (
-            f"The one before it, {others[-1]}, is whole"
+            f"The previous checkpoint, {others[-1]}, is complete"
             if others
-            else "There is none before it"
+            else "There is no previous checkpoint"
         )
         return (
             f"The checkpoint {path} could not be written: {error}. {before}. "
-            "Make room or mend the disk, then resume."
+            "Free disk space or repair the disk, then resume."
         )
 
 
@@ -198,9 +198,9 @@ def _fault_of_file(
         return "is missing"
     size = path.stat().st_size
     if size != entry["size"]:
-        return f"has {size} bytes instead of {entry['size']}"
+        return f"has {size} bytes, not {entry['size']}"
     if _digest(path) != entry["sha256"]:
-        return "does not have its checksum"
+        return "has a wrong checksum"
     return None
 
 

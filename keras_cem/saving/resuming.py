@@ -63,7 +63,8 @@ def resume(
     if directory in [getattr(c, "directory", None) for c in callbacks]:
         return None
     raise ValueError(
-        "`resume_from` must be a folder that `callbacks.Checkpoint` wrote to. "
-        f"Received: resume_from={str(directory)!r}, where no checkpoint is. To "
-        "start a run that is resumed later, give a `Checkpoint` of this folder."
+        "`resume_from` must be a folder written by `callbacks.Checkpoint`. "
+        f"Received: resume_from={str(directory)!r}, which holds no "
+        "checkpoint. To start a training that can be resumed, pass a "
+        "`Checkpoint` with this folder to `fit`."
     )

@@ -76,9 +76,9 @@ def _sizes(arrays: Any) -> int:
 def _check_size(policy: keras.Layer, what: str, size: int) -> None:
     if size > MAX_SIZE:
         raise ValueError(
-            f"`policy` of a saved agent must have at most {MAX_SIZE:,} {what}. "
-            f"Received: policy={policy.name!r} with {size:,}. If you trust it, "
-            "set `keras_cem.limits.MAX_SIZE`."
+            f"`policy` of a saved agent must have at most {MAX_SIZE:,} "
+            f"{what}. Received: policy={policy.name!r} with {size:,}. If you "
+            "trust the file, increase `keras_cem.limits.MAX_SIZE`."
         )
 
 

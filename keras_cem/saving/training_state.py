@@ -110,9 +110,9 @@ def _to_json(content: Any, arrays: dict[str, np.ndarray]) -> str:
         array = np.asarray(value)
         if array.dtype.hasobject:
             raise TypeError(
-                "History and the state of callbacks must be made of what JSON "
-                "knows, arrays, and lists of arrays. Received: "
-                f"{value!r} of type {type(value).__name__}"
+                "History and callback state must consist of JSON values, "
+                f"arrays and lists of arrays. Received: {value!r} of type "
+                f"{type(value).__name__}"
             )
         if isinstance(value, np.generic) or not isinstance(value, np.ndarray):
             return array.item() if array.ndim == 0 else array.tolist()
@@ -144,16 +144,17 @@ def _check_same(agent: Any, path: pathlib.Path) -> None:
     # A key that only one of them has belongs to an option of a later version,
     # which is off by default.
     differing = [
-        f"{key}={ours[key]!r} instead of {theirs[key]!r}"
+        f"{key}={ours[key]!r}, not {theirs[key]!r}"
         for key in ours
         if key in theirs and ours[key] != theirs[key]
     ]
     if differing:
         raise ValueError(
-            "`resume_from` must hold checkpoints of an agent that was made as "
-            f"this one. Received: {path.parent}, and an agent with "
-            f"{', '.join(differing)}. Make it with the same arguments, `seed` "
-            f"included, or load it: keras.saving.load_model({str(path)!r})."
+            "`resume_from` must hold checkpoints of an agent with the same "
+            f"arguments. Received: {path.parent}, and an agent with "
+            f"{', '.join(differing)}. Create the agent with the arguments of "
+            "the checkpoint, including `seed`, or load it: "
+            f"keras.saving.load_model({str(path)!r})."
         )
 
 

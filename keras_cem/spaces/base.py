@@ -213,14 +213,14 @@ def deserialize(config: dict[str, Any]) -> Space:
         sizes = np.array(arguments.get(name) or 1, object)
         if math.prod(sizes.flat) > MAX_SIZE:
             raise ValueError(
-                f"`{name}` of a saved {kind} must be at most {MAX_SIZE:,} "
+                f"`{name}` of a saved {kind} must have at most {MAX_SIZE:,} "
                 f"elements. Received: {name}={arguments[name]!r}"
             )
     nvec = np.array(arguments.get("nvec") or 1, object)
     # The size of a table with all choices of each element.
     if nvec.size * max(nvec.flat) > MAX_SIZE:
         raise ValueError(
-            f"`nvec` of a saved {kind} must be at most {MAX_SIZE:,} choices. "
-            f"Received: nvec={arguments['nvec']!r}"
+            f"`nvec` of a saved {kind} must have at most {MAX_SIZE:,} "
+            f"choices. Received: nvec={arguments['nvec']!r}"
         )
     return _KINDS[kind](**arguments)

@@ -136,7 +136,7 @@ class MultiDiscrete(Integers):
         first = _integers("start", start)
         if first.shape not in ((), self.shape):
             raise ValueError(
-                "`start` must be a number, or of the shape of `nvec`, "
+                "`start` must be a number or have the shape of `nvec`, "
                 f"{self.shape}. Received: start={start!r} of shape "
                 f"{first.shape}"
             )

@@ -78,7 +78,7 @@ class Dict(_Nested):
     def __init__(self, spaces: Mapping[str, Space | dict[str, Any]]):
         if not isinstance(spaces, Mapping) or not spaces:
             raise ValueError(
-                "`spaces` of a Dict must be a mapping of at least one key. "
+                "`spaces` of a Dict must be a mapping with at least one key. "
                 f"Received: spaces={spaces!r}"
             )
         for key in spaces:
@@ -154,7 +154,7 @@ class Tuple(_Nested):
             else f"{reprlib.repr(value)} of type {type(value).__name__}"
         )
         raise ValueError(
-            f"`{name}` must be a tuple of {len(self.parts)}. "
+            f"`{name}` must be a tuple of {len(self.parts)} entries. "
             f"Received: {received}"
         )
 

@@ -20,7 +20,7 @@ def as_hidden_units(hidden_units: Any) -> tuple[int, ...]:
         "hidden_units",
         hidden_units,
         values,
-        "a tuple of ints, as (128,) for one layer",
+        "a tuple of ints, such as (128,) for one layer",
     )
 
 
@@ -205,7 +205,7 @@ def path(**arguments: Any) -> None:
             )
         if not os.fspath(value):
             raise ValueError(
-                f"`{name}` must be a path that is not empty. Received: "
+                f"`{name}` must not be an empty path. Received: "
                 f"{name}={value!r}. The current folder is '.'."
             )
 

@@ -14,8 +14,9 @@ def close_env(env: Any) -> None:
         env.close()
     except Exception as error:
         warnings.warn(
-            f"`close` of the environment {env} raised {type(error).__name__}: "
-            f"{error}. What was played with it stands.",
+            f"`close` of the environment {env} raised "
+            f"{type(error).__name__}: {error}. The episodes played with it "
+            "are kept.",
             RuntimeWarning,
             stacklevel=2,
         )

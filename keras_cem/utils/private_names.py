@@ -21,7 +21,7 @@ def read(owner: Any, name: str, package: str, names: Mapping[str, str]) -> Any:
         return getattr(owner, name.rpartition(".")[2])
     except AttributeError as error:
         raise RuntimeError(
-            f"{gone(name, package, names)} It was looked for in {owner!r}."
+            f"{gone(name, package, names)} It is missing in {owner!r}."
         ) from error
 
 

@@ -105,7 +105,9 @@ def test_id_that_was_registered_anew_is_not_substituted(changed, register):
     assert _is_in_graph("CartPole-v1")
     register("CartPole-v1", **changed)
     assert not _is_in_graph("CartPole-v1")
-    with pytest.raises(ValueError, match="registered anew") as error:
+    with pytest.raises(
+        ValueError, match="registered for another environment"
+    ) as error:
         sources.open_source("CartPole-v1", Options(2, engine="graph"))
     assert "keras_cem.envs.make('CartPole-v1')" in str(error.value)
 

@@ -209,7 +209,7 @@ def test_callable_that_makes_one_environment_again_and_again(opened):
     env = toy_envs.Seeded()
     with pytest.raises(
         ValueError,
-        match=r"must make a new environment each time.*made <.*Seeded.*> twice",
+        match=r"must be a callable that returns a.*returned <.*Seeded.*> twice",
     ):
         opened(lambda: env, max_episode_steps=3)
     # It may where one is all that is wanted.
@@ -247,7 +247,7 @@ def test_callable_that_makes_a_vector_env(opened):
 )
 def test_options_that_come_too_late(opened, env, what, option, value):
     expected = (
-        f"`{option}` must be None for {what}, which is made already. "
+        f"`{option}` must be None for {what}, because it already exists. "
         f"Received: {option}={value!r}, env="
     )
     with pytest.raises(ValueError, match=re.escape(expected)):
@@ -303,7 +303,7 @@ def test_entry_point(opened):
 def test_entry_point_that_does_not_exist(opened):
     with pytest.raises(
         ValueError,
-        match=r"must have a vector entry point of its own.*"
+        match=r"must be registered with a vector entry point.*"
         r"Received: env='ToySeeded-v0'",
     ):
         opened("ToySeeded-v0", vectorization_mode="vector_entry_point")
@@ -469,7 +469,7 @@ def test_timeout_without_processes(opened, options, received):
 def test_ready_made_cannot_be_made_anew(opened, make):
     with pytest.raises(
         ValueError,
-        match=r"`max_env_restarts` must be None for .*made already\. "
+        match=r"`max_env_restarts` must be None for .*already exists\. "
         "Received: max_env_restarts=2",
     ):
         opened(make(), max_env_restarts=2, max_episode_steps=3)

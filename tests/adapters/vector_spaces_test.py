@@ -84,10 +84,10 @@ def test_advice_for_a_vector_factory_is_not_what_was_done(name, value):
     with pytest.raises(ValueError, match=f"`{name}` must be None") as error:
         sources.open_source(Concatenated, options)
     message = str(error.value)
-    assert f"Leave `{name}` out, or give a callable that makes a single" in (
+    assert f"Leave `{name}` out, or pass a callable that returns a single" in (
         message
     )
-    assert "Give an id" not in message
+    assert "Pass an id" not in message
 
 
 @pytest.mark.parametrize("limited", [False, True])

@@ -29,7 +29,7 @@ def test_options_do_not_change_and_the_cure_of_the_message_works():
     agent = make_agent(DISCRETE, elite_quantile=0.5)
     with pytest.raises(AttributeError, match=r"CEMAgent\.from_config") as error:
         agent.elite_quantile = 0.75
-    assert "the agent was made with, 0.5," in str(error.value)
+    assert "must keep its value 0.5," in str(error.value)
     assert agent.elite_quantile == 0.5
     other = cem.CEMAgent.from_config(
         {**agent.get_config(), "elite_quantile": 0.75}

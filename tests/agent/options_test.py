@@ -237,7 +237,9 @@ def test_every_option_is_a_fixed_attribute():
     agent = _agent(gradient_steps=np.int64(3))
     for name in OPTIONS.keys() - {"epsilon"}:
         before = getattr(agent, name)
-        with pytest.raises(AttributeError, match=f"`{name}` must stay"):
+        with pytest.raises(
+            AttributeError, match=f"`{name}` must keep its value"
+        ):
             setattr(agent, name, before)
     assert type(agent.gradient_steps) is int
     assert agent.get_config().keys() >= OPTIONS.keys()

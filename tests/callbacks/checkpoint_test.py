@@ -183,7 +183,9 @@ def test_finished_training_is_not_trained_any_further(whole):
     _, _, expected_history, folder = whole
     agent = _agent(**OPTIONS)
     resume_from = folder / "checkpoints"
-    with pytest.warns(UserWarning, match="states that find no callback"):
+    with pytest.warns(
+        UserWarning, match="state of callbacks that were not given"
+    ):
         history = _fit(agent, EPOCHS, None, resume_from=resume_from)
     assert history.history == expected_history
     assert int(agent.iteration) == EPOCHS
@@ -198,7 +200,7 @@ def test_broken_checkpoint_falls_back_to_the_one_before(whole, killed):
     broken = checkpoints / "epoch-000004" / "agent.keras"
     os.truncate(broken, 1000)
     agent, kept = _agent(**OPTIONS), Kept(killed)
-    with pytest.warns(UserWarning, match="Passed over, for epoch-000003"):
+    with pytest.warns(UserWarning, match="Skipped damaged checkpoints"):
         history = _fit(
             agent, EPOCHS, None, *kept.callbacks, resume_from=checkpoints
         )
@@ -360,8 +362,8 @@ def test_second_signal_ends_at_once(tmp_path):
 @pytest.mark.parametrize(
     ("changed", "message"),
     [
-        ({"seed": 4}, "seed=4 instead of 3"),
-        ({"elite_quantile": 0.5}, "elite_quantile=0.5 instead of 0.8"),
+        ({"seed": 4}, "seed=4, not 3"),
+        ({"elite_quantile": 0.5}, "elite_quantile=0.5, not 0.8"),
         ({"network": {"dropout": 0.4}}, "policy="),
     ],
 )
@@ -430,7 +432,7 @@ def test_numbers_below_1_are_refused(argument, tmp_path):
 def test_state_that_cannot_be_written_is_refused(tmp_path):
     counting = Counting()
     counting.get_state = lambda: {"count": {1, 2}}
-    with pytest.raises(TypeError, match="must be made of what JSON") as error:
+    with pytest.raises(TypeError, match="must consist of JSON values") as error:
         _fit(_agent(), 1, tmp_path, counting)
     assert "Received: {1, 2} of type set" in str(error.value)
     assert _names(tmp_path) == []

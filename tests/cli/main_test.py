@@ -172,7 +172,7 @@ def test_export_overwrites_a_saved_model_only(run_folder, tmp_path, capsys):
     (precious / "chapter.txt").write_text("one")
     export = ["export", f"--run={run_folder}", f"--output={precious}"]
     assert main([*export, "--overwrite"]) == 2
-    assert "must be new, or a SavedModel to be" in capsys.readouterr().err
+    assert "must not exist yet, or be a SavedModel" in capsys.readouterr().err
     assert (precious / "chapter.txt").read_text() == "one"
 
 

@@ -104,7 +104,7 @@ def changed(function):
         ),
         (
             lambda state, rewards, ended: (tuple(state), rewards, ended),
-            r"must return a state of the type that `initial` returns, "
+            r"must return a state of the same type as `initial`, "
             r"WalkState. Received: \(<tf.Tensor",
         ),
         (

@@ -33,7 +33,7 @@ def test_register_takes_the_same_class_again(twin):
 
 def test_register_refuses_a_taken_id(twin):
     with pytest.raises(
-        ValueError, match=r"`id` must not be taken. Received: id"
+        ValueError, match=r"`id` must not be registered already. Received: id"
     ):
         envs.register("CartPole-v1", Twin)
 

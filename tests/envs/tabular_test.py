@@ -247,7 +247,7 @@ def test_repr_does_not_show_the_table():
         (
             [[[(1.0, 0, 0.0, False)]]],
             [0.5, 0.5],
-            r"one entry a state. Received: 2 entries, 1 states",
+            r"one entry per state. Received: 2 entries, 1 states",
         ),
         ([[[(1.0, 0, 0.0, False)]]], [0.5], r"`initial_distribution` .*0.5"),
         (

@@ -81,7 +81,9 @@ def test_something_else_is_never_replaced(format, agent, tmp_path):
     path = tmp_path / PATHS[format]
     path.mkdir()
     (path / "thesis.txt").write_text("one")
-    with pytest.raises(ValueError, match="`filepath` must be new") as error:
+    with pytest.raises(
+        ValueError, match="`filepath` must not exist yet"
+    ) as error:
         agent.export(path, format=format)
     assert f"Received: filepath={str(path)!r}" in str(error.value)
     assert _content(tmp_path) == {f"{PATHS[format]}/thesis.txt": b"one"}
@@ -90,7 +92,9 @@ def test_something_else_is_never_replaced(format, agent, tmp_path):
 @pytest.mark.parametrize("format", ["tf_saved_model", "openvino"])
 def test_file_is_not_replaced_by_a_folder(format, agent, tmp_path):
     (tmp_path / "policy").write_text("one")
-    with pytest.raises(ValueError, match="which is something else"):
+    with pytest.raises(
+        ValueError, match="which is a file or folder of another kind"
+    ):
         agent.export(tmp_path / "policy", format=format)
     assert (tmp_path / "policy").read_text() == "one"
 

@@ -31,6 +31,6 @@ def test_float64_actions_are_refused(tmp_path):
         agent.export(tmp_path / "policy.tflite", format="litert")
     assert str(error.value).endswith(
         f"Received: action_space={agent.action_space}. Export as ONNX or "
-        "OpenVINO, or train on a Box of float32."
+        "OpenVINO, or train on a float32 Box."
     )
     assert list(tmp_path.iterdir()) == []

@@ -229,7 +229,7 @@ def test_infinite_bounds_are_refused_unless_a_scale_is_given(low, high):
         heads.BoxHead(space)
     assert "Received: action_space=Box(low=" in str(error.value)
     assert "'inf'" in str(error.value)
-    assert "Give `action_scale`" in str(error.value)
+    assert "Set `action_scale`" in str(error.value)
 
     head = heads.BoxHead(space, scale=2.0)
     actions = _explore(head, np.array([100.0, 100.0], np.float32), 0.5)

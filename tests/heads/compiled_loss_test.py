@@ -56,7 +56,7 @@ def test_losses_of_regression_are_taken(loss):
     ],
 )
 def test_losses_of_keras_that_are_no_regression_are_refused(loss):
-    with pytest.raises(ValueError, match=r"one of regression.*Received: loss="):
+    with pytest.raises(ValueError, match=r"a regression loss.*Received: loss="):
         loss_of(loss)
 
 

@@ -43,11 +43,11 @@ def test_outputs_as_the_space_is_are_taken():
         ),
         (
             _outputs(tf.zeros((2, 2)), tf.zeros((2, 3), tf.int32)),
-            ["one tensor of floats in outputs['arm'][1]", "returned int32"],
+            ["one float tensor in outputs['arm'][1]", "returned int32"],
         ),
         (
             {"arm": (None, tf.zeros((2, 3)))},
-            ["one tensor of floats in outputs['arm'][0]", "NoneType"],
+            ["one float tensor in outputs['arm'][0]", "NoneType"],
         ),
     ],
     ids=["tensor", "level", "key", "size", "rank", "dtype", "none"],

@@ -38,7 +38,7 @@ class Grid(gymnasium.Env):
         return drawn
 
 
-CODES = "codes of categories, as they are"
+CODES = "category codes, unchanged"
 BYTES = "divided by 255"
 IMAGE = "image, divided by 255, then convolutions"
 

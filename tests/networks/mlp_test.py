@@ -551,7 +551,7 @@ def test_model_trains_with_plain_fit(optimizer, loss):
         ),
         (
             {"activation": "binary_step"},
-            r"`activation` must let gradients pass\. "
+            r"`activation` must have a derivative other than 0\. "
             r"Received: activation='binary_step'\. .* is 0, .*"
             r"'binary_step_surrogate'",
         ),
@@ -561,7 +561,7 @@ def test_model_trains_with_plain_fit(optimizer, loss):
         ),
         (
             {"activation": keras.layers.Activation(activations.binary_step)},
-            r"`activation` must let gradients pass\.",
+            r"`activation` must have a derivative other than 0\.",
         ),
         (
             {"output_activation": "binary_step"},

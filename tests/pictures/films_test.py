@@ -71,7 +71,7 @@ def test_gif_ends_and_mp4_goes_on(tmp_path):
 @pytest.mark.parametrize(
     ("bad", "message"),
     [
-        ([], "Received: none"),
+        ([], "Received: no frames"),
         ([np.zeros((4, 4), np.uint8)], "uint8 (4, 4)"),
         ([np.zeros((4, 4, 3))], "float64 (4, 4, 3)"),
         (

@@ -94,14 +94,16 @@ def test_a_file_has_what_was_written(tmp_path):
 )
 def test_arrays_of_another_shape_are_refused(name, array, tmp_path):
     policy_snapshots.write(tmp_path / "p.npz", make_snapshots(**{name: array}))
-    with pytest.raises(ValueError, match=r"a file of `PolicyLogger`.*" + name):
+    with pytest.raises(
+        ValueError, match=r"a file written by `PolicyLogger`.*" + name
+    ):
         policy_snapshots.read(tmp_path / "p.npz")
 
 
 def test_objects_are_not_unpickled(tmp_path):
     arrays = vars(make_snapshots(weights=np.array([[{}], [{}]], object)))
     np.savez(tmp_path / "p.npz", **arrays)
-    with pytest.raises(ValueError, match="a file of `PolicyLogger`"):
+    with pytest.raises(ValueError, match="a file written by `PolicyLogger`"):
         policy_snapshots.read(tmp_path / "p.npz")
 
 
@@ -118,7 +120,7 @@ def test_a_size_that_is_declared_and_not_there_is_refused(tmp_path):
     with zipfile.ZipFile(path, "w") as archive:
         for name, member in members.items():
             archive.writestr(name, member)
-    with pytest.raises(ValueError, match="a file of `PolicyLogger`"):
+    with pytest.raises(ValueError, match="a file written by `PolicyLogger`"):
         policy_snapshots.read(path)
 
 
@@ -132,5 +134,5 @@ def test_what_is_too_large_or_none_is_refused(tmp_path, monkeypatch):
     np.savez_compressed(path, **vars(large))
     monkeypatch.setattr(policy_snapshots, "_MAX_SIZE", 100_000)
     assert path.stat().st_size < 100_000
-    with pytest.raises(ValueError, match="too many"):
+    with pytest.raises(ValueError, match="too large"):
         policy_snapshots.read(path)

@@ -37,7 +37,7 @@ def test_states_are_given_by_class_in_order():
     ]
     # One is new, another was left out, and they stand in another order.
     after = [Impatient(), kc.TerminateOnNaN(), Stateful(), kc.EarlyStopping()]
-    with pytest.warns(UserWarning, match="find no callback: Stateful. They"):
+    with pytest.warns(UserWarning, match="were not given: Stateful. Their"):
         set_states(after, states)
     assert after[0].wait == 7
     assert after[2].value == 1

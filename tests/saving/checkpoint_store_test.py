@@ -131,8 +131,8 @@ def _empty_manifest(path):
 
 
 BROKEN = [
-    (_truncate, "b.bin has 100 bytes instead of 256"),
-    (_flip, "b.bin does not have its checksum"),
+    (_truncate, "b.bin has 100 bytes, not 256"),
+    (_flip, "b.bin has a wrong checksum"),
     (_remove_file, "a.txt is missing"),
     (_remove_manifest, f"{MANIFEST} cannot be read (No such file"),
     (_truncate_manifest, f"{MANIFEST} is damaged (JSONDecodeError"),
@@ -147,10 +147,14 @@ def test_broken_checkpoint_is_passed_over_with_the_reason(
     store = CheckpointStore(tmp_path)
     before = _write(store, 2)
     breaking(_write(store, 4))
-    with pytest.warns(UserWarning, match="Passed over") as warned:
+    with pytest.warns(
+        UserWarning, match="Skipped damaged checkpoints"
+    ) as warned:
         assert store.newest() == before
     message = str(warned[0].message)
-    assert f"for epoch-000002 in {tmp_path}: epoch-000004, where " in message
+    assert (
+        f"in {tmp_path} and used epoch-000002: epoch-000004, where " in message
+    )
     assert fault in message
 
 
@@ -159,10 +163,10 @@ def test_broken_checkpoints_alone_are_an_error(tmp_path):
     _truncate(_write(store, 2))
     _flip(_write(store, 4))
     with pytest.raises(
-        ValueError, match=r"No checkpoint in .* can be used"
+        ValueError, match=r"All checkpoints in .* are damaged"
     ) as e:
         store.newest()
-    assert "epoch-000004, where b.bin does not" in str(e.value)
+    assert "epoch-000004, where b.bin has a wrong" in str(e.value)
     assert "epoch-000002, where b.bin has 100 bytes" in str(e.value)
 
 

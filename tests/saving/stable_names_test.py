@@ -225,11 +225,14 @@ def test_callbacks_of_one_name_are_told_apart_by_their_order():
 def test_state_without_a_callback_is_reported():
     states = get_states([Counting(1), _stopping(), Counting(2)])
     after = Counting()
-    with pytest.warns(UserWarning, match="no callback") as warned:
+    with pytest.warns(UserWarning, match="not given") as warned:
         set_states([after, kc.TerminateOnNaN()], states)
     assert len(warned) == 1
     message = str(warned[0].message)
-    assert "states that find no callback: EarlyStopping, Counting. " in message
+    assert (
+        "state of callbacks that were not given: EarlyStopping, Counting. "
+        in message
+    )
     assert "Received: callbacks of the classes Counting, Term" in message
     assert after.count == 1
 
@@ -239,13 +242,13 @@ def test_callback_of_the_name_that_keeps_no_state_is_no_match():
         """Of the same name."""
 
     after = Counting()
-    with pytest.warns(UserWarning, match="find no callback: Counting"):
+    with pytest.warns(UserWarning, match="were not given: Counting"):
         set_states([after], [{"class": "Counting", "state": {"count": 1}}])
     assert not hasattr(after, "count")
 
 
 def test_resumed_fit_reports_state_without_a_callback(killed):
-    lost = "find no callback: EarlyStopping. "
+    lost = "were not given: EarlyStopping. "
     with pytest.warns(UserWarning, match=lost):
         _fit(
             killed,

@@ -132,7 +132,7 @@ def test_path_to_what_differs_is_named(value, received):
 
 @pytest.mark.parametrize("given", [{}, None, [RIGHT]])
 def test_dict_without_parts_is_refused(given):
-    with pytest.raises(ValueError, match="of at least one key") as error:
+    with pytest.raises(ValueError, match="with at least one key") as error:
         spaces.Dict(given)
     assert f"Received: spaces={given!r}" in str(error.value)
 

@@ -47,7 +47,9 @@ def open_py(env: Any, options: Options) -> HostSource:
             "`engine` must be 'auto' or 'host' for an environment that is "
             f"stepped from Python. Received: engine='graph', env={env!r}"
         )
-    sources.refuse_host_options(options, env, "a `PyEnvironment`, made already")
+    sources.refuse_host_options(
+        options, env, "a `PyEnvironment`, which already exists"
+    )
     _check_rewards(env)
     observations = Side(env.observation_spec(), "observation_spec", acts=False)
     actions = Side(env.action_spec(), "action_spec", acts=True)
@@ -90,10 +92,13 @@ def open_tf(env: Any, options: Options) -> GraphSource | HostSource:
         return in_graph.open_source(env.environment, options)
     if options.engine == "host":
         raise ValueError(
-            "`engine` must be 'auto' or 'graph' for a `TFEnvironment` without "
-            f"a `PyEnvironment` in it. Received: engine='host', env={env!r}"
+            "`engine` must be 'auto' or 'graph' for a `TFEnvironment` that "
+            "does not wrap a `PyEnvironment`. Received: engine='host', "
+            f"env={env!r}"
         )
-    sources.refuse_host_options(options, env, "a `TFEnvironment`, made already")
+    sources.refuse_host_options(
+        options, env, "a `TFEnvironment`, which already exists"
+    )
     _check_rewards(env)
     traced = Traced(env)
     limit = sources.limit(options, _own_limit(env), repr(env))
@@ -157,6 +162,6 @@ def _check_rewards(env: Any) -> None:
     spec = env.reward_spec()
     if tuple(getattr(spec, "shape", (None,))) != ():
         raise ValueError(
-            "`reward_spec` must be of one number a step. "
-            f"Received: reward_spec={spec!r}, env={env!r}"
+            "`reward_spec` must describe one number per step. Received: "
+            f"reward_spec={spec!r}, env={env!r}"
         )

@@ -58,11 +58,11 @@ def load() -> None:
         if given is None:
             del os.environ[FLAG]
         raise ImportError(
-            "TF-Agents must be importable. It raised "
+            "TF-Agents could not be imported. It raised "
             f"{type(error).__name__}: {error} Received: {FLAG}={given!r}, "
             f"{_versions()}. Set {FLAG}=1 before anything uses `tf.keras`, "
-            "best in the environment that Python is started from, and install "
-            "the versions that `pip install 'keras-cem[tf-agents]'` chooses."
+            "preferably before Python starts, and install matching versions "
+            "with `pip install 'keras-cem[tf-agents]'`."
         ) from error
 
 
@@ -73,7 +73,7 @@ def _use_tf_keras() -> None:
     # The first use of `tf.keras` decides which package it is.
     kind = tf.keras.Model.__module__.partition(".")[0]
     if "tensorflow.keras" in sys.modules or kind != "tf_keras":
-        raise RuntimeError("`tf.keras` has been used, and is Keras 3.")
+        raise RuntimeError("`tf.keras` was already loaded, as Keras 3.")
     # TF-Agents uses `from tensorflow.keras import layers`. That import follows
     # a path set when TensorFlow was imported, and would give Keras 3 again.
     sys.modules["tensorflow.keras"] = importlib.import_module(

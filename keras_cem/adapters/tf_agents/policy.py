@@ -136,8 +136,8 @@ class CEMPolicy(tf_policy.TFPolicy):
         self, time_step: Any, policy_state: Any
     ) -> policy_step.PolicyStep:
         raise NotImplementedError(
-            "`CEMPolicy` acts, and gives no distribution: exploration may "
-            "depend on the steps before. Call `action`."
+            "`CEMPolicy` has no action distribution, because exploration may "
+            "depend on earlier steps. Call `action` instead."
         )
 
     def _get_initial_state(self, batch_size: Any) -> Any:
@@ -200,9 +200,9 @@ def _check_agent(agent: Any) -> None:
         )
     if agent.observation_space is None:
         raise ValueError(
-            "`agent` must know its observation space. Received: "
-            "observation_space=None. Give `observation_space` to "
-            "`CEMAgent`, or `fit` on an environment first."
+            "`agent` must have an observation space. Received: "
+            "observation_space=None. Pass `observation_space` to `CEMAgent`, "
+            "or call `fit` on an environment first."
         )
 
 
@@ -211,6 +211,6 @@ def _check_space(
 ) -> None:
     if space != expected:
         raise ValueError(
-            f"`{name}` must be of the agent's space, {expected}. "
-            f"Received: a spec of {space}"
+            f"`{name}` must match the agent's space, {expected}. Received: a "
+            f"spec of {space}"
         )

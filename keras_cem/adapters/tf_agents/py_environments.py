@@ -241,6 +241,6 @@ def _told(error: Exception) -> Exception:
 def _refuse_first(step_type: Any) -> None:
     if np.any(step_type == _FIRST):
         raise RuntimeError(
-            "`step` returned FIRST before LAST: an episode was over without "
-            "saying so."
+            "`step` returned FIRST before LAST: the episode ended without a "
+            "last step."
         )

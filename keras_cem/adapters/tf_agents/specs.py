@@ -35,8 +35,8 @@ class Side:
         for leaf in tf.nest.flatten(spec):
             if not isinstance(leaf, (array_spec.ArraySpec, tf.TensorSpec)):
                 raise ValueError(
-                    f"`{name}` must be a spec, or a nest of specs. Received: "
-                    f"{leaf!r} of type {type(leaf).__name__} in it"
+                    f"`{name}` must be a spec or a nest of specs. Received: "
+                    f"{leaf!r} of type {type(leaf).__name__} in the nest"
                 )
         self.spec = tensor_spec.to_array_spec(spec)
         self.space = _space(self.spec, name, _action if acts else _observation)
@@ -104,9 +104,9 @@ def _action(spec: Any, name: str) -> spaces.Space:
     bounds = _finite_range(spec)
     if bounds is None:
         raise ValueError(
-            f"`{name}` must be bounded: actions are chosen among all values. "
-            f"Received: {name}={spec!r}. Give a `BoundedArraySpec` with the "
-            "smallest and the largest action."
+            f"`{name}` must be bounded, because the policy has one output "
+            f"per action. Received: {name}={spec!r}. Use a "
+            "`BoundedArraySpec` with the smallest and the largest action."
         )
     low, high = bounds
     if spec.shape == ():
@@ -157,5 +157,6 @@ def _box(spec: Any) -> spaces.Box:
 
 def _refused(spec: Any, name: str) -> ValueError:
     return ValueError(
-        f"`{name}` must be of integers or floats. Received: {name}={spec!r}"
+        f"`{name}` must have an integer or float dtype. Received: "
+        f"{name}={spec!r}"
     )

@@ -164,8 +164,9 @@ class Traced(Environment[Latest]):
         shape = (self.num_rows, *leaf.shape)
         if not value.shape.is_compatible_with(shape):
             raise ValueError(
-                f"Observations of {self.id} must have shape {shape}, as its "
-                f"spec and batch size say. Received: shape={value.shape}"
+                f"Observations of {self.id} must have shape {shape}, "
+                "according to its spec and batch size. Received: "
+                f"shape={value.shape}"
             )
         return tf.ensure_shape(tf.cast(value, leaf.dtype), shape)
 
@@ -192,7 +193,7 @@ class Traced(Environment[Latest]):
             except Exception as error:
                 raise RuntimeError(
                     f"`{name}` of the `TFEnvironment` {self.id} raised "
-                    f"{type(error).__name__} as it was traced: {error}"
+                    f"{type(error).__name__} while it was traced: {error}"
                 ) from error
 
         return call

@@ -18,7 +18,7 @@ def define_flags(values: flags.FlagValues) -> None:
     define_settings(values)
     path_flags.define(
         "output",
-        "Folder for the run, new or empty. Required.",
+        "Run folder, new or empty. Required.",
         values,
         subject="output",
     )
@@ -26,36 +26,38 @@ def define_flags(values: flags.FlagValues) -> None:
     output.switch(
         "resume",
         False,
-        "Go on with the run in --output, with its settings; only --epochs, "
+        "Continue the run in --output with its settings. Only --epochs, "
         "--episodes, --checkpoint_every, --plot, --report, --tensorboard and "
-        "--video may be others.",
+        "--video may differ.",
     )
-    output.switch("overwrite", False, "Replace the run in --output.")
+    output.switch(
+        "overwrite", False, "Delete an existing run in --output first."
+    )
     output.count("checkpoint_every", 10, "Epochs between checkpoints.")
     output.choice(
         "progress",
         "auto",
         list(progress.KINDS),
-        "What is seen as it goes on: Keras' bar, a line an epoch, or nothing; "
-        "by itself the bar on a terminal, and lines for a log.",
+        "Progress output: Keras' progress bar, one line per epoch, or "
+        "nothing. auto shows the bar on a terminal and lines elsewhere.",
     )
     output.switch(
         "plot",
         None,
-        "Draw pictures; without this flag, if matplotlib is there.",
+        "Draw pictures. If not given, only if matplotlib is installed.",
     )
-    output.switch("report", True, "Write report.html, a page of the run.")
+    output.switch("report", True, "Write report.html, one page about the run.")
     output.switch(
         "video",
         False,
-        "Film a greedy episode at the end, as `keras-cem record` does; needs "
-        "the extra of keras-cem of that name.",
+        "Film a greedy episode at the end, like `keras-cem record`. Needs "
+        "the extra `video`.",
     )
     output.switch(
         "tensorboard",
         False,
-        "Write tensorboard/, for `tensorboard --logdir`; needs the extra of "
-        "keras-cem of that name.",
+        "Write tensorboard/ for `tensorboard --logdir`. Needs the extra "
+        "`tensorboard`.",
     )
     flags.mark_flag_as_required("output", flag_values=values)
     flags.register_multi_flags_validator(
@@ -69,7 +71,7 @@ def define_flags(values: flags.FlagValues) -> None:
 def define_settings(
     values: flags.FlagValues,
     seed: int | None = None,
-    about_seed: str = "Of everything random; drawn if not given.",
+    about_seed: str = "Seed of all random numbers. Drawn if not given.",
 ) -> None:
     """Defines the flags that every training command needs.
 
@@ -86,10 +88,11 @@ def define_settings(
             None,
             "preset",
             None,
-            "Settings to start from; every flag given prevails over them. "
-            "--preset=NAME.json takes those of a file, as `keras-cem tune` "
-            "writes it, --preset=ID those for another environment, --nopreset "
-            "none. Without this flag: those for --env, if there are any.",
+            "Preset to start from; given flags override it. "
+            "--preset=NAME.json reads a file of `keras-cem tune`, "
+            "--preset=ID uses the preset of another environment, and "
+            "--nopreset uses none. If not given, the preset for --env, if "
+            "there is one.",
             boolean=True,
         )
     )
@@ -99,27 +102,31 @@ def define_settings(
         json_flags.make(
             "agent_kwargs",
             values,
-            "Further arguments of `CEMAgent`, as a JSON object, such as "
+            "More arguments of `CEMAgent` as a JSON object, such as "
             '\'{"persistence": 20, "entropy_coefficient": 0.01}\'.',
         )
     )
     network = Group(values, "network")
-    network.texts("hidden_units", ["128"], "Units of each hidden layer.")
-    network.text("activation", "relu", "Of the hidden layers.")
+    network.texts(
+        "hidden_units",
+        ["128"],
+        "Number of units of each hidden layer, separated by commas.",
+    )
+    network.text("activation", "relu", "Activation of the hidden layers.")
     network.flag(
         json_flags.make(
             "network",
             values,
-            "Further arguments of `networks.default_policy`, as a JSON object, "
+            "More arguments of `networks.default_policy` as a JSON object, "
             'such as \'{"dropout": 0.1, "embedding": 16}\'.',
         )
     )
     network.switch(
         "image",
         None,
-        "Whether bytes with 2 or 3 axes are images, for convolutions, or codes "
-        "of categories. Without this flag: as their shape and the first "
-        "observation tell.",
+        "Whether uint8 observations with 2 or 3 axes are images, which get "
+        "convolutions, or category codes. If not given, their shape and the "
+        "first observation decide.",
     )
     _define_optimizer(Group(values, "optimizer"))
     _define_exploration(Group(values, "exploration"))
@@ -132,31 +139,38 @@ def _define_environment(group: Group) -> None:
 
 
 def _define_method(group: Group) -> None:
-    group.count("epochs", 200, "Epochs at most.")
-    group.count("steps_per_epoch", 1, "Iterations an epoch.")
-    group.count("batch_size", 16, "K, trajectories an iteration.", least=2)
+    group.count("epochs", 200, "Maximum number of epochs.")
+    group.count("steps_per_epoch", 1, "Iterations per epoch.")
+    group.count("batch_size", 16, "K, trajectories per iteration.", least=2)
     option_flags.define(group)
 
 
 def _define_optimizer(group: Group) -> None:
-    group.text("optimizer", "adam", "Keras optimizer.")
-    group.number("learning_rate", 0.01, "Of the optimizer.", lower_bound=0.0)
+    group.text("optimizer", "adam", "Name of a Keras optimizer.")
+    group.number(
+        "learning_rate",
+        0.01,
+        "Learning rate of the optimizer.",
+        lower_bound=0.0,
+    )
     group.count(
         "learning_rate_decay_steps",
         None,
-        "Iterations over which the learning rate falls to 0, as half a wave of "
-        "a cosine; it stays as it is if not given.",
+        "Iterations of a cosine decay of the learning rate to 0. If not "
+        "given, it stays constant.",
     )
     option_flags.define(group)
     group.text(
-        "loss", None, "Keras loss for Box actions; mean square if not given."
+        "loss",
+        None,
+        "Keras loss for Box actions. If not given, the mean squared error.",
     )
     group.switch(
         "jit_compile",
         None,
-        "Compile the train step with XLA. Without this flag: in the graph, and "
-        "with a small --batch_size not in the first iterations, which are done "
-        "sooner than XLA is.",
+        "Compile the train step with XLA. If not given, XLA is used in the "
+        "graph. With a small --batch_size it starts only after the first "
+        "iterations, which take less time than compiling.",
     )
 
 
@@ -165,15 +179,15 @@ def _define_exploration(group: Group) -> None:
         "epsilon_schedule",
         "harmonic",
         list(from_flags.EPSILON_SCHEDULES),
-        "How epsilon falls over iterations.",
+        "Decay of epsilon over iterations.",
     )
     option_flags.define(group)
-    group.number("epsilon_minimum", 0.0, "Floor of epsilon.", lower_bound=0.0)
+    group.number("epsilon_minimum", 0.0, "Smallest epsilon.", lower_bound=0.0)
     group.count(
         "epsilon_steps",
         None,
-        "Iterations over which epsilon falls; all if not given. Without "
-        "meaning for the schedules harmonic and constant.",
+        "Iterations until epsilon reaches its smallest value. If not given, "
+        "all. The schedules harmonic and constant ignore it.",
     )
 
 
@@ -181,9 +195,15 @@ def _define_evaluation(group: Group) -> None:
     group.number(
         "stop_at",
         None,
-        "Stop when the greedy return reaches this, and exceeds it by its "
-        "standard error on other episodes. `keras-cem train` takes the "
-        "environment's reward threshold, if it has one, where none is given.",
+        "Stop when the greedy return reaches this value, and on other "
+        "episodes exceeds it by its standard error. If not given, `keras-cem "
+        "train` uses the environment's reward threshold, if there is one.",
     )
-    group.count("validation_episodes", 100, "Greedy episodes after each epoch.")
-    group.count("episodes", 100, "Greedy episodes of the final evaluation.")
+    group.count(
+        "validation_episodes",
+        100,
+        "Number of greedy episodes after each epoch.",
+    )
+    group.count(
+        "episodes", 100, "Number of greedy episodes in the final evaluation."
+    )

@@ -95,8 +95,8 @@ def _on(grid: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
     seen = np.isfinite(y)
     if not seen.any():
         raise ValueError(
-            "A history must have a finite return. Received: none in "
-            f"{len(y)} rows"
+            "A history must have at least one finite return. Received: none "
+            f"in {len(y)} rows"
         )
     interpolated: np.ndarray = np.interp(grid, x[seen], y[seen])
     return interpolated

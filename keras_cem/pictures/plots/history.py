@@ -53,8 +53,8 @@ def read(filepath: Path) -> History:
     size_of_file = os.path.getsize(filepath)
     if size_of_file > _MAX_SIZE:
         raise ValueError(
-            f"{filepath} must have at most {_MAX_SIZE:,} bytes. "
-            f"Received: {size_of_file:,}"
+            f"{filepath} must have at most {_MAX_SIZE:,} bytes. Received: "
+            f"{size_of_file:,} bytes"
         )
     lines = _lines(filepath)
     names = lines[0].split(",")
@@ -62,11 +62,11 @@ def read(filepath: Path) -> History:
     if missing:
         raise ValueError(
             f"{filepath} must be a history of `fit` on an environment. "
-            f"Received: one without {', '.join(missing)}"
+            f"Received: a file without the columns {', '.join(missing)}"
         )
     if len(lines) == 1:
         raise ValueError(
-            f"{filepath} must have a row at least. Received: a header alone"
+            f"{filepath} must have at least one row. Received: only a header"
         )
     for number, line in enumerate(lines[1:], 2):
         if line.count(",") + 1 != len(names):
@@ -83,9 +83,9 @@ def read(filepath: Path) -> History:
     if too_large.any():
         row, column = np.argwhere(too_large)[0]
         raise ValueError(
-            f"{filepath} must have numbers of at most {MAX_NUMBER:.2e}, as "
-            f"`fit` writes them. Received: {names[column]}="
-            f"{rows[row, column]:g} in line {row + 2}"
+            f"{filepath} must have numbers of at most {MAX_NUMBER:.2e} in "
+            f"size. Received: {names[column]}={rows[row, column]:g} in line "
+            f"{row + 2}"
         )
     if "epoch" in names:
         epochs = rows[:, names.index("epoch")] + 1
@@ -111,13 +111,13 @@ def _lines(filepath: Path) -> list[str]:
     except UnicodeDecodeError as error:
         number = content.count(b"\n", 0, error.start) + 1
         raise ValueError(
-            f"{filepath} must be UTF-8 text. Received: byte "
-            f"0x{content[error.start]:02x} in line {number}, which is not"
+            f"{filepath} must be UTF-8 text. Received: the byte "
+            f"0x{content[error.start]:02x} in line {number}"
         ) from error
     lines = text.split("\n")
     # A row that was cut by a full disk or a kill may look complete.
     if lines[-1] and len(lines) > 1:
-        raise _bad_row(filepath, "whole rows", "a row without end", lines)
+        raise _bad_row(filepath, "complete rows", "an incomplete row", lines)
     return lines[:-1] or lines
 
 
@@ -127,7 +127,7 @@ def _bad_row(
     """Returns the error for the last of `lines`."""
     return ValueError(
         f"{filepath} must have {wanted}. Received: {found} in line "
-        f"{len(lines)}, {lines[-1][:80]!r}. Remove that line, or resume the "
+        f"{len(lines)}, {lines[-1][:80]!r}. Delete that line, or resume the "
         "run that wrote it."
     )
 

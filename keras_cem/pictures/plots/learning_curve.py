@@ -60,14 +60,14 @@ def learning_curve(
         x = [stage["env_steps" if played else "iteration"] for stage in stages]
         least = [min(stage["returns"]) for stage in stages]
         best = [max(stage["returns"]) for stage in stages]
-        _band(returns, x, least, best, "explored, least to best")
+        _band(returns, x, least, best, "explored, minimum to maximum")
     else:
         _band(
             returns,
             steps,
             columns["elite_threshold"],
             columns["episode_return_max"],
-            "elites, up to the best",
+            "elites, threshold to maximum",
         )
     returns.plot(
         steps,

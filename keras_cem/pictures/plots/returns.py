@@ -41,8 +41,8 @@ def returns(
     """
     if not len(stages) and not len(episode_returns):
         raise ValueError(
-            "`episode_returns` or `stages` must hold something. Received: "
-            "both empty"
+            "`episode_returns` or `stages` must not be empty. Received: both "
+            "empty"
         )
     places = np.linspace(0, len(stages) - 1, min(_ROWS, len(stages)))
     shown = [stages[int(place)] for place in np.round(places)]

@@ -50,7 +50,7 @@ def test_train_films_for_its_report(tmp_path):
     ("env", "message"),
     [
         ("CartPole-v1", "--video needs imageio"),
-        ("ToyEcho-v0", "`env` must draw itself as `rgb_array`"),
+        ("ToyEcho-v0", "`env` must support render_mode='rgb_array'"),
     ],
 )
 def test_what_cannot_be_filmed_is_named_before_training(

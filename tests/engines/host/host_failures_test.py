@@ -325,7 +325,7 @@ def test_what_is_no_environment(agent, x):
 
 
 def test_callable_that_makes_no_environment(agent):
-    with pytest.raises(TypeError, match="which made 7 of type int"):
+    with pytest.raises(TypeError, match="which returned 7 of type int"):
         fit(agent, lambda: 7)
 
 

@@ -208,7 +208,7 @@ STAY_OR_GO = [
 def test_integers_outside_of_their_space_are_refused_by_check_in_the_graph():
     env = InGraph(STAY_OR_GO, [1.0, 0.0], max_episode_steps=10)
     shown = (
-        r"`observations` that `observe` of Tabular returns must be in the "
+        r"`observe` of Tabular must return `observations` in the "
         rf"observation space, Discrete\(n=4.*Received: {INT64.max} in row \d, "
         r"step 1 of random episodes"
     )

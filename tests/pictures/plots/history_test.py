@@ -50,7 +50,7 @@ def test_means_leave_out_what_is_not_finite(tmp_path):
     ("header", "rows", "message"),
     [
         ("epoch,loss", ["0,1"], "without env_steps, episode_return"),
-        (HEADER, [], "a header alone"),
+        (HEADER, [], "only a header"),
         (HEADER, ["0,1"], "of 7 columns"),
     ],
 )

@@ -104,7 +104,7 @@ def test_band_is_of_all_returns_where_they_are_known(tmp_path, drawn):
     ]
     plots.learning_curve(path, tmp_path / "c.png", stages=stages)
     assert band(drawn[0].axes[0]) == (
-        "explored, least to best",
+        "explored, minimum to maximum",
         {100: (-1, 4), 300: (-3, 6)},
     )
     recorded = history(tmp_path / "r.csv", epochs=3, steps=0)
@@ -116,7 +116,7 @@ def test_band_is_of_the_elites_where_returns_are_not_known(tmp_path, drawn):
     path = history(tmp_path / "h.csv", epochs=3)
     plots.learning_curve(path, tmp_path / "c.png")
     label, ends = band(drawn[0].axes[0])
-    assert label == "elites, up to the best"
+    assert label == "elites, threshold to maximum"
     threshold = curves(drawn[0].axes[0])["elite threshold"]
     assert [low for low, _ in ends.values()] == threshold[:, 1].tolist()
 
