@@ -68,7 +68,7 @@ def main(argv: list[str]) -> None:
     )
     for axes, (name, numbers, fixed) in panels:
         times = []
-        print(f"| {name} ({fixed}) | ms an iteration | us a unit |")
+        print(f"| {name} ({fixed}) | ms per iteration | us per unit |")
         print("|---|---|---|")
         for number in numbers:
             pair = (number, STEPS) if name == "K" else (SIZE, number)

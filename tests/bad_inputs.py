@@ -387,7 +387,7 @@ _CONSTRUCTOR += [
     *_value_errors("must be an integer of at least 1", episodes_per_policy=[0]),
     *_value_errors("must be an integer of at least 1", persistence=[0, 1.5]),
     *_value_errors("must be at least 0", entropy_coefficient=[-1.0, NAN]),
-    *_value_errors("must be None where actions are", correlation=[0.5]),
+    *_value_errors("must be None if the actions are", correlation=[0.5]),
     *_value_errors("must be an integer of at least 1", gradient_steps=[True]),
     *_value_errors("must be an integer of at least 0", seed=[True]),
     (
@@ -408,7 +408,7 @@ _CONSTRUCTOR += [
     (
         {"action_space": BOX, "persistence": 5},
         ValueError,
-        ["`persistence` must be 1 where actions are", "persistence=5"],
+        ["`persistence` must be 1 if the actions are", "persistence=5"],
     ),
 ]
 
@@ -706,12 +706,12 @@ _HEADS: _Rows = [
     (
         {"space": BOX, "action_scale": [1.0, 2.0, 3.0]},
         ValueError,
-        ["`action_scale` must be a number, or an array", "[1.0, 2.0, 3.0]"],
+        ["`action_scale` must be a number or an array", "[1.0, 2.0, 3.0]"],
     ),
     (
         {"space": BOX, "action_scale": "wide"},
         ValueError,
-        ["`action_scale` must be a number, or an array", "'wide'"],
+        ["`action_scale` must be a number or an array", "'wide'"],
     ),
 ]
 _TRAIN = "train --env=CartPole-v1 --output=never"

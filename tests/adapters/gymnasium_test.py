@@ -191,7 +191,7 @@ def test_callable_that_makes_no_environment(opened, mode):
     with pytest.raises(
         TypeError,
         match=r"`env` must be a gymnasium id.*Received: env=<function .*make.*"
-        r"which made {'observation': 0} of type dict",
+        r"which returned {'observation': 0} of type dict",
     ):
         opened(make, vectorization_mode=mode)
 

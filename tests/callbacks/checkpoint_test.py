@@ -292,7 +292,7 @@ def test_full_disk_stops_training_and_loses_nothing(tmp_path, monkeypatch):
 
     with pytest.raises(RuntimeError, match="No space left on device") as error:
         _fit(agent, 4, tmp_path, FullDisk())
-    assert "The one before it, epoch-000002, is whole. Make room" in str(
+    assert "The previous checkpoint, epoch-000002, is complete. Free" in str(
         error.value
     )
     monkeypatch.setattr(os, "fsync", sync)

@@ -74,7 +74,7 @@ def changed(function):
                 rewards,
                 ended,
             ),
-            r"`state.velocity` that `transition` of Walk-v0 returns must have "
+            r"`transition` of Walk-v0 must return `state.velocity` of "
             r"shape \(7,\) and dtype float32.*"
             r"Received: shape \(7,\), dtype float64",
         ),
@@ -162,7 +162,7 @@ def test_check_refuses_observations_that_do_not_fit_the_space():
 
     with pytest.raises(
         ValueError,
-        match=r"`observations` that `observe` of Walk-v0 returns must have "
+        match=r"`observe` of Walk-v0 must return `observations` of "
         r"shape \(7, 3\).*Received: shape \(7, 2\)",
     ):
         envs.check(Wrong())

@@ -105,7 +105,7 @@ def test_network_of_another_form_is_refused(playground, network):
 
 
 def test_unknown_dataset_is_refused_before_training(playground, tmp_path):
-    with pytest.raises(ValueError, match=r"of circle, .* datasets='ring'"):
+    with pytest.raises(ValueError, match=r"from circle, .* datasets='ring'"):
         playground.run(tmp_path / "p.png", ["circle", "ring"], ["1x1"])
 
 

@@ -592,7 +592,7 @@ def test_bad_value_is_refused_and_shown(arguments, message):
     [
         (
             {"hidden_units": 128},
-            r"`hidden_units` must be a tuple of ints, as \(128,\) for one "
+            r"`hidden_units` must be a tuple of ints, such as \(128,\) for one "
             r"layer\. Received: hidden_units=128 of type int\.",
         ),
         ({"hidden_units": "128"}, r"hidden_units='128' of type str\."),

@@ -76,7 +76,7 @@ def test_gif_ends_and_mp4_goes_on(tmp_path):
         ([np.zeros((4, 4, 3))], "float64 (4, 4, 3)"),
         (
             [np.zeros((4, 4, 3), np.uint8), np.zeros((4, 6, 3), np.uint8)],
-            "(4, 6, 3), the first (4, 4, 3)",
+            "(4, 6, 3), after a first frame of (4, 4, 3)",
         ),
     ],
     ids=range(4),

@@ -224,7 +224,7 @@ def test_full_disk_leaves_those_before_whole_and_nothing_half_written(
     assert f"{tmp_path / 'epoch-000002'} could not be written" in str(
         error.value
     )
-    assert "The one before it, epoch-000001, is whole. Make room" in str(
+    assert "The previous checkpoint, epoch-000001, is complete. Free" in str(
         error.value
     )
     assert _names(tmp_path) == ["epoch-000001"]

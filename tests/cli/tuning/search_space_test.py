@@ -37,7 +37,7 @@ def test_page_states_the_space():
     for name, each in SPACE.items():
         if isinstance(each, Numbers):
             expected = f"{each.low:g} to {each.high:g}"
-            expected += ", by ratio" if each.log else ""
+            expected += ", on a log scale" if each.log else ""
         else:
             expected = ", ".join(
                 {None: "not given", "": "none"}.get(value, str(value).lower())

@@ -330,7 +330,9 @@ def test_callable_that_makes_no_environment(agent):
 
 
 def test_environment_made_already(agent):
-    with pytest.raises(ValueError, match=r"already\. Received: num_envs=3"):
+    with pytest.raises(
+        ValueError, match=r"already exists\. Received: num_envs=3"
+    ):
         fit(agent, toy_envs.Failing(None, episode=-1), num_envs=3)
 
 

@@ -49,7 +49,7 @@ def test_means_leave_out_what_is_not_finite(tmp_path):
 @pytest.mark.parametrize(
     ("header", "rows", "message"),
     [
-        ("epoch,loss", ["0,1"], "without env_steps, episode_return"),
+        ("epoch,loss", ["0,1"], "without the columns env_steps"),
         (HEADER, [], "only a header"),
         (HEADER, ["0,1"], "of 7 columns"),
     ],
