@@ -125,7 +125,11 @@ def _decay(value):
 _FIT: _Rows = [
     ({"x": None}, TypeError, ["`x` must be an environment", "x=None"]),
     *(
-        ({"x": value}, TypeError, ["`x` must be one environment", f"{value!r}"])
+        (
+            {"x": value},
+            TypeError,
+            ["`x` must be a single environment", f"{value!r}"],
+        )
         for value in (["CartPole-v1"] * 2, ("CartPole-v1", None))
     ),
     (
@@ -152,7 +156,7 @@ _FIT: _Rows = [
     (
         {"callbacks": [cem.callbacks.EpsilonDecay]},
         TypeError,
-        ["`callbacks` must be Keras", "Make one: `EpsilonDecay()`"],
+        ["`callbacks` must be Keras", "Pass an instance: `EpsilonDecay()`"],
     ),
     *(
         (
@@ -169,7 +173,7 @@ _FIT: _Rows = [
     (
         {"callbacks": _decay(0.1) + _decay(0.2)},
         ValueError,
-        ["`callbacks` must hold one `EpsilonDecay`"],
+        ["`callbacks` must hold at most one `EpsilonDecay`"],
     ),
     *(
         (
@@ -256,7 +260,10 @@ _FIT_COMPILED: _Rows = [
     (
         {"trainable": False},
         ValueError,
-        ["`policy` must have trainable weights", "policy='policy' with none"],
+        [
+            "`policy` must have trainable weights",
+            "policy='policy', which has none",
+        ],
     ),
 ]
 

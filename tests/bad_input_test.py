@@ -91,7 +91,7 @@ def test_observation_space_cannot_be_changed():
     agent = make_agent(DISCRETE)
     other = spaces.Box(-1, 1, (3,))
     with pytest.raises(
-        ValueError, match="the one the agent was built"
+        ValueError, match="the space that the agent was built"
     ) as error:
         agent.build_for(other)
     assert f"Received: observation_space={other}" in str(error.value)

@@ -455,7 +455,10 @@ _FIT: _Rows = [
     (
         {"resume_from": "checkpoints", "initial_epoch": 3},
         ValueError,
-        ["`initial_epoch` must be left to `resume_from`", "initial_epoch=3"],
+        [
+            "`initial_epoch` must not be given with `resume_from`",
+            "initial_epoch=3",
+        ],
     ),
 ]
 _EVALUATE: _Rows = [

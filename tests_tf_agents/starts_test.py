@@ -30,14 +30,14 @@ def test_without_seeds_they_are_refused(make, name):
     agent = make_agent(episodes_per_start=2)
     with pytest.raises(
         ValueError,
-        match="`episodes_per_start` needs an environment whose start follows a "
-        f"seed. Received: episodes_per_start=2, environment .*{name}.* Give it "
-        "a method `seed`",
+        match="`episodes_per_start` needs an environment whose start state "
+        "follows from a seed. Received: episodes_per_start=2, environment "
+        f".*{name}.* Add a method `seed`",
     ):
         agent.fit(make(seedable=False), batch_size=K, max_episode_steps=9)
 
 
 def test_without_seed_rows_they_are_refused():
     agent = make_agent(episodes_per_start=2)
-    with pytest.raises(ValueError, match=r"Native.* or `seed_rows` if it is a"):
+    with pytest.raises(ValueError, match=r"Native.* or `seed_rows` for a"):
         agent.fit(toys.Native(), batch_size=K, max_episode_steps=9)

@@ -81,7 +81,7 @@ def sendable(
 
             def reset(self, **kwargs: Any) -> Any:
                 raise RuntimeError(
-                    "it could not be made in its process: "
+                    "it could not be created in its process: "
                     f"{type(self._error).__name__}: {self._error}"
                 ) from self._error
 

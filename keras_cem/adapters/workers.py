@@ -93,7 +93,7 @@ class Workers(AsyncVectorEnv):
             if isinstance(error, (EOFError, OSError)):
                 dead, how = self._ended()
                 raise _blame(
-                    ProcessError(f"its process has ended, {how}"), dead
+                    ProcessError(f"its process ended, {how}"), dead
                 ) from error
             raise
 
@@ -105,7 +105,7 @@ class Workers(AsyncVectorEnv):
         ended = connection.wait(sentinels, timeout=CLOSE_SECONDS)
         dead = [i for i, s in enumerate(sentinels) if s in ended]
         if not dead:
-            return [], "it is not known how"
+            return [], "for an unknown reason"
         process = processes[dead[0]]
         process.join()
         code = process.exitcode
@@ -142,10 +142,9 @@ def start(
         return Workers([made] * num_envs, step_timeout, context=context)
     except (EOFError, OSError) as error:
         raise RuntimeError(
-            "The processes of vectorization_mode='async' ended as they "
-            "started; what they wrote on stderr says why. Where they are "
-            "started by a script, it must do so under "
-            "`if __name__ == '__main__':`, for they import it."
+            "The processes of vectorization_mode='async' ended while "
+            "starting; see their output on stderr. A script must start them "
+            "under `if __name__ == '__main__':`, because they import it."
         ) from error
 
 

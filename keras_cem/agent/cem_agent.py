@@ -166,8 +166,8 @@ class CEMAgent(EnvironmentTrainer, OptionAttributes):
         if network is not None and not isinstance(network, dict):
             raise TypeError(
                 "`network` must be a dictionary of arguments of "
-                f"`networks.default_policy`. Received: network={network!r} of "
-                f"type {type(network).__name__}. A network of your own goes to "
+                f"`networks.default_policy`. Received: network={network!r} "
+                f"of type {type(network).__name__}. Pass your own network to "
                 "`CEMAgent(policy, action_space)`."
             )
         policy = networks.default_policy(
@@ -312,9 +312,9 @@ class CEMAgent(EnvironmentTrainer, OptionAttributes):
         if self.observation_space is not None:
             if self.observation_space != observation_space:
                 raise ValueError(
-                    "`observation_space` must be the one the agent was built "
-                    f"for, {self.observation_space}. "
-                    f"Received: observation_space={observation_space}"
+                    "`observation_space` must be the space that the agent "
+                    f"was built for, {self.observation_space}. Received: "
+                    f"observation_space={observation_space}"
                 )
             return
         state_features.check(self.head, observation_space)

@@ -26,11 +26,11 @@ def arrange(callbacks: Any, verbose: Any = 0) -> list[Any]:
         if not isinstance(callback, keras.callbacks.Callback):
             cure = ""
             if isinstance(callback, type):
-                cure = f" Make one: `{callback.__name__}()`."
+                cure = f" Pass an instance: `{callback.__name__}()`."
             raise TypeError(
                 "`callbacks` must be Keras callbacks. Received: "
-                f"{callback!r} of type {type(callback).__name__} among them."
-                f"{cure}"
+                f"{callback!r} of type {type(callback).__name__} in "
+                f"them.{cure}"
             )
     if not any(isinstance(c, keras.callbacks.History) for c in arranged):
         # Keras would append it after the callbacks that must run last.

@@ -14,9 +14,7 @@ from keras_cem.engines.graph.trajectories import GraphTrajectories
 from keras_cem.engines.trajectories import Played
 from keras_cem.utils import nonfinite
 
-CURE = (
-    "A smaller learning rate or `clipnorm` of the optimizer is the usual cure."
-)
+CURE = "Reduce the learning rate, or set `clipnorm` of the optimizer."
 
 
 class GraphAgent(Learner, Protocol):
@@ -148,8 +146,8 @@ class GraphExecution:
         where = f"iteration {iteration + 1}" if before else "an evaluation"
         where += f" is not finite. Environment {name}."
         undone = (
-            " Weights, optimizer and counters are what they were before the "
-            "execution (of `steps_per_execution` iterations)."
+            " Weights, optimizer and counters are restored to their values "
+            "before the execution (of `steps_per_execution` iterations)."
             if before
             else ""
         )
@@ -226,8 +224,8 @@ class GraphExecution:
             self._fault.assign(tf.zeros_like(self._fault))
             raise RuntimeError(
                 f"The {nonfinite.Fault(fault).what} of iteration "
-                f"{iteration + 1} would not be finite. The weights stay what "
-                f"they were before. {CURE}"
+                f"{iteration + 1} would not be finite. The weights are "
+                f"unchanged. {CURE}"
             )
 
     def _note_faults(

@@ -10,14 +10,15 @@ from typing import Any
 _ARRAYS_ONLY = {
     "compute_loss": (
         ("fit",),
-        "On environments the loss is that of `agent.head`, per step of an "
-        "elite trajectory. Give `loss` or `loss_weights` to `compile`, add to "
-        "it with `add_loss` or a regularizer, or override `train_step`.",
+        "On environments, the loss is that of `agent.head`, per step of an "
+        "elite trajectory. Give `loss` or `loss_weights` to `compile`, add "
+        "to the loss with `add_loss` or a regularizer, or override "
+        "`train_step`.",
     ),
     "compute_metrics": (
         ("fit", "evaluate"),
-        "On environments there are no targets to compare with. Override "
-        "`train_step` or `test_step`, and add to what they return.",
+        "On environments, there are no targets to compare with. Override "
+        "`train_step` or `test_step`, and add to their results.",
     ),
 }
 

@@ -22,8 +22,8 @@ def exclusive(reason: str, **arguments: Any) -> None:
     first, second = arguments
     received = ", ".join(f"{name}={arguments[name]!r}" for name in arguments)
     raise ValueError(
-        f"`{second}` must be None where `{first}` is given: {reason}. "
-        f"Received: {received}"
+        f"`{second}` must be None if `{first}` is given: {reason}. Received: "
+        f"{received}"
     )
 
 
@@ -41,8 +41,8 @@ def check_head(options: Any, head: heads.Head) -> None:
     if tf.nest.flatten(head.initial_exploration(1)):
         name = "persistence" if options.persistence > 1 else "noise"
         exclusive(
-            "a sample of the policy does the same whenever it observes the "
-            "same, exploration that persists does not",
+            "a sample of the policy repeats its action for the same "
+            "observation, but this exploration also depends on earlier steps",
             **{
                 name: getattr(options, name),
                 "episodes_per_policy": options.episodes_per_policy,

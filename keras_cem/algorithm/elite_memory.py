@@ -222,8 +222,8 @@ class EliteMemory(keras.Layer):
                 f"`elite_memory` x `max_episode_steps` must fit in {where}. "
                 f"Received: elite_memory={self.size}, "
                 f"max_episode_steps={max_steps}, which take about "
-                f"{needed / 2**30:.1f} GiB, of {present / 2**30:.1f} GiB. Give "
-                "a smaller `max_episode_steps`."
+                f"{needed / 2**30:.1f} GiB of {present / 2**30:.1f} GiB. "
+                "Reduce `max_episode_steps`."
             )
 
     def _alive(self, iteration: tf.Tensor) -> tf.Tensor:

@@ -81,7 +81,7 @@ class Checkpoint(EnvironmentCallback, RunsLast):
     [0, 1, 2, 3]
     """
 
-    for_arrays = "For arrays there is `keras.callbacks.BackupAndRestore`."
+    for_arrays = "For arrays, use `keras.callbacks.BackupAndRestore`."
 
     def __init__(
         self,
@@ -103,15 +103,16 @@ class Checkpoint(EnvironmentCallback, RunsLast):
         run = self.model.run
         if run.resume_from != self.directory and not self._store.is_empty():
             raise ValueError(
-                "`directory` must have no checkpoints of another training. "
-                f"Received: directory={str(self.directory)!r}. Give another, "
-                "or go on with `fit(..., resume_from=directory)`."
+                "`directory` must not hold checkpoints of another training. "
+                f"Received: directory={str(self.directory)!r}. Choose "
+                "another directory, or continue that training with `fit(..., "
+                "resume_from=directory)`."
             )
         self._callbacks = run.callbacks
         self._signals = run.during.enter_context(
             HeldSignals(
-                "ending the epoch, to write a checkpoint. Once more ends at "
-                "once.",
+                "finishing the epoch and writing a checkpoint. Press Ctrl-C "
+                "again to stop now.",
                 self._message,
                 between_steps=True,
             )
@@ -165,6 +166,6 @@ class Checkpoint(EnvironmentCallback, RunsLast):
         name = signal.Signals(self._signals.received).name
         return (
             f"Training was interrupted by {name}; its checkpoint is in "
-            f"{self.directory}. To go on, call `fit` as before, with "
-            f"resume_from={str(self.directory)!r}."
+            f"{self.directory}. To continue, call `fit` with the same "
+            f"arguments and resume_from={str(self.directory)!r}."
         )

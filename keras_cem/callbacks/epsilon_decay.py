@@ -40,8 +40,8 @@ class EpsilonDecay(keras.callbacks.Callback):
         self.minimum = minimum
         if not callable(self.schedule):
             raise TypeError(
-                "`schedule` must be a function of the number of iterations "
-                f"done. Received: schedule={schedule!r} of type "
+                "`schedule` must be a function of the number of finished "
+                f"iterations. Received: schedule={schedule!r} of type "
                 f"{type(schedule).__name__}"
             )
         checks.number(0, minimum=minimum)

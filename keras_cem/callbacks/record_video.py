@@ -57,7 +57,7 @@ class RecordVideo(keras.callbacks.Callback):
         )
         if not formats or not set(formats) <= set(films.VIDEO_FORMATS):
             raise ValueError(
-                f"`formats` must be some of {films.VIDEO_FORMATS}. "
+                f"`formats` must be one or more of {films.VIDEO_FORMATS}. "
                 f"Received: formats={formats!r}"
             )
         self.directory = pathlib.Path(directory)

@@ -35,8 +35,8 @@ class StopOnEpisodeReturn(keras.callbacks.Callback):
         ):
             raise ValueError(
                 "`monitor` must be in the logs. Received: "
-                f"monitor={self.monitor!r}, and no `validation_data`. Give "
-                "`fit` an environment as `validation_data`, or "
+                f"monitor={self.monitor!r} without `validation_data`. Pass "
+                "an environment as `validation_data`, or set "
                 "monitor='episode_return'."
             )
 

@@ -26,7 +26,7 @@ class Summaries(EnvironmentCallback):
         ImportError: If TensorBoard is missing.
     """
 
-    for_arrays = "For arrays there is `keras.callbacks.TensorBoard`."
+    for_arrays = "For arrays, use `keras.callbacks.TensorBoard`."
 
     def __init__(
         self, log_dir: str | os.PathLike[str], text: str | None = None

@@ -26,10 +26,10 @@ def check_batch_size(
         if batch_size % size or batch_size < least * size:
             above = max(least, round(batch_size / size)) * size
             raise ValueError(
-                f"`batch_size` must be a multiple of {name}"
-                f"{', and more than one of them' if least > 1 else ''}. "
-                f"Received: batch_size={batch_size}, {name}={size}. "
-                f"Give batch_size={above}, say."
+                "`batch_size` must be a multiple of "
+                f"{name}{', with at least two groups' if least > 1 else ''}. "
+                f"Received: batch_size={batch_size}, {name}={size}. Use "
+                f"batch_size={above}, for example."
             )
 
 
@@ -60,15 +60,15 @@ def check_starts(
     )
     if not partial_reset:
         raise ValueError(
-            "`episodes_per_start` needs sub-environments that are each reset "
-            f"with a seed of their own. {received} Give `fit` an id or a "
-            "callable that makes an env."
+            "`episodes_per_start` needs sub-environments that can each be "
+            f"reset with its own seed. {received} Pass an id, or a callable "
+            "that returns an environment, to `fit`."
         )
     if not seeded:
         raise ValueError(
-            "`episodes_per_start` needs an environment whose start follows a "
-            f"seed. {received} Give it a method `seed`, or `seed_rows` if it "
-            "is a `TFEnvironment`."
+            "`episodes_per_start` needs an environment whose start state "
+            f"follows from a seed. {received} Add a method `seed`, or "
+            "`seed_rows` for a `TFEnvironment`."
         )
 
 

@@ -29,8 +29,8 @@ Source = Playable | RecordedSource
 
 FORMS = (
     "a gymnasium id, a `gymnasium.Env`, a `gymnasium.vector.VectorEnv`, a "
-    "callable that makes an env, an in-graph environment of `keras_cem.envs`, "
-    "or a TF-Agents `PyEnvironment` or `TFEnvironment`"
+    "callable that returns an environment, an in-graph environment of "
+    "`keras_cem.envs`, or a TF-Agents `PyEnvironment` or `TFEnvironment`"
 )
 
 
@@ -72,16 +72,17 @@ def is_env(x: object, argument: str = "x") -> bool:
     if is_data(x):
         if (type(x) is list or type(x) is tuple) and x and is_playable(x[0]):
             raise TypeError(
-                f"`{argument}` must be one environment. Received: "
-                f"{argument}={x!r}. Give an id, or a callable that makes one, "
-                "of which `num_envs` are played at a time."
+                f"`{argument}` must be a single environment. Received: "
+                f"{argument}={x!r}. Pass an id, or a callable that returns "
+                "an environment; `num_envs` sets the number of "
+                "sub-environments."
             )
         return False
     if is_playable(x):
         return True
     raise TypeError(
-        f"`{argument}` must be an environment ({FORMS}) or data as Keras takes "
-        f"it. Received: {argument}={x!r} of type {type(x).__name__}"
+        f"`{argument}` must be an environment ({FORMS}) or data for Keras. "
+        f"Received: {argument}={x!r} of type {type(x).__name__}"
     )
 
 
@@ -201,9 +202,9 @@ def limit(options: Options, own: int | None, name: str) -> int:
     known = [x for x in (options.max_episode_steps, own) if x is not None]
     if not known:
         raise ValueError(
-            "`max_episode_steps` must be given for an environment without a "
-            f"limit of its own. Received: max_episode_steps=None, env={name}. "
-            "An episode that never ends would be played for ever."
+            "`max_episode_steps` must be given for an environment without "
+            "its own step limit. Received: max_episode_steps=None, "
+            f"env={name}. Without a limit, an episode could go on forever."
         )
     return min(known)
 

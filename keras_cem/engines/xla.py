@@ -15,7 +15,7 @@ NOT_COMPILABLE = (
     tf.errors.UnimplementedError,
     tf.errors.NotFoundError,
 )
-POLICY_ACTS = "the policy, which acts"
+POLICY_ACTS = "the policy"
 
 
 def compilable(
@@ -62,7 +62,7 @@ def runs_compiled(function: Callable[[], Any], what: str) -> bool:
 def warn_not_compiled(error: Exception, what: str) -> None:
     """Warns, with the reason, that a function runs without XLA."""
     warnings.warn(
-        f"XLA cannot compile {what} without it, more slowly: "
+        f"XLA cannot compile {what}, which runs without XLA, more slowly: "
         f"{str(error).splitlines()[0]}",
         stacklevel=3,
     )

@@ -114,7 +114,7 @@ def _check(transitions: Transitions, initial: tuple[float, ...]) -> None:
     _check_sum("initial_distribution", initial)
     if len(initial) != num_states:
         raise ValueError(
-            "`initial_distribution` must have one entry a state. Received: "
+            "`initial_distribution` must have one entry per state. Received: "
             f"{len(initial)} entries, {num_states} states in `transitions`"
         )
     num_actions = {len(actions) for actions in transitions}

@@ -66,8 +66,8 @@ class Number(Kind):
         if callable(value) or isinstance(value, dict):
             raise TypeError(
                 f"`{name}` must be a number. Received: {name}={value!r} of "
-                f"type {type(value).__name__}. Give a number. Only epsilon "
-                "follows a schedule, see `callbacks.EpsilonDecay`."
+                f"type {type(value).__name__}. Only epsilon can follow a "
+                "schedule, see `callbacks.EpsilonDecay`."
             )
         if self.ends == "[]":
             checks.number(self.low, self.high, **{name: value})

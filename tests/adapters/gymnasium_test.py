@@ -154,8 +154,8 @@ class HoldsSimulator(toy_envs.Seeded):
 )
 def test_limit_that_nobody_knows_is_asked_for(opened, env, mode, name):
     expected = (
-        "`max_episode_steps` must be given for an environment without a limit "
-        f"of its own. Received: max_episode_steps=None, {name}"
+        "`max_episode_steps` must be given for an environment without its own "
+        f"step limit. Received: max_episode_steps=None, {name}"
     )
     with pytest.raises(ValueError, match=re.escape(expected)):
         opened(env, vectorization_mode=mode)

@@ -91,7 +91,7 @@ def test_advice_for_a_vector_factory_is_not_what_was_done(name, value):
 
 
 @pytest.mark.parametrize("limited", [False, True])
-@pytest.mark.filterwarnings("error:.*made anew")
+@pytest.mark.filterwarnings("error:.*created again")
 def test_method_without_an_argument_is_named_and_not_restarted(limited):
     """Also where a wrapper of gymnasium passes the argument on."""
     make = OldReset
@@ -118,7 +118,7 @@ def test_type_error_inside_an_environment_is_still_restarted():
             return super().reset()
 
     agent = cem.CEMAgent.from_env(Sometimes, hidden_units=(), seed=0)
-    with pytest.warns(RuntimeWarning, match="made anew"):
+    with pytest.warns(RuntimeWarning, match="created again"):
         played = agent.collect(Sometimes, 1, max_episode_steps=3)
     np.testing.assert_array_equal(played.returns, [1.0])
 

@@ -71,7 +71,7 @@ def test_process_that_is_killed_is_blamed():
         os.kill(env.processes[1].pid, signal.SIGKILL)
         with pytest.raises(
             workers.ProcessError,
-            match="its process has ended, killed by SIGKILL",
+            match="its process ended, killed by SIGKILL",
         ) as error:
             env.step(ACTIONS)
         assert error.value.sub_env == 1
@@ -151,7 +151,8 @@ def test_environment_cannot_be_made_in_a_process_where_it_can_be_in_another():
     try:
         with pytest.raises(
             RuntimeError,
-            match="it could not be made in its process: MotorError: no display",
+            match="it could not be created in its process: MotorError: no "
+            "display",
         ) as error:
             env.reset(seed=[31])
         assert error.value.sub_env == 0
@@ -162,7 +163,7 @@ def test_environment_cannot_be_made_in_a_process_where_it_can_be_in_another():
 def test_processes_that_end_as_they_start():
     with pytest.raises(
         RuntimeError,
-        match=r"ended as they started; what they wrote on stderr says why.*"
+        match=r"ended while starting; see their output on stderr.*"
         r"`if __name__ == '__main__':`",
     ):
         start(functools.partial(_end_in_worker), num_envs=1)

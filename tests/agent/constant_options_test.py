@@ -104,7 +104,7 @@ def test_schedules_are_refused_with_the_cure(option, value):
     with pytest.raises(TypeError, match=f"`{option}` must be a number") as e:
         cem.CEMAgent.from_env("CartPole-v1", **{option: value})
     assert f"Received: {option}={value!r} of type" in str(e.value)
-    assert "Give a number. Only epsilon follows a schedule" in str(e.value)
+    assert "Only epsilon can follow a schedule" in str(e.value)
 
 
 @OPTIONS
@@ -128,4 +128,4 @@ def test_an_agent_saved_with_a_schedule_is_refused_by_name(tmp_path, option):
     assert "PolynomialDecay" in str(e.value)
     with pytest.raises(CommandError, match=expected) as e:
         agent_file.load(old)
-    assert "Give a number. Only epsilon follows a schedule" in str(e.value)
+    assert "Only epsilon can follow a schedule" in str(e.value)

@@ -162,7 +162,7 @@ def test_fit_refuses_to_start_from_weights_that_are_not_finite(where, value):
     variable.assign(array)
     with pytest.raises(
         ValueError,
-        match="`fit` must start from finite weights. Received: a NaN or an "
+        match="`fit` must start from finite weights. Received: NaN or "
         f"infinity in .*{where}",
     ):
         agent.fit("ToySeeded-v0", batch_size=2, verbose=0)

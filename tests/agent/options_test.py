@@ -59,7 +59,7 @@ def _agent(action_space=DISCRETE, **kwargs):
     ],
 )
 def test_options_that_contradict_each_other_are_shown(given, message):
-    with pytest.raises(ValueError, match=r"must be None where|for an `") as e:
+    with pytest.raises(ValueError, match=r"must be None if|needs `") as e:
         _agent(**given)
     assert message in str(e.value)
 
@@ -102,7 +102,7 @@ def test_age_of_a_memory_is_at_least_one_iteration():
 def test_batch_size_that_groups_do_not_fill(size, start, policy, suggested):
     with pytest.raises(ValueError, match=f"Received: batch_size={size}") as e:
         groups.check_batch_size(size, start, policy)
-    assert f"Give batch_size={suggested}" in str(e.value)
+    assert f"Use batch_size={suggested}" in str(e.value)
     assert groups.check_batch_size(suggested, start, policy) is None
 
 

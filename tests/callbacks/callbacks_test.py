@@ -181,7 +181,7 @@ def test_epsilon_decay_refuses_other_models():
 def test_epsilon_decay_refuses_arrays():
     agent = cem.CEMAgent(make_policy(DISCRETE), DISCRETE, seed=0)
     agent.compile("sgd", run_eagerly=True)
-    with pytest.raises(RuntimeError, match="Leave out `EpsilonDecay`"):
+    with pytest.raises(RuntimeError, match="Remove `EpsilonDecay`"):
         agent.fit(
             np.zeros((4, 3)),
             np.full(4, 2),
@@ -250,7 +250,7 @@ def test_monitor_of_a_validation_that_is_missing_is_an_error_at_the_start():
     agent = _agent()
     with pytest.raises(ValueError, match="`monitor` must be in the logs") as e:
         _fit(agent, StopOnEpisodeReturn(5.0))
-    assert "monitor='val_episode_return', and no `validation_data`" in str(
+    assert "monitor='val_episode_return' without `validation_data`" in str(
         e.value
     )
     assert int(agent.iteration) == 0

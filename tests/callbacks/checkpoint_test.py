@@ -191,7 +191,9 @@ def test_finished_training_is_not_trained_any_further(whole):
     assert int(agent.iteration) == EPOCHS
     with pytest.raises(ValueError, match="`epochs` must be at least") as error:
         _fit(agent, EPOCHS - 1, None, resume_from=resume_from)
-    assert f"the {EPOCHS} that are done" in str(error.value)
+    assert f"at least {EPOCHS}, the number of epochs already done" in str(
+        error.value
+    )
     assert f"Received: epochs={EPOCHS - 1}" in str(error.value)
 
 
@@ -402,14 +404,16 @@ def test_folder_without_checkpoints_is_a_beginning_if_some_go_there(tmp_path):
 def test_checkpoints_of_another_training_are_not_mixed_with(tmp_path):
     _fit(_agent(), 1, tmp_path)
     agent = _agent()
-    with pytest.raises(ValueError, match="`directory` must have no") as error:
+    with pytest.raises(ValueError, match="`directory` must not hold") as error:
         _fit(agent, 1, tmp_path)
     assert f"Received: directory={str(tmp_path)!r}" in str(error.value)
     assert int(agent.iteration) == 0
 
 
 def test_initial_epoch_is_refused_beside_resume_from(tmp_path):
-    with pytest.raises(ValueError, match="`initial_epoch` must be left") as e:
+    with pytest.raises(
+        ValueError, match="`initial_epoch` must not be given"
+    ) as e:
         _fit(_agent(), 3, tmp_path, resume_from=tmp_path, initial_epoch=1)
     assert "Received: initial_epoch=1" in str(e.value)
 

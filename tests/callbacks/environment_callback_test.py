@@ -12,8 +12,8 @@ MADE = {
     "Summaries": lambda folder: callbacks.Summaries(folder),
 }
 FOR_ARRAYS = {
-    "Checkpoint": ". For arrays there is `keras.callbacks.BackupAndRestore`.",
-    "Summaries": ". For arrays there is `keras.callbacks.TensorBoard`.",
+    "Checkpoint": ". For arrays, use `keras.callbacks.BackupAndRestore`.",
+    "Summaries": ". For arrays, use `keras.callbacks.TensorBoard`.",
 }
 
 

@@ -179,7 +179,10 @@ def test_fewer_steps_an_epoch_than_were_done_are_refused(tmp_path, monkeypatch):
     monkeypatch.setattr(Raising, "at", 30)
     with pytest.raises(TrainingInterrupted):
         _fit(tmp_path, steps_per_epoch=9)
-    with pytest.raises(ValueError, match="`steps_per_epoch` must be") as error:
+    with pytest.raises(
+        ValueError,
+        match="`steps_per_epoch` and `steps_per_execution` must not change",
+    ) as error:
         _fit(tmp_path, resume=True, steps_per_epoch=1)
     assert "Received: steps_per_epoch=1" in str(error.value)
 

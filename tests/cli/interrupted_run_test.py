@@ -49,7 +49,7 @@ def test_slow_validation_is_broken_off_and_gone_on_with(
         _, errors = process.communicate(timeout=processes.PATIENCE)
         took = time.monotonic() - began
     assert process.returncode == 128 + signum, errors
-    assert f"{signal.Signals(signum).name}: ending the epoch" in errors
+    assert f"{signal.Signals(signum).name}: finishing the epoch" in errors
     assert f"keras-cem train --resume --output={folder}" in errors
     assert "Traceback" not in errors
     (left,) = (folder / "checkpoints").iterdir()

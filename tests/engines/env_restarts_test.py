@@ -13,7 +13,7 @@ from tests import toy_envs
 FAULTS = [toy_envs.raise_fault, toy_envs.raise_local_fault]
 
 pytestmark = [
-    pytest.mark.filterwarnings("ignore:.* It is made anew:RuntimeWarning"),
+    pytest.mark.filterwarnings("ignore:.* It is created again:RuntimeWarning"),
     pytest.mark.filterwarnings(
         r"ignore:.*(from Worker-\d|Traceback|back to the main process)"
     ),
@@ -103,8 +103,8 @@ def test_too_many_failures_leave_the_weights():
     before = agent.get_weights()
     with pytest.raises(
         RuntimeError,
-        match=r"trajectory 1, step 1\. It was made anew 2 times before, of at "
-        r"most max_env_restarts=2\.",
+        match=r"trajectory 1, step 1\. Restarts so far: 2 of "
+        r"max_env_restarts=2\.",
     ) as error:
         agent.fit(
             "ToyFailingTracked-v0",

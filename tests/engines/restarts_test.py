@@ -1,4 +1,4 @@
-"""Trajectories of environments that fail and are made anew, as if nothing."""
+"""Trajectories of environments that fail and are created again."""
 
 import functools
 
@@ -21,7 +21,7 @@ RAISED = [
 ENDED = [toy_envs.end_process, toy_envs.kill_process, toy_envs.hang]
 
 pytestmark = [
-    pytest.mark.filterwarnings("ignore:.* It is made anew:RuntimeWarning"),
+    pytest.mark.filterwarnings("ignore:.* It is created again:RuntimeWarning"),
     # Where a worker fails, gymnasium tells it, with the traceback.
     pytest.mark.filterwarnings(
         r"ignore:.*(from Worker-\d|Traceback|back to the main process)"
@@ -157,9 +157,9 @@ def test_warns_of_each_restart(tmp_path):
     assert said[0].startswith(
         "`step` of the environment raised MotorError: the motor is off. "
     )
-    assert "sub-environment 0, trajectory 1, step 0. It is made" in said[0]
-    assert said[0].endswith("is played again: restart 1 of at most 2.")
-    assert said[1].endswith("is played again: restart 2 of at most 2.")
+    assert "sub-environment 0, trajectory 1, step 0. It is created" in said[0]
+    assert said[0].endswith("episodes restart: restart 1 of 2.")
+    assert said[1].endswith("episodes restart: restart 2 of 2.")
 
 
 def test_one_restart_too_many(tmp_path):
@@ -169,7 +169,7 @@ def test_one_restart_too_many(tmp_path):
     with pytest.raises(
         RuntimeError,
         match=r"raised MotorError: the motor is off\. .*sub-environment 0, "
-        r"trajectory 2, step 0\. It was made anew 1 times before, of at most "
+        r"trajectory 2, step 0\. Restarts so far: 1 of "
         r"max_env_restarts=1\.",
     ) as error:
         collect(make, [1, 3, 6], max_env_restarts=1, num_envs=1)
@@ -180,7 +180,7 @@ def test_ready_made_says_that_it_cannot_be_made_anew(tmp_path):
     env = toy_envs.Flaky(tmp_path, [toy_envs.raise_fault], every=1)
     with pytest.raises(
         RuntimeError,
-        match=r"MotorError.* It was given ready-made and cannot be made anew",
+        match=r"MotorError.* An existing environment cannot be created again",
     ):
         collect(env)
 
@@ -199,7 +199,7 @@ def test_environment_that_cannot_be_made_anew(tmp_path):
         match="`making` of the environment raised OSError: no licence left",
     ) as error:
         collect(make, num_envs=1)
-    assert "at most max_env_restarts=3." in str(error.value)
+    assert "of max_env_restarts=3." in str(error.value)
 
 
 def test_observation_that_does_not_fit_is_no_reason_to_try_again():

@@ -135,9 +135,7 @@ class Traced(Environment[Latest]):
             )
             return self.transition(state, actions, (zeros, zeros))
 
-        return xla.runs_compiled(
-            play, f"the environment {self.id}, which is played"
-        )
+        return xla.runs_compiled(play, f"the environment {self.id}")
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Traced) and self.env is other.env

@@ -49,7 +49,7 @@ def check_size(source: GraphSource, state_bytes: int) -> None:
             f"`batch_size` x `max_episode_steps` must fit in {where}. "
             f"Received: batch_size={source.batch_size}, "
             f"max_episode_steps={source.max_episode_steps}, which take about "
-            f"{needed / 2**30:.1f} GiB, of {present / 2**30:.1f} GiB."
+            f"{needed / 2**30:.1f} GiB of {present / 2**30:.1f} GiB."
         )
     # `pairs` numbers steps in int32, block by block. The last block may run
     # beyond the last step, by less than the maximum block size.

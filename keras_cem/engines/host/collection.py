@@ -276,7 +276,7 @@ class Collection:
             value = "" if values is None else f" {values[index]},"
             error = EpisodeError(
                 f"the {fault.what} is{value} not finite. {self._where(slot)} "
-                "The weights stay what they were."
+                "The weights are unchanged."
             )
             if not self._skip:
                 raise error
@@ -285,7 +285,7 @@ class Collection:
     def _reason(self, error: SlotError) -> str:
         if error.slot is None:
             first = self._first + min(self._counter[0, self._live], default=0)
-            where = f"Environment {self._env.name}, trajectory about {first}."
+            where = f"Environment {self._env.name}, near trajectory {first}."
         else:
             where = self._where(error.slot)
         return error.described(where)
@@ -293,6 +293,6 @@ class Collection:
     def _where(self, slot: int) -> str:
         where = f"Environment {self._env.name}, sub-environment {slot}, "
         if slot not in self._live:
-            return where + "where no trajectory was under way."
+            return where + "outside of any trajectory."
         trajectory, step = self._counter[:, slot]
         return where + f"trajectory {self._first + trajectory}, step {step}."

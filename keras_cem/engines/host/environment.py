@@ -68,9 +68,9 @@ class HostEnvironment:
                 self._fail(error, reason(error))
             self.num_env_restarts += count
             warnings.warn(
-                f"{reason(error)} It is made anew, and what it broke off "
-                f"is played again: restart {self.num_env_restarts} of at "
-                f"most {self.max_env_restarts}.",
+                f"{reason(error)} It is created again, and its unfinished "
+                f"episodes restart: restart {self.num_env_restarts} of "
+                f"{self.max_env_restarts}.",
                 RuntimeWarning,
                 stacklevel=3,
             )
@@ -86,13 +86,14 @@ class HostEnvironment:
         cause, why = error.__cause__, ""
         if not self.slots.can_restart:
             why = (
-                " It was given ready-made and cannot be made anew; an id or a "
-                "callable that makes it could."
+                " An existing environment cannot be created again. Pass an "
+                "id, or a callable that returns the environment, to allow "
+                "restarts."
             )
         elif self.num_env_restarts:
             why = (
-                f" It was made anew {self.num_env_restarts} times before, of "
-                f"at most max_env_restarts={self.max_env_restarts}."
+                f" Restarts so far: {self.num_env_restarts} of "
+                f"max_env_restarts={self.max_env_restarts}."
             )
         failure = EpisodeError(reason + why)
         failure.cause = cause

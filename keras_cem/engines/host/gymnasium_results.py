@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 
 _OLD = (
-    " Environments of gym before 0.26 do: `gymnasium.make` and a subclass of "
-    "`gymnasium.Env` do not."
+    " Environments for gym before 0.26 return this. Use `gymnasium.make`, or "
+    "a subclass of `gymnasium.Env`."
 )
 
 # Messages of Python for a function called with wrong arguments.

@@ -143,11 +143,10 @@ class ObservationBuffer:
         ):
             return self._unchanged(index, value)
         raise ObservationError(
-            f"{spaces.at('observations', self._paths[index])} must have shape "
-            f"{(*batch, *leaf.shape)} and dtype {leaf.dtype.name}, as the "
-            "observation space says. "
-            f"Received: shape={value.shape}, dtype={value.dtype}"
-            f"{_cure(original)}"
+            f"{spaces.at('observations', self._paths[index])} must have "
+            f"shape {(*batch, *leaf.shape)} and dtype {leaf.dtype.name}, "
+            "according to the observation space. Received: "
+            f"shape={value.shape}, dtype={value.dtype}{_cure(original)}"
         )
 
     def _unchanged(self, index: int, value: np.ndarray) -> np.ndarray:
@@ -184,5 +183,7 @@ def _cure(value: object) -> str:
         and len(value) == 2
         and isinstance(value[1], dict)
     ):
-        return ". `reset` returns (observation, info): give the first of them."
+        return (
+            ". `reset` returns (observation, info): pass only the observation."
+        )
     return ""

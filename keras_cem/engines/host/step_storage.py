@@ -158,8 +158,8 @@ def check_size(
     if steps > MOST_STEPS:
         raise ValueError(
             "A trajectory must have at most 2**30 steps. Received: "
-            f"max_episode_steps={limit}, environment {name}, which did not end "
-            "within them. Set a smaller `max_episode_steps`."
+            f"max_episode_steps={limit}, environment {name}, whose episode "
+            "did not end. Reduce `max_episode_steps`."
         )
     leaves = [*observation_space.leaves, *action_space.leaves]
     # 4 bytes for the reward and 1 byte for the mask.
@@ -171,6 +171,6 @@ def check_size(
             "`batch_size` x `max_episode_steps` must fit in memory. "
             f"Received: batch_size={size}, max_episode_steps={limit}, "
             f"environment {name}. {size} trajectories of {steps} steps take "
-            f"about {needed / 2**30:.1f} GiB, of {present / 2**30:.1f} GiB. "
-            "Give a smaller `batch_size` or `max_episode_steps`."
+            f"about {needed / 2**30:.1f} GiB of {present / 2**30:.1f} "
+            "GiB. Reduce `batch_size` or `max_episode_steps`."
         )

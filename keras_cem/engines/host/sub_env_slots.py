@@ -118,7 +118,9 @@ class SubEnvSlots(Slots):
 
     def restart(self, failed: Sequence[int] | None) -> None:
         if self._makers is None:
-            raise RuntimeError("These sub-environments cannot be made anew.")
+            raise RuntimeError(
+                "These sub-environments cannot be created again."
+            )
         for slot in range(self.num_envs) if failed is None else failed:
             with contextlib.suppress(Exception):
                 # It has failed already, so a failing close says nothing new.

@@ -131,7 +131,9 @@ class VectorSlots(Slots):
     def restart(self, failed: Sequence[int] | None) -> None:
         del failed  # The state of the other slots is unknown after a failure.
         if self._make is None:
-            raise RuntimeError("This vector environment cannot be made anew.")
+            raise RuntimeError(
+                "This vector environment cannot be created again."
+            )
         with contextlib.suppress(Exception):
             self._env.close()
         self._env = self._make()

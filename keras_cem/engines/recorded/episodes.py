@@ -68,7 +68,7 @@ def read(
     ]
     if not parts:
         raise ValueError(
-            "`x` must hold at least one episode. Received: no episode"
+            "`x` must hold at least one episode. Received: no episodes"
         )
     observations, actions, rewards, terminated = zip(*parts, strict=True)
     lengths = [len(each) for each in rewards]
@@ -145,7 +145,7 @@ class _Reader:
         actions = self._leaves("actions", action_space, (steps,))
         for path, leaf, values in actions:
             self._refuse_rows(
-                outside(leaf, values), values, path, f"in the space, {leaf}"
+                outside(leaf, values), values, path, f"in the space {leaf}"
             )
         # Minari also keeps the observation after the last action.
         observations = self._leaves(
@@ -179,9 +179,10 @@ class _Reader:
             ):
                 raise ValueError(
                     f"`{self._name}.{at}` must have shape "
-                    f"{' or '.join(map(str, shapes))}, a row a step, and dtype "
-                    f"{leaf.dtype.name}, as the rewards and the space say. "
-                    f"Received: shape={values.shape}, dtype={values.dtype}"
+                    f"{' or '.join(map(str, shapes))} (one row per step) and "
+                    f"dtype {leaf.dtype.name}, according to the rewards and "
+                    f"the space. Received: shape={values.shape}, "
+                    f"dtype={values.dtype}"
                 )
             read.append((at, leaf, values.astype(leaf.dtype)))
         return read
@@ -227,7 +228,7 @@ def outside(leaf: spaces.Leaf, values: np.ndarray) -> np.ndarray:
     elif isinstance(leaf, spaces.Box):
         low, high = leaf.low, leaf.high
     else:
-        raise TypeError(f"no bounds are known of {leaf}")
+        raise TypeError(f"cannot check the bounds of {leaf}")
     # Comparisons with NaN are false, so NaN is outside.
     inside = np.logical_and(values >= low, values <= high)
     rows: np.ndarray = np.all(inside.reshape(len(values), -1), axis=1)

@@ -82,8 +82,8 @@ class RecordedSource:
         if size < 2 or size > self._num_episodes:
             raise ValueError(
                 "`batch_size` must be at least 2 and at most the number of "
-                f"recorded episodes, {self._num_episodes}. "
-                f"Received: batch_size={wanted}"
+                f"recorded episodes, {self._num_episodes}. Received: "
+                f"batch_size={wanted}"
             )
         return size
 
@@ -169,11 +169,11 @@ class RecordedSource:
         if not known.all():
             number = int(np.argmin(known))
             raise ValueError(
-                "With elite_unit='step', a truncated episode needs the "
-                "observation after its last action, one row more than its "
-                f"rewards. Received: {self.name}, episode {number} with "
+                "A truncated episode must include the observation after its "
+                "last action for elite_unit='step': one observation more "
+                f"than rewards. Received: {self.name}, episode {number} with "
                 f"{self._episodes.lengths[number]} observations. Add it, or "
-                "set its `terminated` if it ended there."
+                "set `terminated` if the episode ended there."
             )
 
     def step_function(self, steps: ReadsThenSteps[Made_co]) -> Made_co:
@@ -187,8 +187,8 @@ class RecordedSource:
             ValueError: Always.
         """
         raise ValueError(
-            "Recorded episodes cannot be played: only the `x` of `fit` may be "
-            f"some. Received: {self.name}. Give an environment."
+            "Recorded episodes cannot be played; they can only be the `x` of "
+            f"`fit`. Received: {self.name}. Pass an environment."
         )
 
     def first_observations(self) -> None:

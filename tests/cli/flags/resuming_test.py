@@ -97,7 +97,7 @@ def test_signal_ends_a_run_with_a_way_to_go_on(tmp_path):
         process.send_signal(signal.SIGTERM)
         _, errors = process.communicate(timeout=processes.PATIENCE)
     assert process.returncode == 128 + signal.SIGTERM
-    assert "SIGTERM: ending the epoch, to write a checkpoint." in errors
+    assert "SIGTERM: finishing the epoch and writing a checkpoint." in errors
     assert f"keras-cem train --resume --output='{folder}'" in errors
     assert "Traceback" not in errors
     (left,) = os.listdir(folder / "checkpoints")

@@ -126,7 +126,7 @@ def test_episodes_that_no_machine_holds_are_refused_while_they_are_played(
     with pytest.raises(
         ValueError,
         match=r"max_episode_steps=1000000000000, .* 2 trajectories of 1024 "
-        r"steps take about 0\.0 GiB.* Give a smaller",
+        r"steps take about 0\.0 GiB.* Reduce",
     ):
         collect([300, 513], 10**12)
 
