@@ -1,18 +1,18 @@
 r"""The lecture's networks on the data of TensorFlow's playground.
 
-It trains networks of 1x1, 1x3, 2x3 and 4x8 neurons (layers x neurons a layer)
-on classification sets (circle, exclusive-or, spiral) and on regressions
-(plane, gaussian), with plain Keras `fit`, and draws what each has learned:
+It trains networks of 1x1, 1x3, 2x3 and 4x8 neurons (layers x neurons per
+layer) on classification data (circle, exclusive-or, spiral) and regression data
+(plane, gaussian) with plain Keras `fit`, and draws the learned functions:
 
     python examples/playground.py --output=playground.png
     python examples/playground.py --datasets=circle,spiral --networks=2x3,4x8 \
         --activation=arctan --optimizer=sgd --learning_rate=0.1 --l2=0.001
 
-It prints, for data the network has not seen, the accuracy of each classifier
-and the R^2 of each regression (1 is perfect, 0 is as good as the mean). One
-neuron can only cut the plane along a line. Three of them can enclose a circle,
-a second layer does better on the exclusive-or, and the spiral takes four
-layers of eight. The picture needs matplotlib: pip install 'keras-cem[plot]'.
+It prints the accuracy of each classifier and the R^2 of each regression (1 is
+perfect, 0 is as good as the mean) on test data. One neuron can only divide the
+plane along a line. Three neurons can enclose a circle, a second layer is better
+on the exclusive-or, and the spiral needs four layers of eight. The picture
+needs matplotlib: pip install 'keras-cem[plot]'.
 """
 
 import dataclasses
@@ -45,10 +45,10 @@ _STEPS_PER_EXECUTION = 100
 
 @dataclasses.dataclass(frozen=True)
 class Dataset:
-    """Points of the plane with a target each.
+    """Points of the plane, each with a target.
 
     Attributes:
-        name: What `--datasets` calls it.
+        name: Its name in `--datasets`.
         points: float32 array of shape `(num_points, 2)`.
         targets: int array of shape `(num_points,)` with class 0 or 1, or
             float array of that shape with values in [-1, 1].
@@ -66,7 +66,7 @@ class Dataset:
 
 @dataclasses.dataclass(frozen=True)
 class Result:
-    """A trained network and how well it does."""
+    """A trained network and its test score."""
 
     dataset: Dataset
     network: str
@@ -95,7 +95,7 @@ def exclusive_or(size: int, noise: float, rng: np.random.Generator) -> tuple:
 
 
 def spiral(size: int, noise: float, rng: np.random.Generator) -> tuple:
-    """Two arms of almost two turns, one a class."""
+    """Two arms of almost two turns, one per class."""
     classes = np.arange(size) % 2
     along = np.sqrt(rng.uniform(0.0, 1.0, size))  # even along the arm
     radius = 5.0 * along

@@ -1,7 +1,7 @@
-"""Acts with an exported policy: TensorFlow and gymnasium, no Keras needed.
+"""Acts with an exported policy, with only TensorFlow and gymnasium.
 
-Observations of any space go to `act` in batches, whatever nest they are, and
-greedy actions come back. A SavedModel is a program: load those you trust.
+`act` takes batches of observations, nested as in the observation space, and
+returns greedy actions. A SavedModel is a program: load only trusted ones.
 
     keras-cem export --run=runs/cartpole --output=policy
     python examples/serve_saved_model.py --policy=policy --env=CartPole-v1
@@ -25,7 +25,7 @@ _SEED = flags.DEFINE_integer(
 
 
 def act(policy: Any, observation: Any) -> Any:
-    """Returns the greedy action for one observation, as the env takes it."""
+    """Returns the greedy action for one observation, in the form of the env."""
     batch = tf.nest.map_structure(
         lambda array: tf.constant(np.asarray(array)[None]), observation
     )
@@ -35,7 +35,7 @@ def act(policy: Any, observation: Any) -> Any:
 
 
 def main(argv: list[str]) -> None:
-    """Plays, and prints the return."""
+    """Plays episodes and prints their return."""
     del argv
     policy = tf.saved_model.load(_POLICY.value)
     env = gymnasium.make(_ENV.value)

@@ -1,4 +1,4 @@
-"""The deep cross-entropy method on one page: Keras and gymnasium alone.
+"""The deep cross-entropy method on one page, with Keras and gymnasium.
 
 The algorithm for m actions of A. Plaksin's lecture 2, "Introduction to Neural
 Networks. Deep Cross-Entropy Method", with its formulas beside the lines. The

@@ -1,4 +1,4 @@
-"""Trains on a TF-Agents environment, and hands the policy to TF-Agents.
+"""Trains on a TF-Agents environment and gives the policy to TF-Agents.
 
 python examples/tf_agents_cartpole.py --output=policy
 

@@ -64,7 +64,7 @@ def test_tf_keras_in_use_as_keras_3_is_refused():
     assert "`tf.keras` was already loaded, as Keras 3." in said
     assert "Set TF_USE_LEGACY_KERAS=1 before anything uses `tf.keras`" in said
     # The environment is what it was.
-    assert said.endswith("chooses. None")
+    assert said.endswith("'keras-cem[tf-agents]'`. None")
 
 
 def test_the_failure_of_tensorflow_probability_is_explained():

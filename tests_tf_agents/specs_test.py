@@ -132,14 +132,14 @@ def test_parts_of_a_space_have_names_of_their_own():
             {"a": array_spec.ArraySpec((), np.int64)},
             r"`spec\['a'\]` must be bo",
         ),
-        ([bounded((), np.int32, 0)], r"`spec\[0\]` must be bounded: .*int32"),
+        ([bounded((), np.int32, 0)], r"`spec\[0\]` must be bounded, .*int32"),
         (
             array_spec.ArraySpec((), np.bool_),
             "must have an integer or float dtype.*",
         ),
         (
             "spec",
-            "`spec` must be a spec, or a nest of specs.*'spec' of type str",
+            "`spec` must be a spec or a nest of specs.*'spec' of type str",
         ),
     ],
     ids=["unbounded", "half_bounded", "bool", "string"],

@@ -69,8 +69,8 @@ def act(
     if space is None:
         raise ValueError(
             "`act` needs the agent's observation space. Received: "
-            "observation_space=None. Give `observation_space` to "
-            "`CEMAgent`, or `fit` on an environment first."
+            "observation_space=None. Pass `observation_space` to `CEMAgent`, "
+            "or call `fit` on an environment first."
         )
     buffer = ObservationBuffer(space, 1)
     epsilon = plain_number(epsilon)

@@ -78,7 +78,7 @@ class FitArguments:
             validation_data, "validation_data"
         ):
             raise TypeError(
-                "`validation_data` must be data where `x` is. Received: "
+                "`validation_data` must be data if `x` is data. Received: "
                 f"validation_data={validation_data!r}, x of type "
                 f"{type(self.x).__name__}"
             )
@@ -148,7 +148,8 @@ class FitArguments:
         """
         if self.initial_epoch:
             raise ValueError(
-                "`initial_epoch` must be left to `resume_from`. Received: "
+                "`initial_epoch` must not be given with `resume_from`, which "
+                "sets it. Received: "
                 f"initial_epoch={self.initial_epoch}"
             )
         folder = self.resume_from
@@ -173,15 +174,16 @@ class FitArguments:
         """
         if self.epochs < state.epochs:
             raise ValueError(
-                f"`epochs` must be at least the {state.epochs} that are done. "
-                f"Received: epochs={self.epochs}, "
+                f"`epochs` must be at least {state.epochs}, the number of "
+                f"epochs already done. Received: epochs={self.epochs}, "
                 f"resume_from={str(self.checkpoints())!r}"
             )
         if state.executions > -(-self.steps // steps_per_execution):
             raise ValueError(
-                "`steps_per_epoch` must be what it was before training was "
-                f"interrupted, after {state.executions} executions of an "
-                f"epoch. Received: steps_per_epoch={self.steps}, "
+                "`steps_per_epoch` and `steps_per_execution` must not change "
+                "when training resumes within an epoch, here after "
+                f"{state.executions} executions. Received: "
+                f"steps_per_epoch={self.steps}, "
                 f"steps_per_execution={steps_per_execution}"
             )
 
@@ -194,7 +196,7 @@ def check_validation(validation_data: Any) -> None:
     """
     if not sources.is_env(validation_data, "validation_data"):
         raise TypeError(
-            "`validation_data` must be an environment where `x` is one. "
-            f"Received: validation_data of type "
+            "`validation_data` must be an environment if `x` is one. "
+            "Received: validation_data of type "
             f"{type(validation_data).__name__}"
         )

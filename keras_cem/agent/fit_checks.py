@@ -48,8 +48,8 @@ def check_can_learn(agent: keras.Model) -> None:
     if not agent.trainable_variables:
         raise ValueError(
             "`policy` must have trainable weights for `fit`. Received: "
-            f"policy={agent.policy.name!r} with none. Set `trainable` of "
-            "its layers, or play it with `evaluate` or `collect`."
+            f"policy={agent.policy.name!r}, which has none. Set `trainable` "
+            "of its layers, or only play it with `evaluate` or `collect`."
         )
 
 
@@ -63,9 +63,8 @@ def check_finite(agent: keras.Model) -> None:
     for variable in learned:
         if not bool(nonfinite.all_finite([variable.value])):
             raise ValueError(
-                "`fit` must start from finite weights. Received: a NaN or "
-                f"an infinity in {variable.path}. Load or set other "
-                "weights."
+                "`fit` must start from finite weights. Received: NaN or "
+                f"infinity in {variable.path}. Load or set other weights."
             )
 
 
@@ -117,9 +116,9 @@ def _refusing(verb: str, method: Callable[..., Any]) -> Callable[..., Any]:
     def refusing(self: Any, x: Any, *args: Any, **kwargs: Any) -> Any:
         if sources.is_playable(x):
             raise TypeError(
-                f"`{verb}` takes a batch of observations, not an environment. "
-                f"Received: x={x!r}. Play it with `fit`, `evaluate` or "
-                "`collect`."
+                f"`{verb}` takes a batch of observations, not an "
+                f"environment. Received: x={x!r}. To play the environment, "
+                "call `fit`, `evaluate` or `collect`."
             )
         return method(self, x, *args, **kwargs)
 

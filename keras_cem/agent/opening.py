@@ -76,7 +76,7 @@ def open_recorded(
     action_space = source.action_space or agent.action_space
     if action_space != agent.action_space:
         raise ValueError(
-            "`x` must hold episodes of the agent's action space, "
+            "`x` must hold episodes with the agent's action space, "
             f"{agent.action_space}. Received: {source.name} with "
             f"action_space={action_space}"
         )
@@ -84,7 +84,7 @@ def open_recorded(
     if observation_space is None:
         raise ValueError(
             "`fit` on a list of episodes needs the agent's observation "
-            "space. Received: observation_space=None. Give "
+            "space. Received: observation_space=None. Pass "
             "`observation_space` to `CEMAgent`."
         )
     agent.build_for(observation_space)

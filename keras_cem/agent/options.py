@@ -266,9 +266,10 @@ class CEMOptions:
         option_fields.resolve(self)
         if self.elite_memory is None and self.elite_memory_age is not None:
             raise ValueError(
-                "`elite_memory_age` is for an `elite_memory` only. Received: "
-                f"elite_memory_age={self.elite_memory_age}, elite_memory=None. "
-                "Give `elite_memory`, how many trajectories are remembered."
+                "`elite_memory_age` needs `elite_memory`. Received: "
+                f"elite_memory_age={self.elite_memory_age}, "
+                "elite_memory=None. Set `elite_memory`, the number of "
+                "remembered trajectories."
             )
         option_checks.exclusive(
             "trajectories are compared either with those of the same start, "

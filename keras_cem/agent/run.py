@@ -135,8 +135,8 @@ class Run:
         """
         if self.schedule is not None:
             raise ValueError(
-                "`callbacks` must hold one `EpsilonDecay` at most. "
-                "Received: callbacks with several."
+                "`callbacks` must hold at most one `EpsilonDecay`. Received: "
+                "several."
             )
         self.schedule = schedule
 

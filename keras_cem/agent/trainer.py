@@ -446,8 +446,9 @@ class EnvironmentTrainer(keras.Model):
         """
         if self.run is None:
             raise RuntimeError(
-                "Epsilon can follow a schedule during `fit` on an environment "
-                "only: arrays are not explored. Leave out `EpsilonDecay`."
+                "Epsilon can follow a schedule only during `fit` on an "
+                "environment, because arrays are not explored. Remove "
+                "`EpsilonDecay`."
             )
         self.run.follow_epsilon(schedule)
 

@@ -161,9 +161,8 @@ def look_at(
         source.close()
     if space is None or action_space is None:
         raise ValueError(
-            "`env` must have spaces. Received: "
-            f"{source.name}, which has none. Give `action_space` and "
-            "`observation_space` to `CEMAgent`."
+            f"`env` must have spaces. Received: {source.name}, which has "
+            "none. Pass `action_space` and `observation_space` to `CEMAgent`."
         )
     return space, action_space, observations
 

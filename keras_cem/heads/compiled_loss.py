@@ -1,4 +1,4 @@
-"""Checks the loss that is given to `compile`."""
+"""Checks the loss of `compile`."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -9,9 +9,9 @@ import tensorflow as tf
 
 from keras_cem.heads.base import Loss
 
-# Rows that a loss is tried on; not likely to be a number of dimensions.
+# Rows for a trial of the loss. A number that is unlikely to be a dimension.
 _NUM_ROWS = 7
-# Those of Keras that are least where outputs equal the actions of a box.
+# Losses of Keras whose minimum is at outputs equal to the actions of a box.
 _OF_REGRESSION = (
     keras.losses.MeanSquaredError,
     keras.losses.MeanAbsoluteError,
@@ -27,14 +27,14 @@ _OF_REGRESSION = (
 
 
 def only(**argument: object) -> Any:
-    """Returns a single value; takes it out of a list of length 1.
+    """Returns a single value, also from a list of length 1.
 
     Args:
-        **argument: The value, under the caller's name of the argument.
+        **argument: The value, by its argument name in `compile`.
 
     Raises:
         ValueError: If the value is a list of another length, or a dictionary
-            of values by name.
+            with a value per output.
     """
     ((name, value),) = argument.items()
     if isinstance(value, (list, tuple)) and len(value) == 1:
@@ -52,11 +52,11 @@ def only(**argument: object) -> Any:
 def by_row(loss: Loss | None) -> Callable[[tf.Tensor, tf.Tensor], tf.Tensor]:
     """Returns a Keras loss as a function from (actions, outputs) to `(N,)`.
 
-    A loss with a value per element is averaged over the elements of each row,
-    as Keras does.
+    Like Keras, it averages a loss with a value per element over the elements
+    of each row.
 
     Args:
-        loss: As in `compile`; None is the mean square.
+        loss: As in `compile`. None means the mean squared error.
     """
     found = keras.losses.get("mse" if loss is None else loss)
     # Calling a `keras.losses.Loss` reduces over the batch; its `call` returns
@@ -80,17 +80,17 @@ def by_row(loss: Loss | None) -> Callable[[tf.Tensor, tf.Tensor], tf.Tensor]:
 
 
 def check(loss: Loss, dimensions: int) -> None:
-    """Refuses a loss of Keras that is no regression, and a wrong shape.
+    """Refuses Keras losses that are not for regression, and wrong shapes.
 
-    The cross-entropy of classes, for one, takes actions for probabilities. A
-    function or class of the user's own is taken as it is.
+    For example, categorical cross-entropy would treat actions as
+    probabilities. For the user's own loss, only the shape is checked.
 
     Args:
         loss: As in `compile`.
         dimensions: Number of components of an action.
 
     Raises:
-        ValueError: If the loss is one of Keras' for another purpose, or does
+        ValueError: If the loss is a Keras loss for another purpose, or does
             not return one value per row.
     """
     found = keras.losses.get(loss)

@@ -1,15 +1,16 @@
-"""A cache of the values used last."""
+"""A cache of the most recently used values."""
 
 from collections.abc import Callable, Hashable
 from typing import Any
 
 
 class Recent:
-    """Holds values by key; drops the one that was not used for longest.
+    """Holds values by key and drops the least recently used one.
+
+    The values are compiled functions; each keeps its environment alive.
 
     Args:
-        size: Number of values held at most: compiled functions, of which each
-            keeps its environment alive. Defaults to `16`.
+        size: Maximum number of values. Defaults to `16`.
     """
 
     def __init__(self, size: int = 16):
@@ -17,7 +18,7 @@ class Recent:
         self._held: dict[Hashable, Any] = {}
 
     def get(self, key: Hashable, make: Callable[[], Any]) -> Any:
-        """Returns the value of a key; makes it if the cache does not hold it.
+        """Returns the value of a key, or makes and stores it.
 
         Args:
             key: Key of the value.

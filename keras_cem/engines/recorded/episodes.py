@@ -153,7 +153,7 @@ class _Reader:
         )
         for path, leaf, values in observations:
             if isinstance(leaf, spaces.Integers):
-                bad, what = outside(leaf, values), f"in the space, {leaf}"
+                bad, what = outside(leaf, values), f"in the space {leaf}"
             else:
                 bad, what = ~finite_array_rows(values), "finite"
             self._refuse_rows(bad, values, path, what)
