@@ -105,7 +105,9 @@ def test_names_that_cannot_be_searched_are_refused(name):
 def test_what_was_asked_for_in_vain_is_told_why():
     with pytest.raises(ValueError, match="noise"):
         space(asked=["noise"])
-    with pytest.raises(ValueError, match="`elite_memory_age` is for an"):
+    with pytest.raises(
+        ValueError, match="`elite_memory_age` needs `elite_memory`"
+    ):
         space(asked=["elite_memory_age"])
 
 
