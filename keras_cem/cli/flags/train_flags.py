@@ -169,7 +169,7 @@ def _define_optimizer(group: Group) -> None:
         "jit_compile",
         None,
         "Compile the train step with XLA. If not given, XLA is used in the "
-        "graph. With a small --batch_size it starts only after the first "
+        "graph; on a CPU with a small --batch_size, only after the first "
         "iterations, which take less time than compiling.",
     )
 
@@ -195,8 +195,8 @@ def _define_evaluation(group: Group) -> None:
     group.number(
         "stop_at",
         None,
-        "Stop when the greedy return reaches this value, and on other "
-        "episodes exceeds it by its standard error. If not given, `keras-cem "
+        "Stop when the greedy return reaches this value and, on other "
+        "episodes, exceeds it by a standard error. If not given, `keras-cem "
         "train` uses the environment's reward threshold, if there is one.",
     )
     group.count(
