@@ -42,7 +42,8 @@ class Options:
         "Number of sub-environments.",
         unset="as many as `batch_size`, at most 256",
         flag=Flag(
-            "environment", "Sub-environments; as --batch_size if not given."
+            "environment",
+            "Number of sub-environments. If not given, --batch_size.",
         ),
     )
     vectorization_mode: str | None = option(
@@ -53,7 +54,7 @@ class Options:
         `"vector_entry_point"` uses the environment's own vector version.""",
         unset='`"sync"`',
         flag=Flag(
-            "environment", "How sub-environments run; sync if not given."
+            "environment", "How sub-environments run. If not given, sync."
         ),
     )
     max_episode_steps: int | None = option(
@@ -62,7 +63,11 @@ class Options:
         """Truncates every episode after this number of steps. It is required
         if the environment has no limit.""",
         unset="the environment's own limit",
-        flag=Flag("environment", "Truncates episodes."),
+        flag=Flag(
+            "environment",
+            "Steps after which an episode is truncated. If not given, the "
+            "environment's own limit.",
+        ),
     )
     step_timeout: float | None = option(
         None,
@@ -73,8 +78,8 @@ class Options:
         unset="no limit",
         flag=Flag(
             "environment",
-            "Seconds that a step may take with --vectorization_mode=async; a "
-            "sub-environment that takes longer has failed.",
+            "Maximum seconds per step with --vectorization_mode=async. A "
+            "sub-environment that takes longer counts as failed.",
         ),
     )
     max_env_restarts: int | None = option(
@@ -89,8 +94,8 @@ class Options:
         unset="3 for ids and callables",
         flag=Flag(
             "environment",
-            "How often sub-environments that fail may be made anew; 3 if not "
-            "given.",
+            "Maximum number of times that failed sub-environments are "
+            "created again. If not given, 3.",
         ),
     )
     engine: str = option(
@@ -103,9 +108,9 @@ class Options:
         `vectorization_mode`, `step_timeout` or `max_env_restarts`.""",
         flag=Flag(
             "environment",
-            "Where training plays: inside the compiled step (graph), or from "
-            "Python (host); auto takes the graph where it can. The final "
-            "evaluation always plays gymnasium's own environment.",
+            "Where training plays: inside the compiled step (graph) or from "
+            "Python (host). auto uses the graph where possible. The final "
+            "evaluation always uses gymnasium's own environment.",
         ),
     )
 

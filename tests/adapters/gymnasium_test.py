@@ -419,7 +419,7 @@ def test_async_process_that_dies(opened):
     )
     with pytest.raises(
         RuntimeError,
-        match=r"`step` of the environment raised ProcessError: its process has "
+        match=r"`step` of the environment raised ProcessError: its process "
         r"ended, exit code 3\. .*sub-environment [01], trajectory [01], step 1",
     ) as error:
         source.collect(act, [1, 2, 3])
@@ -438,7 +438,7 @@ def test_async_environment_that_fails_in_the_process_alone(opened):
     with pytest.raises(
         RuntimeError,
         match=r"`reset` of the environment raised RuntimeError: it could not "
-        r"be made in its process: MotorError: no display here\. Environment "
+        r"be created in its process: MotorError: no display here\. Environment "
         r".*sub-environment 0, trajectory 0, step 0\.",
     ):
         source.collect(act, [1, 2, 3])

@@ -328,7 +328,7 @@ assert cem.CEMAgent.from_config(agent.get_config()).dummy == 7
 try:
     agent.dummy = 8
 except AttributeError as error:
-    assert "`dummy` must stay what the agent was made with, 7" in str(error)
+    assert "`dummy` must keep its value 7" in str(error)
 else:
     raise AssertionError
 try:
