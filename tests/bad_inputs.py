@@ -382,9 +382,7 @@ _CONSTRUCTOR += [
     *_value_errors("must be in (0, 1]", discount=[0.0, 1.5]),
     *_value_errors("must be an integer of at least 1", elite_memory=[0, 2.5]),
     *_value_errors("must be an integer of at least 1", elite_memory_age=[0]),
-    *_value_errors(
-        "`elite_memory_age` needs `elite_memory`", elite_memory_age=[3]
-    ),
+    *_value_errors("needs `elite_memory`", elite_memory_age=[3]),
     *_value_errors("must be an integer of at least 2", episodes_per_start=[1]),
     *_value_errors("must be an integer of at least 1", episodes_per_policy=[0]),
     *_value_errors("must be an integer of at least 1", persistence=[0, 1.5]),

@@ -281,7 +281,7 @@ def test_loss_that_is_not_finite():
         ({"num_envs": 0}, "Received: num_envs=0."),
         (
             {"vectorization_mode": "gpu"},
-            "`vectorization_mode` must be one of (None, 'sync', 'async', "
+            "`vectorization_mode` must be one of ('sync', 'async', "
             "'vector_entry_point'). Received: vectorization_mode='gpu'",
         ),
         ({"y": np.zeros(2)}, "`y` is for arrays only. Received: y=array"),
