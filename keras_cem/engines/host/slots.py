@@ -81,7 +81,7 @@ class SlotError(Exception):
         """
         cause = self.__cause__
         if isinstance(cause, (EOFError, ConnectionError)):
-            where += " A process that runs sub-environments has died."
+            where += " The process of a sub-environment has died."
         return (
             f"`{self.call}` of the environment raised "
             f"{type(cause).__name__}: {cause}. {where}"
