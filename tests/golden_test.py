@@ -9,6 +9,7 @@ import keras
 import numpy as np
 import pytest
 
+from keras_cem import prng
 from keras_cem.cli.main import main
 from keras_cem.cli.run.folder import RunFolder
 from keras_cem.cli.training import progress
@@ -18,8 +19,18 @@ FOLDER = pathlib.Path(__file__).parent / "golden"
 VERSIONS = sorted(path.parent.name for path in FOLDER.glob("*/expected.json"))
 
 
-def test_there_is_a_run_of_each_format():
-    assert VERSIONS[0] == "0.1.0"
+def test_there_is_a_run_of_each_format_and_of_each_kind_of_reset_seeds():
+    assert VERSIONS == ["0.1.0", "0.1.0-reset-seeds"]
+
+
+def test_reset_seeds_are_those_of_the_newest_run():
+    """A saved seed plays the episodes that it played before."""
+    path = FOLDER / VERSIONS[-1] / "expected.json"
+    expected = json.loads(path.read_text())["reset_seeds"]
+    assert len(expected) == 4
+    for name, seeds in expected.items():
+        stream = getattr(prng, name)
+        assert prng.reset_seeds(0, stream, 3, 4, first=2) == seeds
 
 
 @pytest.mark.parametrize("version", VERSIONS)
