@@ -5,16 +5,16 @@
 
 from typing import Any
 
+_OF_HEAD = (
+    "On environments, the loss is that of `agent.head`, per step of an elite "
+    "trajectory. Give `loss` or `loss_weights` to `compile`, add to the loss "
+    "with `add_loss` or a regularizer, or override `train_step`."
+)
 # Methods that work on arrays only; environments never call them. Each name maps
 # to the verbs that would ignore the method and to the cure.
 _ARRAYS_ONLY = {
-    "compute_loss": (
-        ("fit",),
-        "On environments, the loss is that of `agent.head`, per step of an "
-        "elite trajectory. Give `loss` or `loss_weights` to `compile`, add "
-        "to the loss with `add_loss` or a regularizer, or override "
-        "`train_step`.",
-    ),
+    "compute_loss": (("fit",), _OF_HEAD),
+    "stateless_compute_loss": (("fit",), _OF_HEAD),
     "compute_metrics": (
         ("fit", "evaluate"),
         "On environments, there are no targets to compare with. Override "

@@ -1,5 +1,6 @@
 """Every row of docs/keras_hooks.md, on environments of both engines."""
 
+import inspect
 import pathlib
 import re
 
@@ -98,20 +99,36 @@ class Counted(cem.CEMAgent):
 
 
 @both
-def test_steps_and_make_functions(engine):
+def test_train_step_and_test_step(engine):
     agent = make_agent(Counted)
     for _ in range(2):
         history = fit(agent, engine, validation_data="CartPole-v1")
         assert history["mine"] == [7.0]
         assert history["val_mine"] == [8.0]
         assert "episode_return" in history
-    agent.predict(X, verbose=0)
-    assert set(agent.asked) == {
-        f"{verb}{what}"
-        for verb in ("make_train", "make_test", "make_predict")
-        for what in ("_function",)
-    } | {"train_step", "test_step", "predict_step"}
+    assert {"train_step", "test_step"} <= set(agent.asked)
     assert int(agent.iteration) == 2
+
+
+def test_predict_step():
+    agent = make_agent(Counted)
+    fit(agent, validation_data="CartPole-v1")
+    agent.collect("CartPole-v1", 2, engine="host", max_episode_steps=5)
+    agent.act(X[0])
+    assert "predict_step" not in agent.asked
+    agent.predict(X, verbose=0)
+    assert "predict_step" in agent.asked
+
+
+@both
+def test_make_functions(engine):
+    agent = make_agent(Counted)
+    fit(agent, engine, validation_data="CartPole-v1")
+    made = {"make_train_function", "make_test_function"}
+    assert made <= set(agent.asked)
+    assert "make_predict_function" not in agent.asked
+    agent.predict(X, verbose=0)
+    assert "make_predict_function" in agent.asked
 
 
 class OwnLoss(cem.CEMAgent):
@@ -128,6 +145,15 @@ def test_compute_loss():
     agent.evaluate("CartPole-v1", **PLAYING)
     with pytest.raises(TypeError, match=r"`compute_loss` must not.*OwnLoss"):
         fit(agent)
+
+    class Stateless(cem.CEMAgent):
+        def stateless_compute_loss(self, *args, **kwargs):
+            return super().stateless_compute_loss(*args, **kwargs)
+
+    with pytest.raises(
+        TypeError, match=r"`stateless_compute_loss` must not.*Stateless"
+    ):
+        fit(make_agent(Stateless))
 
 
 class OwnMetrics(cem.CEMAgent):
@@ -151,20 +177,35 @@ class Measured(cem.CEMAgent):
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
         self.steps = keras.metrics.Sum(name="steps")
+        object.__setattr__(self, "num_resets", 0)
 
     def train_step(self, data):
         super().train_step(data)
         self.steps.update_state(1.0)
         return {metric.name: metric.result() for metric in self.metrics}
 
+    def reset_metrics(self):
+        object.__setattr__(self, "num_resets", self.num_resets + 1)
+        super().reset_metrics()
+
 
 @both
 def test_metrics_of_a_subclass(engine):
     agent = make_agent(Measured)
-    history = fit(agent, engine, epochs=2, steps_per_epoch=3)
+    seen = []
+    look = keras.callbacks.LambdaCallback(
+        on_epoch_end=lambda *_: seen.append(
+            (agent.metrics_names, agent.get_metrics_result())
+        )
+    )
+    history = fit(agent, engine, epochs=2, steps_per_epoch=3, callbacks=[look])
     # Reset before each epoch.
     assert history["steps"] == [3.0, 3.0]
     assert history["num_elites"]
+    assert agent.num_resets >= 2
+    names, results = seen[-1]
+    assert {"steps", "episode_return"} <= set(names)
+    assert results["steps"] == 3.0
 
 
 def test_metrics_of_compile():
@@ -173,6 +214,19 @@ def test_metrics_of_compile():
     y = agent.predict(X, verbose=0).argmax(-1)
     result = agent.evaluate(X, y, verbose=0, return_dict=True)
     assert result["accuracy"] == result["weighted_accuracy"] == 1.0
+
+
+def test_optimizer():
+    def moved(optimizer):
+        agent = make_agent(env="Pendulum-v1", optimizer=optimizer)
+        before = agent.policy.get_weights()[0]
+        fit(agent, env="Pendulum-v1")
+        return agent.policy.get_weights()[0] - before
+
+    compile_with = keras.optimizers.SGD
+    step = moved(compile_with(0.1))
+    assert np.any(step)
+    np.testing.assert_allclose(moved(compile_with(0.2)), 2 * step, rtol=1e-3)
 
 
 @both
@@ -227,12 +281,14 @@ def test_bad_arguments_of_compile(given, message):
         make_agent(env="Pendulum-v1", **given)
 
 
-def test_order_of_the_arguments_of_compile():
+def test_steps_per_execution_and_jit_compile():
     agent = make_agent()
     before = ("sgd", None, 0.5, None, None, False)
     agent.compile(*before, 3, False, False)
     assert agent.steps_per_execution == 3
     assert agent.jit_compile is False
+    fit(agent, steps_per_epoch=3)
+    assert int(agent.iteration) == 3
     with pytest.raises(ValueError, match="steps_per_execution=0"):
         agent.compile(*before, 0)
 
@@ -264,6 +320,11 @@ def test_add_loss():
     plain = fit(make_agent(network=learns))["loss"][0]
     charged = make_agent(Charged, network=learns)
     assert fit(charged)["loss"][0] == pytest.approx(2.0 + plain)
+    # Of regularizers, too.
+    network = {**learns, "network": {"l1": 0.5}}
+    penalized = make_agent(network=network)
+    size = np.abs(penalized.policy.get_weights()[0]).sum()
+    assert fit(penalized)["loss"][0] == pytest.approx(0.5 * size + plain)
 
 
 @both
@@ -295,6 +356,27 @@ def test_auto_scale_loss(scales):
 
 
 @pytest.mark.parametrize(
+    ("argument", "value"),
+    [
+        ("y", np.zeros(4, int)),
+        ("sample_weight", np.ones(4)),
+        ("class_weight", {0: 1.0}),
+        ("validation_split", 0.5),
+        ("shuffle", False),
+    ],
+)
+def test_fit_and_evaluate(argument, value):
+    agent = make_agent()
+    verbs = [agent.fit]
+    if argument in ("y", "sample_weight"):
+        verbs.append(agent.evaluate)
+    for verb in verbs:
+        with pytest.raises(ValueError, match=f"`{argument}` is for arrays"):
+            verb("CartPole-v1", **{argument: value}, **PLAYING)
+    assert int(agent.env_steps) == 0
+
+
+@pytest.mark.parametrize(
     "verb", ["predict", "predict_on_batch", "train_on_batch", "test_on_batch"]
 )
 def test_verbs_of_arrays(verb):
@@ -315,6 +397,7 @@ def test_distribute_strategy(made_inside):
             with pytest.raises(ValueError, match="MirroredStrategy"):
                 fit(agent)
     for verb in (agent.fit, agent.evaluate):
+        assert agent.distribute_reduction_method == "auto"
         if made_inside:
             with pytest.raises(ValueError, match="MirroredStrategy"):
                 verb("CartPole-v1", **PLAYING)
@@ -337,6 +420,43 @@ def test_save_unzipped(tmp_path):
         agent.save(tmp_path / "agent.keras", zipped=False)
 
 
+def test_save_and_configs(tmp_path):
+    agent = make_agent(network={"name": "cem"})
+    fit(agent)
+    made = keras.models.model_from_json(agent.to_json())
+    again = cem.CEMAgent.from_config(agent.get_config())
+    again.build_from_config(agent.get_build_config())
+    path = tmp_path / "agent.weights.h5"
+    agent.save_weights(path)
+    for other in (made, again):
+        other.compile_from_config(agent.get_compile_config())
+        other.load_weights(path)
+        np.testing.assert_array_equal(
+            other.predict(X, verbose=0), agent.predict(X, verbose=0)
+        )
+        fit(other)
+        assert int(other.iteration) == 2
+    agent.save(tmp_path / "folder", zipped=False)
+    assert (tmp_path / "folder").is_dir()
+
+
+def test_layers_and_summary():
+    agent = make_agent()
+    fit(agent)
+    assert agent.policy in agent.layers
+    assert agent.get_layer(agent.policy.name) is agent.policy
+    lines = []
+    agent.summary(print_fn=lambda line, **_: lines.append(line))
+    assert agent.policy.name in "".join(lines)
+    y = np.zeros(8, int)
+    outputs = agent.predict(X, verbose=0)
+    with pytest.warns(UserWarning, match="compiled_loss"):
+        loss = agent.compiled_loss(y, outputs)
+    assert float(loss) == pytest.approx(agent.evaluate(X, y, verbose=0))
+    with pytest.warns(UserWarning, match="compiled_metrics"):
+        agent.compiled_metrics.update_state(y, outputs)
+
+
 def test_state_tree():
     # The tree has the names of the models.
     agent, other = (make_agent(network={"name": "cem"}) for _ in range(2))
@@ -351,10 +471,70 @@ def test_quantize():
     playing = {"engine": "host", "max_episode_steps": 5}
     agent.collect("CartPole-v1", 1, **playing)
     agent.quantize("int8")
+    assert agent.get_quantization_layer_structure("int8") is None
     kernel = agent.policy.layers[-1]
     kernel.bias.assign([-1000.0, 1000.0])
     assert agent.collect("CartPole-v1", 1, **playing).actions[0, 0] == 1
     assert len(agent._player._actors) == 1
+
+
+def trained(**given):
+    """An agent that has done two iterations, and its counters."""
+    agent = make_agent(**given)
+    fit(agent, epochs=2, callbacks=[cem.callbacks.EpsilonDecay()])
+    return agent, counters(agent)
+
+
+def counters(agent):
+    return float(agent.epsilon), int(agent.iteration), int(agent.env_steps)
+
+
+def test_counters_after_set_weights():
+    agent, before = trained()
+    # `EarlyStopping(restore_best_weights=True)` does the same.
+    agent.set_weights(make_agent().get_weights())
+    assert counters(agent) == before == (0.5, 2, 40)
+
+
+def test_counters_of_a_loaded_model(tmp_path):
+    agent, before = trained()
+    agent.save(tmp_path / "agent.keras")
+    loaded = keras.saving.load_model(tmp_path / "agent.keras")
+    assert counters(loaded) == before
+
+
+def test_counters_of_loaded_weights(tmp_path):
+    agent, before = trained()
+    agent.save_weights(tmp_path / "agent.weights.h5")
+    other = make_agent()
+    other.load_weights(tmp_path / "agent.weights.h5")
+    assert counters(other) == before
+
+
+def test_counters_of_a_resumed_fit(tmp_path):
+    for epochs in (2, 3):
+        agent = make_agent()
+        callbacks = [
+            cem.callbacks.EpsilonDecay(),
+            cem.callbacks.Checkpoint(tmp_path),
+        ]
+        fit(agent, epochs=epochs, callbacks=callbacks, resume_from=tmp_path)
+    assert counters(agent) == (pytest.approx(1 / 3), 3, 60)
+
+
+def test_counters_after_swapped_means():
+    agent, before = trained(optimizer=keras.optimizers.SGD(0.1, use_ema=True))
+    swap = keras.callbacks.SwapEMAWeights()
+    swap.set_model(agent)
+    swap.on_test_begin()
+    assert counters(agent) == before
+
+
+ROWS = [
+    [cell.strip() for cell in line.strip("| ").split(" | ")]
+    for line in PAGE.read_text().splitlines()
+    if line.startswith("| `")
+]
 
 
 def test_page_has_a_row_for_each_name_of_keras():
@@ -372,7 +552,21 @@ def test_page_has_a_row_for_each_name_of_keras():
     assert names <= listed, names - listed
 
 
-def test_page_names_tests_that_exist():
-    tests = re.findall(r"\| `(test_\w+)` \|$", PAGE.read_text(), re.M)
-    assert len(tests) > 15
-    assert set(tests) <= globals().keys()
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row[0][:30])
+def test_each_row_has_a_test_that_uses_what_it_names(row):
+    test = globals()[row[-1].strip("`")]
+    assert test.__name__.startswith("test_")
+    source = inspect.getsource(test)
+    for cls in (Counted, Measured):
+        if cls.__name__ in source:
+            source += inspect.getsource(cls)
+    marks = getattr(test, "pytestmark", [])
+    source += "".join(repr(mark.args) for mark in marks)
+    names = re.findall(r"\w+", " ".join(re.findall("`(.*?)`", row[0])))
+    assert [name for name in names if name not in source] == []
+
+
+def test_no_two_rows_share_a_test():
+    tests = [row[-1] for row in ROWS]
+    assert len(tests) > 25
+    assert len(set(tests)) == len(tests)
