@@ -3,7 +3,7 @@
 import dataclasses
 import hashlib
 import types
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterable
 from functools import cached_property
 from typing import Any
 
@@ -13,6 +13,7 @@ import tensorflow as tf
 
 from keras_cem import spaces
 from keras_cem.envs.base import Environment
+from keras_cem.envs.code_reads import CodeReads, Same
 
 # Types that are compared by type and value.
 _ATOMS = frozenset({bool, int, str, bytes, type(None)})
@@ -20,33 +21,34 @@ _ATOMS = frozenset({bool, int, str, bytes, type(None)})
 _MOST_DEPTH = 32
 
 
-class _Same:
-    """Compares an object by identity.
-
-    It keeps the object alive, so that no later object gets its id.
-    """
-
-    def __init__(self, value: Any):
-        self.value = value
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Same) and self.value is other.value
-
-    def __hash__(self) -> int:
-        return id(self.value)
+# Methods and attributes of an environment that a compiled step uses.
+_USED = (
+    "action_space",
+    "initial",
+    "observation_space",
+    "observe",
+    "transition",
+    "truncated",
+)
 
 
 def key_of(env: Environment[Any]) -> Hashable:
     """Returns a key of what an environment is, for caches of compiled steps.
 
     A compiled step has the Python values and the arrays of its environment
-    built in. The key holds the class, by identity, and all attributes of the
-    instance: numbers, text, arrays (as a hash of all their bytes), nests and
-    dataclasses of these, spaces and environments, by content; anything else,
-    such as variables, functions and objects of unknown classes, by identity. So
-    two environments made in the same way share a key, and an attribute that is
-    assigned anew makes another. What is assigned to the class, such as a count
-    of calls, does not; after that, call `compile` of the agent.
+    built in. The key holds the class, by identity, all attributes of the
+    instance, and what its code reads besides them: attributes of the class,
+    globals and closures, see `code_reads.CodeReads`.
+
+    Numbers, text, arrays (as a hash of all their bytes), nests and dataclasses
+    of these, spaces and environments are held by content. Anything else, such
+    as variables, functions and objects of unknown classes, is held by identity.
+    So two environments made in the same way share a key, and a value that is
+    assigned anew makes another.
+
+    What the code of the environment assigns as it is traced does not belong to
+    the key, such as a count of calls. Nor does what the code reads in another
+    way. After such a change, call `compile` of the agent.
 
     Args:
         env: The environment.
@@ -54,55 +56,116 @@ def key_of(env: Environment[Any]) -> Hashable:
     Returns:
         A hashable value.
     """
-    tokens: list[Any] = []
-    _add(tokens, env, 0)
-    return tuple(tokens)
+    return content_of(env, _USED)
 
 
-def _add(tokens: list[Any], value: Any, depth: int) -> None:
-    """Appends tokens that identify a value; lengths make them unambiguous."""
-    kind = type(value)
-    if kind in _ATOMS:
-        tokens.extend((kind, value))
-    elif kind is float:
-        # Unlike `==`, this distinguishes 0.0 from -0.0 and makes NaN equal NaN.
-        tokens.extend((kind, value.hex()))
-    elif depth > _MOST_DEPTH:
-        tokens.append(_Same(value))
-    elif kind is tuple or kind is list or _is_named_tuple(value):
-        tokens.extend((kind, len(value)))
-        for part in value:
-            _add(tokens, part, depth + 1)
-    elif kind is dict:
-        tokens.extend((kind, len(value)))
-        for key, part in value.items():
-            _add(tokens, key, depth + 1)
-            _add(tokens, part, depth + 1)
-    elif isinstance(value, (np.ndarray, np.generic, tf.Tensor)):
-        _add_array(tokens, value)
-    elif isinstance(value, spaces.Space):
-        tokens.append(kind)
-        # Depth 0: the result is newly made and has no cycles.
-        _add(tokens, spaces.serialize(value), 0)
-    elif _is_plain(value):
-        attributes = _attributes(value)
-        tokens.extend((kind, len(attributes)))
-        for name, part in attributes.items():
-            tokens.append(name)
-            _add(tokens, part, depth + 1)
-    else:
-        tokens.append(_Same(value))
+def content_of(
+    value: Any, used: Iterable[str], kinds: tuple[type, ...] = ()
+) -> Hashable:
+    """Returns a key of what an object is, see `key_of`.
+
+    Args:
+        value: The object.
+        used: Names of the methods and attributes that compiled code uses.
+        kinds: Further classes whose objects are held by the content of their
+            attributes, and by identity. Defaults to none.
+
+    Returns:
+        A hashable value.
+    """
+    content = _Content(tuple(used), kinds)
+    content.add(value, 0)
+    return tuple(content.tokens)
 
 
-def _add_array(tokens: list[Any], value: Any) -> None:
-    array = value
-    if isinstance(value, tf.Tensor):
-        array = value.numpy() if hasattr(value, "numpy") else None
-    if array is None or array.dtype.hasobject:
-        tokens.append(_Same(value))
-        return
-    digest = hashlib.sha256(np.ascontiguousarray(array).tobytes()).digest()
-    tokens.extend((type(value), array.dtype.str, array.shape, digest))
+class _Content:
+    """Tokens that identify a value; lengths make them unambiguous.
+
+    Args:
+        used: As in `content_of`.
+        kinds: As in `content_of`.
+    """
+
+    def __init__(self, used: tuple[str, ...], kinds: tuple[type, ...]):
+        self.tokens: list[Any] = []
+        self._used = used
+        self._kinds = kinds
+        self._numbers: dict[Same, int] = {}
+
+    def add(self, value: Any, depth: int) -> None:
+        """Appends the tokens of a value."""
+        tokens, kind = self.tokens, type(value)
+        if kind in _ATOMS:
+            tokens.extend((kind, value))
+        elif kind is float:
+            # Unlike `==`, this distinguishes 0.0 from -0.0 and makes NaN equal
+            # NaN.
+            tokens.extend((kind, value.hex()))
+        elif kind is Same or kind is types.CodeType:
+            tokens.append(value)
+        elif depth > _MOST_DEPTH:
+            tokens.append(Same(value))
+        elif kind is tuple or kind is list or _is_named_tuple(value):
+            tokens.extend((kind, len(value)))
+            for part in value:
+                self.add(part, depth + 1)
+        elif kind is dict:
+            tokens.extend((kind, len(value)))
+            for key, part in value.items():
+                self.add(key, depth + 1)
+                self.add(part, depth + 1)
+        elif isinstance(value, (np.ndarray, np.generic, tf.Tensor)):
+            self._add_array(value)
+        elif isinstance(value, spaces.Space):
+            tokens.append(kind)
+            # Depth 0: the result is newly made and has no cycles.
+            self.add(spaces.serialize(value), 0)
+        elif isinstance(value, (Environment, *self._kinds)):
+            self._add_environment(value, depth)
+        elif isinstance(value, types.FunctionType):
+            tokens.append(Same(value))
+            reads = CodeReads()
+            reads.add_function(value)
+            self._add_named(reads.values(), depth)
+        elif _is_plain(value):
+            tokens.append(kind)
+            self._add_named(list(_attributes(value).items()), depth)
+        else:
+            tokens.append(Same(value))
+
+    def _add_environment(self, env: Any, depth: int) -> None:
+        """Adds an environment with what its code reads, once."""
+        known = Same(env)
+        if known in self._numbers:
+            self.tokens.append(self._numbers[known])
+            return
+        self._numbers[known] = len(self._numbers)
+        self.tokens.append(known if isinstance(env, self._kinds) else type(env))
+        reads = CodeReads(type(env))
+        reads.add_attributes(self._used)
+        attributes = [
+            (name, value)
+            for name, value in _attributes(env).items()
+            if name not in reads.assigned
+        ]
+        self._add_named(attributes, depth)
+        self._add_named(reads.values(), depth)
+
+    def _add_named(self, values: list[tuple[str, Any]], depth: int) -> None:
+        self.tokens.append(len(values))
+        for name, value in values:
+            self.tokens.append(name)
+            self.add(value, depth + 1)
+
+    def _add_array(self, value: Any) -> None:
+        array = value
+        if isinstance(value, tf.Tensor):
+            array = value.numpy() if hasattr(value, "numpy") else None
+        if array is None or array.dtype.hasobject:
+            self.tokens.append(Same(value))
+            return
+        digest = hashlib.sha256(np.ascontiguousarray(array).tobytes()).digest()
+        self.tokens.extend((type(value), array.dtype.str, array.shape, digest))
 
 
 def _is_named_tuple(value: Any) -> bool:
@@ -113,8 +176,8 @@ def _is_plain(value: Any) -> bool:
     """Whether the attributes of a value determine it."""
     if isinstance(value, (type, tf.Module, keras.Layer)):
         return False
-    return isinstance(value, (Environment, types.SimpleNamespace)) or (
-        dataclasses.is_dataclass(value)
+    return isinstance(value, types.SimpleNamespace) or dataclasses.is_dataclass(
+        value
     )
 
 

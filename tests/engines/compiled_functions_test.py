@@ -1,5 +1,7 @@
 """A compiled function is used for what it was compiled for alone."""
 
+import sys
+
 import gymnasium
 import keras
 import numpy as np
@@ -59,6 +61,46 @@ def test_step_is_made_anew_for_an_environment_that_was_changed():
     env.held = 3.0
     assert agent.evaluate(env, batch_size=2, verbose=0)[0] == 15
     assert agent.collect(env, 1).returns.tolist() == [15]
+
+
+WORTH = 1.0
+
+
+class Reading(Holding):
+    """Each of five steps pays what its code reads."""
+
+    bonus = 0.0
+    traced = 0
+
+    def transition(self, state, actions, seeds):
+        type(self).traced += 1
+        rewards = 0 * state.x + self.held() + self.bonus + WORTH
+        return state, rewards, state.x > 9
+
+
+def test_step_is_made_anew_for_what_the_code_of_an_environment_reads(
+    monkeypatch,
+):
+    worth = 0.0
+    env = Reading(lambda: worth)
+    agent = make_agent(env)
+
+    def play():
+        evaluated = agent.evaluate(env, batch_size=2, verbose=0)[0]
+        assert agent.collect(env, 1).returns.tolist() == [evaluated]
+        return evaluated
+
+    assert play() == 5
+    monkeypatch.setattr(Reading, "bonus", 1.0)
+    assert play() == 10
+    monkeypatch.setattr(sys.modules[__name__], "WORTH", 3.0)
+    assert play() == 20
+    worth = 2.0
+    assert play() == 30
+    # A count that changes with each trace makes nothing anew.
+    assert play() == 30
+    assert Reading.traced > 0
+    assert len(agent.test_function.functions) == 4
 
 
 def test_variable_of_an_environment_is_read_in_each_step():

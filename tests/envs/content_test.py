@@ -2,6 +2,7 @@
 
 import dataclasses
 import gc
+import sys
 import types
 from typing import Any, NamedTuple
 
@@ -10,6 +11,7 @@ import pytest
 import tensorflow as tf
 
 from keras_cem import envs, prng, spaces
+from keras_cem.envs.code_reads import CodeReads
 from keras_cem.envs.content import key_of
 
 
@@ -108,10 +110,146 @@ def test_class_belongs_to_the_key():
     assert key_of(Holding(1)) != key_of(Renamed(1))
 
 
-def test_count_that_a_class_keeps_does_not_belong_to_the_key(monkeypatch):
-    before = key_of(Holding(1))
-    monkeypatch.setattr(Holding, "calls", 1, raising=False)
-    assert key_of(Holding(1)) == before
+GRAVITY = 9.8
+TABLE = np.arange(3.0)
+LAYOUT = {"goal": [1, 2]}
+settings = types.ModuleType("settings")
+settings.speed = 1.0
+
+
+class Constants:
+    mass = 2.0
+    unread = 1.0
+
+
+def pull(x):
+    """A function that the environment calls."""
+    return x * GRAVITY
+
+
+def paid(factor):
+    def reward(x):
+        return x * factor
+
+    return reward
+
+
+class Reading(Holding):
+    """Reads more than its attributes."""
+
+    scale = 1.0
+    calls = 0
+    unread = 1.0
+    wind = Holding
+
+    @property
+    def doubled(self):
+        return 2 * self.scale
+
+    def transition(self, state, actions, seeds, slope=0.5):
+        type(self).calls += 1
+        self.latest = state
+        rewards = (
+            pull(state.x)
+            + self.doubled
+            + TABLE[0]
+            + LAYOUT["goal"][0]
+            + settings.speed
+            + Constants.mass
+            + slope
+        )
+        return state, self.held(rewards), state.x > 9
+
+
+def run_through(env):
+    env.transition(State(tf.ones(1)), None, None)
+
+
+@pytest.mark.parametrize(
+    ("owner", "name", "value"),
+    [
+        ("Reading", "scale", 2.0),
+        ("Reading", "action_space", spaces.Discrete(3)),
+        ("Reading", "truncated", lambda self, state: state.x > 0),
+        (None, "GRAVITY", 1.6),
+        (None, "TABLE", np.arange(1.0, 4.0)),
+        (None, "LAYOUT", {"goal": [1, 3]}),
+        (None, "pull", lambda x: x),
+        (None, "settings", types.ModuleType("settings")),
+        ("settings", "speed", 2.0),
+        ("Constants", "mass", 3.0),
+    ],
+)
+def test_what_the_code_reads_belongs_to_the_key(
+    monkeypatch, owner, name, value
+):
+    module = sys.modules[__name__]
+    owner = module if owner is None else getattr(module, owner)
+    env = Reading(paid(1.0))
+    before = key_of(env)
+    assert key_of(env) == before
+    with monkeypatch.context() as patch:
+        patch.setattr(owner, name, value)
+        assert key_of(env) != before
+    assert key_of(env) == before
+
+
+@pytest.mark.parametrize("part", [TABLE, LAYOUT["goal"]])
+def test_arrays_and_nests_that_code_reads_may_be_changed_in_place(part):
+    env = Reading(paid(1.0))
+    before, value = key_of(env), part[0]
+    part[0] = 7
+    try:
+        assert key_of(env) != before
+    finally:
+        part[0] = value
+    assert key_of(env) == before
+
+
+def test_closures_and_defaults_belong_to_the_key(monkeypatch):
+    reward = paid(1.0)
+    env = Reading(reward)
+    before = key_of(env)
+    monkeypatch.setattr(reward.__closure__[0], "cell_contents", 2.0)
+    changed = key_of(env)
+    assert changed != before
+    monkeypatch.setattr(Reading.transition, "__defaults__", (0.25,))
+    assert key_of(env) not in (before, changed)
+
+
+def test_what_the_code_assigns_or_does_not_read_is_not_in_the_key(monkeypatch):
+    env = Reading(paid(1.0))
+    before = key_of(env)
+    run_through(env)
+    assert Reading.calls > 0
+    assert env.latest is not None
+    assert key_of(env) == before
+    monkeypatch.setattr(Reading, "unread", 2.0)
+    monkeypatch.setattr(Constants, "unread", 2.0)
+    assert key_of(env) == before
+
+
+def test_what_code_reaches_otherwise_is_not_in_the_key():
+    """`docs/environments.md` says so."""
+
+    class Hidden(Holding):
+        factor = 1.0
+
+        def transition(self, state, actions, seeds):
+            rewards = state.x * getattr(self, "fac" + "tor")
+            return state, rewards, state.x > 9
+
+    env = Hidden(1)
+    before = key_of(env)
+    Hidden.factor = 2.0
+    assert key_of(env) == before
+
+
+def test_code_of_libraries_is_not_searched():
+    env = envs.make("CartPole-v1")
+    reads = CodeReads(type(env))
+    reads.add_attributes(["initial", "transition", "observe"])
+    assert reads.values() == []
 
 
 def test_assignment_to_an_attribute_changes_the_key():

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
+from tf_agents.environments.tf_environment import TFEnvironment
 from tf_agents.trajectories.time_step import StepType
 
 from keras_cem import heads, spaces
@@ -21,6 +22,10 @@ from keras_cem.engines import xla
 from keras_cem.engines.graph.source import GraphSource
 from keras_cem.engines.graph.trajectories import GraphTrajectories
 from keras_cem.envs.base import Environment, Seeds
+from keras_cem.envs.content import content_of
+
+# Methods of a `TFEnvironment` that a compiled step calls.
+_USED = ("_reset", "_step", "reset", "seed_rows", "step")
 
 
 class Latest(NamedTuple):
@@ -214,8 +219,10 @@ class TFEnvironmentSource(GraphSource):
 
     @functools.cached_property
     def key(self) -> tuple[Hashable, ...]:
-        # Keys are equal if the `TFEnvironment` is the same object.
-        return (self.env, self.batch_size, self.max_episode_steps)
+        # Keys are equal if the `TFEnvironment` is the same object, and neither
+        # its attributes nor what its code reads have changed.
+        content = content_of(self.env.env, _USED, (TFEnvironment,))
+        return (content, self.batch_size, self.max_episode_steps)
 
     def compilable(self, policy: Any) -> bool:
         return super().compilable(policy) and self.env.compilable
