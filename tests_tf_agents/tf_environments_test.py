@@ -1,12 +1,16 @@
 """Native `TFEnvironment`s, played inside the compiled step."""
 
+import sys
 import warnings
 
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from tf_agents.specs import tensor_spec
+from tf_agents.trajectories import time_step as ts
 
+import keras_cem as cem
 from keras_cem.adapters.tf_agents import environments
 from keras_cem.engines.playing import Options
 from tests_tf_agents import toys
@@ -93,6 +97,92 @@ def test_a_compiled_step_belongs_to_one_instance():
         for which in (env, env, toys.Native(2))
     ]
     assert keys[0] == keys[1] != keys[2]
+
+
+PUSH = 1.0
+
+
+class Adjustable(toys.Native):
+    """Pays what its attributes and its code say."""
+
+    bonus = 0.0
+
+    def __init__(self, batch_size=1):
+        super().__init__(batch_size)
+        self.factor = 1.0
+        self.num_traced = 0
+
+    def _step(self, action):
+        self.num_traced += 1
+        time_step = super()._step(action)
+        reward = tf.ones_like(time_step.reward) * self.factor
+        return time_step._replace(reward=reward * PUSH + self.bonus)
+
+
+def test_a_compiled_step_follows_changes_of_its_environment(monkeypatch):
+    env, agent = Adjustable(K), make_agent()
+
+    def play():
+        played = collect(env, agent, max_episode_steps=1)
+        return played.returns.tolist()
+
+    assert play() == [1.0] * K
+    env.factor = 2.0
+    assert play() == [2.0] * K
+    monkeypatch.setattr(Adjustable, "bonus", 1.0)
+    assert play() == [3.0] * K
+    monkeypatch.setattr(sys.modules[__name__], "PUSH", 4.0)
+    assert play() == [9.0] * K
+    # What it counts as it is traced makes nothing anew.
+    assert play() == [9.0] * K
+    assert env.num_traced > 0
+    assert len(agent._player._graph_functions) == 4
+
+
+CODE = tensor_spec.BoundedTensorSpec((), tf.int32, 0, 4, "code")
+
+
+class Coded(toys.Native):
+    """Observes codes; from its third step on, one row's is 9 or more."""
+
+    def __init__(self, batch_size, row):
+        super().__init__(batch_size)
+        self._time_step_spec = ts.time_step_spec(CODE)
+        self._row = row
+
+    def _observation(self):
+        wrong = tf.equal(tf.range(self.batch_size), self._row)
+        return tf.where(wrong & (self._steps >= 2), 9, self._steps % 5)
+
+
+@pytest.mark.parametrize("skip", ["raise", "skip"])
+@pytest.mark.parametrize("network", [{}, {"embedding": 2}])
+def test_observation_outside_of_its_space_is_refused(network, skip):
+    env = Coded(4, row=2)
+    agent = cem.CEMAgent.from_env(
+        env,
+        hidden_units=(),
+        network=network,
+        on_nonfinite=skip,
+        seed=0,
+    )
+    agent.compile("sgd")
+    before = agent.policy.get_weights()
+    message = "The observation .*trajectory 2.* step 2"
+    common = {"max_episode_steps": 6, "verbose": 0}
+    for play in (
+        lambda: agent.collect(env, 4, max_episode_steps=6),
+        lambda: agent.evaluate(env, batch_size=4, **common),
+        lambda: agent.fit(env, batch_size=4, **common),
+    ):
+        with pytest.raises(RuntimeError, match=message) as error:
+            play()
+        assert "outside of the observation space" in str(error.value)
+    for weight, value in zip(agent.policy.get_weights(), before, strict=True):
+        np.testing.assert_array_equal(weight, value)
+    sound = Coded(4, row=9)
+    history = agent.fit(sound, batch_size=4, **common).history
+    assert history["episode_length"][0] > 2
 
 
 class Broken(toys.Native):

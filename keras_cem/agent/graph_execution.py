@@ -143,15 +143,15 @@ class GraphExecution:
         self._fault.assign(tf.zeros_like(self._fault))
         for variable, value in before:
             variable.assign(value)
+        found = nonfinite.Fault(fault)
         where = f"iteration {iteration + 1}" if before else "an evaluation"
-        where += f" is not finite. Environment {name}."
+        where += f" is {found.wrong}. Environment {name}."
         undone = (
             " Weights, optimizer and counters are restored to their values "
             "before the execution (of `steps_per_execution` iterations)."
             if before
             else ""
         )
-        found = nonfinite.Fault(fault)
         if found.in_update:
             raise RuntimeError(f"The {found.what} in {where}{undone} {CURE}")
         raise RuntimeError(
@@ -231,12 +231,15 @@ class GraphExecution:
     def _note_faults(
         self, played: Played, faults: tf.Tensor, first: tf.Tensor | int = 0
     ) -> None:
+        outside = tf.equal(faults, int(nonfinite.Fault.OUTSIDE))
         broken = faults > 0
-        row = tf.argmax(tf.cast(broken, tf.int32))
+        # An observation outside of its space comes first: it is never skipped.
+        row = tf.argmax(tf.cast(broken, tf.int32) + tf.cast(outside, tf.int32))
         fault = tf.gather(faults, row)
         if self._agent.on_nonfinite == nonfinite.SKIP:
             # The finite trajectories continue, if there are any.
-            fault = tf.where(tf.reduce_all(broken), fault, 0)
+            raises = tf.reduce_all(broken) | tf.reduce_any(outside)
+            fault = tf.where(raises, fault, 0)
         self._note(
             fault,
             row + tf.cast(first, tf.int64),

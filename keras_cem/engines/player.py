@@ -156,12 +156,15 @@ class Player:
         faults: np.ndarray,
         first: int,
     ) -> None:
-        bad = np.flatnonzero(faults)
-        skip = self._agent.on_nonfinite == nonfinite.SKIP
-        if not bad.size or (skip and bad.size < len(faults)):
-            return
+        bad = np.flatnonzero(faults == nonfinite.Fault.OUTSIDE)
+        if not bad.size:
+            bad = np.flatnonzero(faults)
+            skip = self._agent.on_nonfinite == nonfinite.SKIP
+            if not bad.size or (skip and bad.size < len(faults)):
+                return
+        fault = nonfinite.Fault(faults[bad[0]])
         raise EpisodeError(
-            f"The {nonfinite.Fault(faults[bad[0]]).what} is not finite. "
+            f"The {fault.what} is {fault.wrong}. "
             f"Environment {source.name}, trajectory {first + bad[0]}, "
             f"step {played.lengths[bad[0]] - 1}."
         )

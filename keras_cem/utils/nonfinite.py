@@ -19,6 +19,9 @@ MARK = np.nan
 class Fault(enum.IntEnum):
     """Where a nonfinite value was found, in the order of computation.
 
+    One more fault is an observation outside of its space. Compiled steps look
+    for it in environments that cannot be checked before. It is never skipped.
+
     Compiled steps hold the code as int32; 0 means that all values are finite.
     An episode ends at the first fault of its steps. An iteration with a fault
     of its update changes no weights.
@@ -28,10 +31,11 @@ class Fault(enum.IntEnum):
     OBSERVATION = 1
     OUTPUT = 2
     REWARD = 3
+    OUTSIDE = 4
     # Of an update.
-    LOSS = 4
-    GRADIENT = 5
-    WEIGHTS = 6
+    LOSS = 5
+    GRADIENT = 6
+    WEIGHTS = 7
 
     @property
     def in_update(self) -> bool:
@@ -43,11 +47,19 @@ class Fault(enum.IntEnum):
         """What is not finite, as the subject of a sentence with "is"."""
         return _WORDS[self]
 
+    @property
+    def wrong(self) -> str:
+        """What is wrong with it, as the end of that sentence."""
+        if self is Fault.OUTSIDE:
+            return "outside of the observation space"
+        return "not finite"
+
 
 _WORDS = {
     Fault.OBSERVATION: "observation",
     Fault.OUTPUT: "policy's output",
     Fault.REWARD: "reward",
+    Fault.OUTSIDE: "observation",
     Fault.LOSS: "loss",
     Fault.GRADIENT: "gradient",
     Fault.WEIGHTS: "weights or the optimizer's variables",
@@ -134,3 +146,11 @@ def marked(values: tf.Tensor, faults: tf.Tensor) -> tf.Tensor:
         faults: int32 tensor that broadcasts with `values`: a `Fault`, or 0.
     """
     return tf.where(tf.equal(faults, 0), values, MARK)
+
+
+def finite_in_float32(array: np.ndarray) -> np.ndarray:
+    """Returns which numbers of an array are finite in float32."""
+    if array.dtype.itemsize <= 4:
+        return np.isfinite(array)
+    # Comparisons with NaN are false.
+    return np.abs(array) <= np.finfo(np.float32).max
