@@ -293,7 +293,10 @@ class CEMAgent(EnvironmentTrainer, OptionAttributes):
             memory is not None
             and space is not None
             and memory.prepare(
-                space, self.action_space, source.max_episode_steps
+                space,
+                self.action_space,
+                source.first_steps,
+                grows=source.first_steps < source.max_episode_steps,
             )
         ):
             # The compiled function refers to the old variables of the memory.

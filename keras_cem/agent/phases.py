@@ -260,6 +260,8 @@ class Training(Phase):
                 groups=agent.groups,
             )
             agent.train_metrics.env_restarts.update_state(run.num_env_restarts)
+            if agent.memory is not None:
+                agent.memory.grow(played.rewards.shape[1])
             return played
 
         return self._on_collected("host", play)

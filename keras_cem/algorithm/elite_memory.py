@@ -28,10 +28,17 @@ class EliteMemory(keras.Layer):
     The memory is a layer, so Keras saves it with the agent. It saves the held
     trajectories only, cut to the length of the longest.
 
+    Its variables hold M trajectories of T steps. On the host, T is the length
+    to which trajectories are padded, and grows with it. In the graph, T is the
+    limit of the environment, as for the trajectories of the compiled loop.
+
     Args:
         size: M, the maximum number of trajectories.
         age: Maximum age in iterations. A trajectory of iteration n is a
             candidate up to iteration n + `age`. Defaults to `None`: no limit.
+
+    Raises:
+        ValueError: If the machine has too little memory for M trajectories.
     """
 
     size: int
@@ -44,6 +51,7 @@ class EliteMemory(keras.Layer):
 
     def __init__(self, size: int, age: int | None = None, **kwargs: Any):
         super().__init__(**kwargs)
+        _check_size(size, 0)
         self.size = size
         self.age = age
         self.built = True
@@ -56,6 +64,7 @@ class EliteMemory(keras.Layer):
             _returns=tf.Variable(np.zeros(size, np.float32)),
             _born=tf.Variable(np.zeros(size, np.int64)),
             _moved=False,
+            _grows=False,
         )
 
     @property
@@ -69,9 +78,15 @@ class EliteMemory(keras.Layer):
         return [*self._leaves, self._lengths, self._returns, self._born]
 
     @property
-    def num_steps(self) -> int:
-        """M times T, padding included."""
-        return self.size * self._most_steps
+    def num_steps(self) -> Any:
+        """M times T, padding included: an int, or an int64 tensor on the host.
+
+        Compiled steps of the host see a T that may grow.
+        """
+        most = self._leaves[0].shape[1]
+        if most is None:
+            most = tf.shape(self._leaves[0].value(), tf.int64)[1]
+        return self.size * most
 
     @property
     def lengths(self) -> tf.Tensor:
@@ -83,6 +98,8 @@ class EliteMemory(keras.Layer):
         observation_space: spaces.Space,
         action_space: spaces.Space,
         max_steps: int,
+        *,
+        grows: bool = False,
     ) -> bool:
         """Allocates memory for episodes; called outside compiled steps.
 
@@ -90,6 +107,7 @@ class EliteMemory(keras.Layer):
             observation_space: Space of one observation.
             action_space: Space of one action.
             max_steps: T, the maximum number of steps of an episode.
+            grows: Whether `grow` may be called. Defaults to `False`.
 
         Returns:
             Whether the memory has new variables. Functions compiled with the
@@ -99,20 +117,32 @@ class EliteMemory(keras.Layer):
             ValueError: If the machine has too little memory.
         """
         set_untracked(self, _spaces=(observation_space, action_space))
-        if not self._leaves or self._most_steps < max_steps:
-            self._check_size(max_steps)
+        if self._grows != grows:
+            # The shapes of the variables are fixed, or not.
             held = self._held()
-            self._allocate(
-                [
-                    ((max_steps, *leaf.shape), leaf.dtype)
-                    for space in self._spaces
-                    for leaf in space.leaves
-                ]
-            )
+            set_untracked(self, _grows=grows, _leaves=[])
+            self._reserve(max(max_steps, int(held["lengths"].max(initial=0))))
             self._hold(held)
+        self.grow(max_steps)
         moved: bool = self._moved
         set_untracked(self, _moved=False)
         return moved
+
+    def grow(self, max_steps: int) -> None:
+        """Makes room for longer episodes; called outside compiled steps.
+
+        If the memory was prepared with `grows=True`, it keeps its variables.
+
+        Args:
+            max_steps: T, the maximum number of steps of an episode.
+
+        Raises:
+            ValueError: If the machine has too little memory.
+        """
+        if not self._leaves or self._most_steps < max_steps:
+            held = self._held()
+            self._reserve(max_steps)
+            self._hold(held)
 
     def candidates(
         self, fresh: StoredPairs, returns: tf.Tensor, iteration: tf.Tensor
@@ -179,7 +209,7 @@ class EliteMemory(keras.Layer):
 
         leaves = self._flat(taken.observations, taken.actions)
         for variable, leaf in zip(self._leaves, leaves, strict=True):
-            assign(variable, _padded(leaf, self._most_steps))
+            assign(variable, _padded(leaf, variable))
         ages = tf.fill([self.size], iteration)
         assign(self._born, ages)
         assign(self._returns, tf.gather(returns, tf.where(is_fresh, rows, 0)))
@@ -205,26 +235,19 @@ class EliteMemory(keras.Layer):
 
     @property
     def _most_steps(self) -> int:
-        return int(self._leaves[0].shape[1])
+        return int(self._leaves[0].value().shape[1])
 
-    def _check_size(self, max_steps: int) -> None:
-        present, where = devices.gpu_memory(), "the GPU's memory"
-        if present is None:
-            present, where = devices.host_memory(), "memory"
+    def _reserve(self, max_steps: int) -> None:
+        """Allocates empty rows of `max_steps` steps, if memory allows."""
         leaves = [leaf for space in self._spaces for leaf in space.leaves]
         row = sum(
             math.prod(leaf.shape) * devices.variable_dtype(leaf.dtype).size
             for leaf in leaves
         )
-        needed = row * self.size * max_steps
-        if needed > present:
-            raise ValueError(
-                f"`elite_memory` x `max_episode_steps` must fit in {where}. "
-                f"Received: elite_memory={self.size}, "
-                f"max_episode_steps={max_steps}, which take about "
-                f"{needed / 2**30:.1f} GiB of {present / 2**30:.1f} GiB. "
-                "Reduce `max_episode_steps`."
-            )
+        _check_size(self.size, max_steps, row)
+        self._allocate(
+            [((max_steps, *leaf.shape), leaf.dtype) for leaf in leaves]
+        )
 
     def _alive(self, iteration: tf.Tensor) -> tf.Tensor:
         alive = self._lengths.value() > 0
@@ -244,17 +267,29 @@ class EliteMemory(keras.Layer):
     def _fits(self, leaves: list[np.ndarray]) -> bool:
         return bool(self._leaves) and all(
             variable.shape[2:] == leaf.shape[2:]
-            and variable.shape[1] >= leaf.shape[1]
+            and self._most_steps >= leaf.shape[1]
             for variable, leaf in zip(self._leaves, leaves, strict=True)
         )
 
     def _allocate(self, leaves: list[tuple[tuple[int, ...], Any]]) -> None:
+        """Makes variables of zeros, or assigns zeros where they can grow."""
+        zeros = [
+            tf.zeros((self.size, *shape), devices.variable_dtype(dtype))
+            for shape, dtype in leaves
+        ]
+        if self._leaves and self._grows:
+            for variable, empty in zip(self._leaves, zeros, strict=True):
+                variable.assign(empty)
+            return
         variables = [
             tf.Variable(
-                tf.zeros((self.size, *shape), devices.variable_dtype(dtype)),
+                empty,
                 trainable=False,
+                shape=(self.size, None, *empty.shape[2:])
+                if self._grows
+                else empty.shape,
             )
-            for shape, dtype in leaves
+            for empty in zeros
         ]
         dtypes = [np.dtype(dtype) for _, dtype in leaves]
         set_untracked(self, _dtypes=dtypes, _leaves=variables, _moved=True)
@@ -288,11 +323,34 @@ class EliteMemory(keras.Layer):
             ),
             strict=True,
         ):
-            whole = np.zeros(variable.shape, variable.dtype.as_numpy_dtype)
+            shape = variable.value().shape
+            whole = np.zeros(shape, variable.dtype.as_numpy_dtype)
             if array.size:
                 array = array[: self.size]
                 whole[tuple(slice(0, end) for end in array.shape)] = array
             variable.assign(whole)
+
+
+def _check_size(size: int, max_steps: int, row: int = 0) -> None:
+    """Refuses more than the machine can hold.
+
+    Args:
+        size: M, the maximum number of trajectories.
+        max_steps: T, the number of steps of each.
+        row: Bytes per step. Defaults to `0`.
+    """
+    present, where = devices.gpu_memory(), "the GPU's memory"
+    if present is None:
+        present, where = devices.host_memory(), "memory"
+    # Lengths, returns and ages take 20 bytes per trajectory.
+    needed = (row * max_steps + 20) * size
+    if needed > present:
+        raise ValueError(
+            f"`elite_memory` episodes must fit in {where}. Received: "
+            f"elite_memory={size}, which take about {needed / 2**30:.1f} GiB "
+            f"with {max_steps} steps each, of {present / 2**30:.1f} GiB. Give "
+            "a smaller `elite_memory` or `max_episode_steps`."
+        )
 
 
 def _leaves_of(held: dict[str, np.ndarray]) -> list[np.ndarray]:
@@ -300,8 +358,11 @@ def _leaves_of(held: dict[str, np.ndarray]) -> list[np.ndarray]:
     return [held[f"leaf_{number}"] for number in range(count)]
 
 
-def _padded(leaf: tf.Tensor, max_steps: int) -> tf.Tensor:
+def _padded(leaf: tf.Tensor, variable: tf.Variable) -> tf.Tensor:
+    """Pads trajectories to the number of steps of a variable."""
+    max_steps = variable.shape[1]
+    if max_steps is None:
+        max_steps = tf.shape(variable.value())[1]
     missing = max_steps - tf.shape(leaf)[1]
     paddings = [[0, 0], [0, missing], *([[0, 0]] * (leaf.shape.rank - 2))]
-    padded = tf.pad(leaf, paddings)
-    return tf.ensure_shape(padded, (leaf.shape[0], max_steps, *leaf.shape[2:]))
+    return tf.ensure_shape(tf.pad(leaf, paddings), variable.shape)

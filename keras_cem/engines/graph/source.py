@@ -72,6 +72,11 @@ class GraphSource:
         """Whether equal seeds give equal start states."""
         return True
 
+    @property
+    def first_steps(self) -> int:
+        """Steps to which trajectories are padded: always to the limit."""
+        return self.max_episode_steps
+
     @functools.cached_property
     def key(self) -> tuple[Hashable, ...]:
         """Key of all that a compiled step depends on, fixed at first use."""

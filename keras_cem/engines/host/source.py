@@ -71,6 +71,11 @@ class HostSource(HostEnvironment):
         """
         return Collection(self, act, seeds, first, skip_nonfinite, clip).run()
 
+    @property
+    def first_steps(self) -> int:
+        """Steps to which trajectories are padded before any is longer."""
+        return padded_steps(0, self.max_episode_steps)
+
     def check_size(self, batch_size: int) -> None:
         """Refuses a batch that the machine cannot hold, before playing it.
 
@@ -85,7 +90,7 @@ class HostSource(HostEnvironment):
             self.observation_space,
             self.action_space,
             batch_size,
-            padded_steps(0, self.max_episode_steps),
+            self.first_steps,
             self.max_episode_steps,
         )
 

@@ -118,6 +118,11 @@ class RecordedSource:
         """Number of steps of the longest episode, available after `load`."""
         return len(self._steps)
 
+    @property
+    def first_steps(self) -> int:
+        """Steps to which trajectories are padded: always to the longest."""
+        return self.max_episode_steps
+
     def read(self, seed: int, iteration: int) -> RecordedTrajectories:
         """Returns the K episodes of one iteration.
 

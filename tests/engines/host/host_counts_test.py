@@ -1,6 +1,7 @@
 """Counts of steps that do not fit in 32 bits, and what no machine can hold."""
 
 import gymnasium
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -139,16 +140,79 @@ def test_a_trajectory_of_more_steps_than_are_counted_is_refused():
         step_storage.check_size("Long-v0", space, space, 1, 2**31, 2**40)
 
 
-def test_an_elite_memory_that_no_machine_holds_is_refused():
-    env = Countdown([3] * 9)
-    agent = cem.CEMAgent.from_env(env, hidden_units=(), seed=0, elite_memory=9)
-    agent.compile("adam")
+def remembering(size, lengths, *epochs, limit=10**12):
+    """An agent with an elite memory that has played episodes."""
+    env = Countdown(lengths)
+    agent = cem.CEMAgent.from_env(
+        env, hidden_units=(), seed=0, elite_memory=size
+    )
+    agent.compile("sgd")
+    for each in epochs or (1,):
+        agent.fit(
+            env,
+            batch_size=3,
+            epochs=each,
+            max_episode_steps=limit,
+            verbose=0,
+        )
+    return agent
+
+
+def test_an_elite_memory_that_no_machine_holds_is_refused(monkeypatch):
     with pytest.raises(
         ValueError,
-        match=r"`elite_memory` x `max_episode_steps` must fit in memory\. "
-        r"Received: elite_memory=9, max_episode_steps=1000000000000",
+        match=r"`elite_memory` episodes must fit in memory\. Received: "
+        r"elite_memory=1000000000000, which take about .* with 0 steps each",
     ):
-        agent.fit(env, batch_size=3, max_episode_steps=10**12, verbose=0)
+        remembering(10**12, [])
+    monkeypatch.setattr(devices, "host_memory", lambda: 10**6)
+    with pytest.raises(
+        ValueError,
+        match=r"elite_memory=900, which take about .* with 256 steps each.*"
+        "Give a smaller `elite_memory` or `max_episode_steps`",
+    ):
+        remembering(900, [])
+
+
+def test_an_elite_memory_follows_the_longest_episode_not_the_limit():
+    lengths = [3, 5, 4, 300, 2, 1, 7, 8, 9]
+    agent = remembering(2, lengths, 3)
+    assert agent.memory.lengths.numpy().tolist() == [300, 5]
+    assert agent.memory._leaves[0].value().shape == (2, 512, 1)
+    observations, _ = agent.memory.gather(
+        tf.constant([0, 0, 1]), tf.constant([0, 299, 4])
+    )
+    assert observations.numpy().ravel().tolist() == [0, 299, 4]
+
+
+def test_an_elite_memory_learns_the_same_however_large_the_limit():
+    lengths = [3, 5, 4, 300, 2, 1, 7, 8, 9, 2, 2, 3]
+    # In one `fit`, in several, and with memory for the whole limit.
+    agents = [
+        remembering(2, lengths, 4),
+        remembering(2, lengths, 1, 1, 2),
+        remembering(2, lengths, 4, limit=500),
+    ]
+    weights = [agent.policy.get_weights() for agent in agents]
+    assert np.any(weights[0][0] != 0)
+    for other in weights[1:]:
+        tf.nest.map_structure(np.testing.assert_array_equal, weights[0], other)
+
+
+def test_an_elite_memory_that_grew_is_saved_and_goes_on(tmp_path):
+    agent = remembering(2, [3, 300, 4])
+    agent.save(tmp_path / "agent.keras")
+    loaded = keras.saving.load_model(tmp_path / "agent.keras")
+    assert loaded.memory.lengths.numpy().tolist() == [300, 0]
+    results = []
+    for each in (agent, loaded):
+        env = Countdown([2, 600, 9, 5, 5, 6])
+        each.fit(
+            env, batch_size=3, epochs=2, max_episode_steps=10**12, verbose=0
+        )
+        results.append(each.policy.get_weights())
+        assert each.memory.lengths.numpy().tolist() == [600, 300]
+    tf.nest.map_structure(np.testing.assert_array_equal, *results)
 
 
 # Pairs
