@@ -114,6 +114,25 @@ def test_integers_of_numpy_and_python_are_observations():
     assert agent.act(np.int64(-2)) in DISCRETE.to_gymnasium()
 
 
+@pytest.mark.parametrize(
+    ("call", "name"),
+    [
+        (lambda: cem.callbacks.Checkpoint("x", every=None), "every"),
+        (lambda: cem.callbacks.Checkpoint("x", keep=None), "keep"),
+        (lambda: cem.callbacks.ReturnsLogger("x", max_stages=None), "max_stag"),
+        (lambda: cem.callbacks.PolicyLogger("x", max_stages=None), "max_stag"),
+        (lambda: cem.callbacks.RecordVideo("x", "y", every=None), "every"),
+        (lambda: cem.callbacks.RecordVideo("x", "y", episodes=None), "episod"),
+        (lambda: bad_inputs._fit(epochs=None), "epochs"),
+        (lambda: bad_inputs._fit(initial_epoch=None), "initial_epoch"),
+        (lambda: bad_inputs._collect(batch_size=None), "batch_size"),
+    ],
+)
+def test_none_is_refused_where_a_number_is_needed(call, name):
+    with pytest.raises(TypeError, match=f"`{name}.* must be a number.*=None"):
+        call()
+
+
 # compile
 
 

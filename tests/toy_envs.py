@@ -485,6 +485,25 @@ def fail_in_worker():
     return Scripted()
 
 
+class Parent(Seeded):
+    """Starts a process of its own, when it is made or in each reset."""
+
+    def __init__(self, when):
+        self._when = when
+        if when == "made":
+            self._start()
+
+    def reset(self, **kwargs):
+        if self._when == "reset":
+            self._start()
+        return super().reset(**kwargs)
+
+    def _start(self):
+        # The probe in the process that plays may have children.
+        if multiprocessing.parent_process() is not None:
+            multiprocessing.Process(target=int).start()
+
+
 class Balky(Scripted):
     """Hangs in `step`, deaf to SIGTERM, or in `close`, as its label has it."""
 

@@ -19,6 +19,7 @@ from keras_cem import spaces
 from keras_cem.adapters import vector_spaces, workers
 from keras_cem.adapters.gymnasium_ids import make_env, make_vector_env
 from keras_cem.engines import sources
+from keras_cem.engines.host import step_storage
 from keras_cem.engines.host.slots import Slots
 from keras_cem.engines.host.source import HostSource
 from keras_cem.engines.host.sub_env_slots import SubEnvSlots
@@ -30,6 +31,10 @@ from keras_cem.utils.closing import close_env
 
 # Default number of times that failing environments are made again.
 MAX_ENV_RESTARTS = 3
+
+# A vector environment of more sub-environments than this is made only after a
+# look at the spaces of a small one: it may need more memory than there is.
+MANY_ENVS = 2**16
 
 # With more sub-environments, the cost of the policy per step no longer falls
 # (measured by benchmarks/host_rollout.py), and each takes memory.
@@ -77,6 +82,7 @@ def open_source(env: Any, options: Options) -> HostSource:
         if isinstance(envs[0], VectorEnv):
             _refuse_for_vector_factory(envs[0], options)
             return _vector(envs[0], options, name=name, make=make)
+        _check_size(envs[0], options, name)
         while len(envs) < num_envs:
             made = _checked(make(), name)
             if any(made is env for env in envs):
@@ -158,9 +164,14 @@ def _entry_point(env: Any, options: Options) -> HostSource:
             "environment is given by its id. "
             f"Received: vectorization_mode='vector_entry_point', env={env!r}"
         )
-    make = functools.partial(
-        make_vector_env, env, options.num_envs or options.batch_size
-    )
+    num_envs = options.num_envs or options.batch_size
+    if num_envs > MANY_ENVS:
+        most = options._replace(batch_size=max(num_envs, options.batch_size))
+        small = make_vector_env(env, 1)
+        with contextlib.ExitStack() as stack:
+            stack.callback(close_env, small)
+            _check_size(small, most, env)
+    make = functools.partial(make_vector_env, env, num_envs)
     vector = make()
     with _closed_if_it_fails([vector]):
         return _vector(vector, options, name=env, make=make)
@@ -176,8 +187,7 @@ def _asynchronous(
         stack.callback(close_env, probe)
         if isinstance(probe, VectorEnv):
             _refuse_for_vector_factory(probe, options)
-        limit = sources.limit(options, own_limit(probe), name)
-        _described(probe.observation_space, probe.action_space)
+        limit = _check_size(probe, options, name)
         if isinstance(env, str):
             # Use the probe's spec: the id may be registered in this process
             # only, and workers then need not import this package.
@@ -197,6 +207,23 @@ def _asynchronous(
     vector = start()
     with _closed_if_it_fails([vector]):
         return _vector(vector, options, name=name, make=start)
+
+
+def _check_size(env: Any, options: Options, name: str) -> int:
+    """Refuses a batch that the machine cannot hold; returns the step limit."""
+    if isinstance(env, VectorEnv):
+        single = vector_spaces.single_spaces(env)
+    else:
+        single = (env.observation_space, env.action_space)
+    limit = sources.limit(options, own_limit(env), name)
+    step_storage.check_size(
+        name,
+        *_described(*single),
+        options.batch_size,
+        step_storage.padded_steps(0, limit),
+        limit,
+    )
+    return limit
 
 
 @contextlib.contextmanager

@@ -36,6 +36,7 @@ def collect(
         ValueError: If an argument is out of range, or `env` does not fit the
             agent.
     """
+    checks.not_none(batch_size=batch_size)
     checks.at_least(1, batch_size=batch_size)
     checks.at_least(0, seed=seed)
     if seed is not None:

@@ -100,6 +100,7 @@ class FitArguments:
         Raises:
             ValueError: If there is one.
         """
+        checks.not_none(epochs=self.epochs, initial_epoch=self.initial_epoch)
         checks.at_least(
             1,
             epochs=self.epochs,

@@ -90,6 +90,7 @@ class Checkpoint(EnvironmentCallback, RunsLast):
         keep: int = 3,
     ):
         super().__init__()
+        checks.not_none(every=every, keep=keep)
         checks.at_least(1, every=every, keep=keep)
         checks.path(directory=directory)
         self._store = CheckpointStore(directory, keep)

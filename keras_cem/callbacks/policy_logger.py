@@ -33,6 +33,7 @@ class PolicyLogger(EnvironmentCallback):
 
     def __init__(self, filepath: str | os.PathLike[str], max_stages: int = 20):
         super().__init__()
+        checks.not_none(max_stages=max_stages)
         checks.at_least(2, max_stages=max_stages)
         checks.path(filepath=filepath)
         self.filepath = pathlib.Path(filepath)

@@ -49,6 +49,7 @@ class RecordVideo(keras.callbacks.Callback):
         super().__init__()
         extras.require("video", "`RecordVideo` needs")
         checks.path(directory=directory)
+        checks.not_none(every=every, episodes=episodes)
         checks.at_least(
             1,
             every=every,

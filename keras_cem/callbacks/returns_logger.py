@@ -41,6 +41,7 @@ class ReturnsLogger(EnvironmentCallback):
         max_returns: int = 256,
     ):
         super().__init__()
+        checks.not_none(max_stages=max_stages, max_returns=max_returns)
         checks.at_least(2, max_stages=max_stages, max_returns=max_returns)
         checks.path(filepath=filepath)
         self.filepath = pathlib.Path(filepath)

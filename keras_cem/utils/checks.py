@@ -134,6 +134,17 @@ def at_least(least: int, cure: str = "", **arguments: Any) -> None:
             )
 
 
+def not_none(**arguments: Any) -> None:
+    """Refuses None where `at_least` alone would take it for a value left out.
+
+    Raises:
+        TypeError: Naming the argument.
+    """
+    for name, value in arguments.items():
+        if value is None:
+            number(**{name: value})
+
+
 def number(
     least: float = -math.inf, most: float = math.inf, **arguments: Any
 ) -> None:

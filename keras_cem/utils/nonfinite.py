@@ -96,10 +96,21 @@ def finite_rows(batch: Any) -> tf.Tensor:
     return tf.reduce_all(tf.stack(fine), axis=0)
 
 
+def finite_in_float32(array: np.ndarray) -> np.ndarray:
+    """Returns which numbers of an array are finite in float32.
+
+    Policies compute in float32, where larger numbers are infinite.
+    """
+    if array.dtype.itemsize <= 4:
+        return np.isfinite(array)
+    # Comparisons with NaN are false.
+    return np.abs(array) <= np.finfo(np.float32).max
+
+
 def finite_array_rows(array: np.ndarray) -> np.ndarray:
-    """Returns which rows of an array `(N, ...)` are finite, bool `(N,)`."""
+    """Returns which rows `(N, ...)` are finite in float32, bool `(N,)`."""
     axes = tuple(range(1, array.ndim))
-    finite: np.ndarray = np.all(np.isfinite(array), axis=axes)
+    finite: np.ndarray = np.all(finite_in_float32(array), axis=axes)
     return finite
 
 
@@ -146,11 +157,3 @@ def marked(values: tf.Tensor, faults: tf.Tensor) -> tf.Tensor:
         faults: int32 tensor that broadcasts with `values`: a `Fault`, or 0.
     """
     return tf.where(tf.equal(faults, 0), values, MARK)
-
-
-def finite_in_float32(array: np.ndarray) -> np.ndarray:
-    """Returns which numbers of an array are finite in float32."""
-    if array.dtype.itemsize <= 4:
-        return np.isfinite(array)
-    # Comparisons with NaN are false.
-    return np.abs(array) <= np.finfo(np.float32).max

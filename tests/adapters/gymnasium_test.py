@@ -501,3 +501,23 @@ def test_missing_package_of_an_environment_names_the_extra(
     with pytest.raises(ImportError, match=f"{env_id} needs") as error:
         adapter.open_source(env_id, Options(1))
     assert f"pip install 'keras-cem[{extra}]'" in str(error.value)
+
+
+@pytest.mark.parametrize("mode", ["sync", "async", "vector_entry_point"])
+@pytest.mark.parametrize(
+    ("batch_size", "num_envs"), [(10**12, None), (10**12, 10**12)]
+)
+def test_batch_that_no_machine_holds_is_refused_before_it_is_made(
+    opened, mode, batch_size, num_envs
+):
+    with pytest.raises(
+        ValueError,
+        match=r"must fit in memory\. Received: batch_size=1000000000000, "
+        "max_episode_steps=500, environment CartPole-v1",
+    ):
+        opened(
+            "CartPole-v1",
+            batch_size,
+            num_envs=num_envs,
+            vectorization_mode=mode,
+        )

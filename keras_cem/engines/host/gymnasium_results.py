@@ -16,6 +16,9 @@ _NOT_CALLABLE_SO = re.compile(
     r"got multiple values for|missing \d+ required|"
     r"takes (no|\d+|from \d+ to \d+) )"
 )
+# Message of `multiprocessing` where an environment in a worker process starts
+# a process of its own.
+_NO_CHILDREN = "daemonic processes are not allowed to have children"
 _SIGNATURES = {
     "reset": "def reset(self, *, seed=None, options=None)",
     "step": "def step(self, action)",
@@ -49,22 +52,27 @@ def bad_step_error(result: object) -> InterfaceError:
 
 
 def as_interface_error(call: str, error: Exception) -> Exception:
-    """Converts the error of a wrong signature to an `InterfaceError`.
+    """Converts an error that no restart can cure to an `InterfaceError`.
 
-    A restart cannot cure a wrong signature. Any other error is returned
-    unchanged.
+    These are wrong signatures, and processes that an environment in a worker
+    process starts. Any other error is returned unchanged.
 
     Args:
         call: `"reset"` or `"step"`.
         error: The exception that the call raised.
     """
-    if not isinstance(error, TypeError) or not _NOT_CALLABLE_SO.search(
-        str(error)
-    ):
+    message = str(error)
+    if _NO_CHILDREN in message:
+        named = InterfaceError(
+            "it must not start processes of its own in a worker process. "
+            f"Received: {message}. Play it with vectorization_mode='sync'."
+        )
+    elif isinstance(error, TypeError) and _NOT_CALLABLE_SO.search(message):
+        named = InterfaceError(
+            f"it must be defined as `{_SIGNATURES[call]}`. Received: {message}"
+        )
+    else:
         return error
-    named = InterfaceError(
-        f"it must be defined as `{_SIGNATURES[call]}`. Received: {error}"
-    )
     named.__cause__ = error
     return named
 
@@ -89,6 +97,50 @@ def flag(name: str, value: object) -> Any:
         InterfaceError: If the value is of another type.
     """
     return _scalar(name, value, "biu", "True or False")
+
+
+def reward_row(rewards: object, num_envs: int) -> np.ndarray:
+    """Returns the rewards of a vector environment, float32 `(N,)`.
+
+    Args:
+        rewards: The value that `step` returned.
+        num_envs: N.
+
+    Raises:
+        InterfaceError: If it is not one number per sub-environment.
+    """
+    row = _row("rewards", rewards, num_envs, "biuf", "numbers")
+    return row.astype(np.float32)
+
+
+def flag_row(name: str, values: object, num_envs: int) -> np.ndarray:
+    """Returns `terminated` or `truncated` of a vector environment, `(N,)`.
+
+    Args:
+        name: `"terminated"` or `"truncated"`.
+        values: The value that `step` returned.
+        num_envs: N.
+
+    Raises:
+        InterfaceError: If it is not one bool per sub-environment. Numbers 0
+            and 1 are bools, too.
+    """
+    array = np.asarray(values)
+    if array.dtype.kind == "f" and ((array == 0) | (array == 1)).all():
+        array = array.astype(bool)
+    return _row(name, array, num_envs, "biu", "True or False").astype(bool)
+
+
+def _row(
+    name: str, values: object, num_envs: int, kinds: str, what: str
+) -> np.ndarray:
+    array = np.asarray(values)
+    if array.shape == (num_envs,) and array.dtype.kind in kinds:
+        return array
+    raise InterfaceError(
+        f"`{name}` of `step` must be {what}, one per sub-environment, of shape "
+        f"{(num_envs,)}. Received: shape={array.shape}, dtype={array.dtype}"
+    )
 
 
 def _scalar(name: str, value: object, kinds: str, what: str) -> Any:

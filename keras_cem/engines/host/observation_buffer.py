@@ -8,7 +8,7 @@ import numpy.typing as npt
 from keras_cem import spaces
 from keras_cem.engines.host import zero_copy
 from keras_cem.engines.host.gymnasium_results import InterfaceError
-from keras_cem.utils.nonfinite import finite_array_rows
+from keras_cem.utils.nonfinite import finite_array_rows, finite_in_float32
 
 
 class ObservationError(InterfaceError):
@@ -24,6 +24,8 @@ class ObservationBuffer:
 
     Attributes:
         leaves: One array `(N, ...)` per leaf of the space.
+        name: What messages about values that are not finite call an
+            observation.
     """
 
     def __init__(self, space: spaces.Space, num_envs: int):
@@ -43,6 +45,10 @@ class ObservationBuffer:
             for array in self.leaves
             if np.issubdtype(array.dtype, np.floating)
         ]
+        # Policies compute in float32, where larger numbers are infinite.
+        self.name = "the observation"
+        if any(array.dtype.itemsize > 4 for array in self._floats):
+            self.name = "the observation, in float32,"
         self._ranges = [
             (index, array, *_range(leaf))
             for index, (array, leaf) in enumerate(
@@ -80,10 +86,10 @@ class ObservationBuffer:
             array[...] = self._checked(index, value, array.shape[:1])
 
     def not_finite(self, slots: np.ndarray) -> np.ndarray:
-        """Returns which of `slots` hold a NaN or an infinity."""
+        """Returns which of `slots` hold what is not finite in float32."""
         bad = np.zeros(len(slots), bool)
         for array in self._floats:
-            if np.isfinite(array).all():
+            if finite_in_float32(array).all():
                 continue
             bad |= ~finite_array_rows(array[slots])
         return slots[bad]

@@ -7,7 +7,13 @@ from typing import Any
 import numpy as np
 
 from keras_cem import spaces
-from keras_cem.engines.host.gymnasium_results import as_interface_error
+from keras_cem.engines.host.gymnasium_results import (
+    as_interface_error,
+    bad_step_error,
+    flag_row,
+    reset_observation,
+    reward_row,
+)
 from keras_cem.engines.host.observation_buffer import ObservationBuffer
 from keras_cem.engines.host.slots import (
     SlotError,
@@ -69,15 +75,15 @@ class VectorSlots(Slots):
     def reset(self, slots: Sequence[int], seeds: Sequence[int]) -> None:
         try:
             if not self.partial_reset:
-                observations, _ = self._env.reset(seed=seeds[0])
+                result = self._env.reset(seed=seeds[0])
             elif not self._has_begun:
-                observations, _ = self._env.reset(seed=self._all(slots, seeds))
+                result = self._env.reset(seed=self._all(slots, seeds))
             else:
-                observations, _ = self._env.reset(
+                result = self._env.reset(
                     seed=self._all(slots, seeds),
                     options={"reset_mask": self._mask(slots)},
                 )
-            self.observations.write_all(observations)
+            self.observations.write_all(reset_observation(result))
         except Exception as error:
             raise SlotError("reset", _culprit(error)) from as_interface_error(
                 "reset", error
@@ -95,7 +101,13 @@ class VectorSlots(Slots):
                 # a reset.
                 self._env.reset(options={"reset_mask": self._over.copy()})
             result = self._env.step(self._action_space.pack(actions))
-            observations, rewards, terminated, truncated, info = result
+            try:
+                observations, rewards, terminated, truncated, info = result
+            except (TypeError, ValueError):
+                raise bad_step_error(result) from None
+            rewards = reward_row(rewards, self.num_envs)
+            terminated = flag_row("terminated", terminated, self.num_envs)
+            truncated = flag_row("truncated", truncated, self.num_envs)
             self.observations.write_all(observations)
             if self._same_step_autoreset:
                 self._write_final(info)
@@ -103,12 +115,8 @@ class VectorSlots(Slots):
             raise SlotError("step", _culprit(error)) from as_interface_error(
                 "step", error
             )
-        self._over = np.logical_or(terminated, truncated)
-        return (
-            np.asarray(rewards, np.float32)[slots],
-            np.asarray(terminated, bool)[slots],
-            np.asarray(truncated, bool)[slots],
-        )
+        self._over = terminated | truncated
+        return rewards[slots], terminated[slots], truncated[slots]
 
     def _write_final(self, info: dict[str, Any]) -> None:
         """Stores the last observations of episodes that just ended."""

@@ -155,7 +155,8 @@ class _Reader:
             if isinstance(leaf, spaces.Integers):
                 bad, what = outside(leaf, values), f"in the space {leaf}"
             else:
-                bad, what = ~finite_array_rows(values), "finite"
+                bad = ~finite_array_rows(values)
+                what = "finite in float32"
             self._refuse_rows(bad, values, path, what)
         return (
             [values for _, _, values in observations],

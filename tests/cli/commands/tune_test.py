@@ -52,6 +52,27 @@ def _rows(folder):
         return list(csv.DictReader(file))
 
 
+def test_environment_of_a_module_is_searched(
+    played, tmp_path, capsys, monkeypatch
+):
+    (tmp_path / "tuned_env.py").write_text(
+        "import gymnasium\n"
+        "from gymnasium.envs.classic_control import CartPoleEnv\n"
+        "gymnasium.register('Tuned-v0', CartPoleEnv, max_episode_steps=5)\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    folder = tmp_path / "tune"
+    flags = ["--env=tuned_env:Tuned-v0", "--trials=2"]
+    for trials in (2, 3):
+        flags[-1] = f"--trials={trials}"
+        assert _tune(folder, *flags) == 0
+    assert len(_rows(folder)) == 3
+    assert "--env=tuned_env:Tuned-v0" in capsys.readouterr().out
+    preset = json.loads((folder / "preset.json").read_text())
+    assert "env" not in preset
+    assert _tune(folder, "--env=tuned_env:Other-v0") == 2
+
+
 def test_best_settings_become_a_preset(played, tmp_path, capsys):
     calls, _ = played
     folder = tmp_path / "tune"

@@ -160,6 +160,28 @@ def test_process_that_dies(agent):
         )
 
 
+@pytest.mark.parametrize("when", ["made", "reset"])
+@pytest.mark.filterwarnings(
+    r"ignore:.*(from Worker-\d|Traceback|back to the main process)"
+)
+def test_environment_with_processes_of_its_own_is_refused_at_once(agent, when):
+    with pytest.raises(
+        RuntimeError,
+        match=r"must not start processes of its own in a worker process\. "
+        r"Received: .*not allowed to have children.*"
+        r"vectorization_mode='sync'",
+    ) as error:
+        fit(
+            agent,
+            functools.partial(toy_envs.Parent, when),
+            num_envs=2,
+            vectorization_mode="async",
+            max_env_restarts=3,
+        )
+    # It would say so after a restart.
+    assert "made anew" not in str(error.value)
+
+
 def test_float64_observations_for_a_float32_space_are_accepted(agent):
     env = failing(lambda: np.full(2, 1 / 3), "step")
     played = agent.collect(env, 2, max_episode_steps=3)

@@ -176,6 +176,17 @@ def test_not_finite_names_the_slots_asked_for():
     assert buffer.not_finite(np.array([], int)).size == 0
 
 
+@pytest.mark.filterwarnings("error")
+def test_float64_is_finite_where_it_is_in_float32():
+    space = spaces.Box(-np.inf, np.inf, (2,), "float64")
+    buffer = ObservationBuffer(space, 5)
+    assert buffer.name == "the observation, in float32,"
+    assert ObservationBuffer(PAIR, 1).name == "the observation"
+    buffer.leaves[0][:, 0] = [1 / 3, -1e38, 1e39, np.nan, -np.inf]
+    np.testing.assert_array_equal(buffer.not_finite(np.arange(5)), [2, 3, 4])
+    assert buffer.leaves[0][0, 0] == 1 / 3
+
+
 def test_not_finite_passes_integers():
     buffer = ObservationBuffer(spaces.Discrete(5), 2)
     assert buffer.not_finite(np.arange(2)).size == 0

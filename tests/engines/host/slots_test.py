@@ -3,6 +3,7 @@ import pytest
 from gymnasium.vector import AutoresetMode, VectorWrapper
 
 from keras_cem import spaces
+from keras_cem.engines.host.gymnasium_results import InterfaceError
 from keras_cem.engines.host.slots import SlotError
 from keras_cem.engines.host.sub_env_slots import SubEnvSlots
 from keras_cem.engines.host.vector_slots import VectorSlots
@@ -177,3 +178,75 @@ def test_vector_env_that_fails(call):
         play()
     assert (error.value.call, error.value.slot) == (call, None)
     assert type(error.value.__cause__) is toy_envs.MotorError
+
+
+class Returning(VectorWrapper):
+    """Returns other values of `step` than the environment below."""
+
+    def __init__(self, env, change):
+        super().__init__(env)
+        self._change = change
+
+    def step(self, actions):
+        names = ("observations", "rewards", "terminated", "truncated", "info")
+        result = dict(zip(names, self.env.step(actions), strict=True))
+        for name, change in self._change.items():
+            result[name] = change(result[name])
+        return tuple(result.values())
+
+
+def step_of(change):
+    env = toy_envs.ScriptedVectorEnv(AutoresetMode.NEXT_STEP)
+    slots = vector_slots(Returning(env, change), partial_reset=False)
+    slots.begin()
+    slots.reset([0, 1, 2], [1, 1, 1])
+    return slots.step(np.arange(3), [np.zeros(3, np.int64)])
+
+
+@pytest.mark.parametrize("name", ["rewards", "terminated", "truncated"])
+@pytest.mark.parametrize(
+    "change",
+    [
+        # Against the three flags of the slots, this would make nine.
+        lambda values: values[:, None],
+        lambda values: values[None],
+        lambda values: values[:2],
+        lambda values: values[0],
+        lambda values: values.astype(str),
+        lambda values: values.astype(complex),
+    ],
+    ids=["column", "row", "too few", "scalar", "text", "complex"],
+)
+def test_what_a_vector_environment_returns_is_never_broadcast(name, change):
+    with pytest.raises(SlotError) as error:
+        step_of({name: change})
+    cause = error.value.__cause__
+    assert isinstance(cause, InterfaceError)
+    assert f"`{name}` of `step` must be" in str(cause)
+    assert "of shape (3,). Received: shape=" in str(cause)
+
+
+def test_numbers_of_a_vector_environment_may_be_of_any_kind():
+    rewards, terminated, truncated = step_of(
+        {
+            "rewards": lambda values: values.astype(np.int16).tolist(),
+            "terminated": lambda values: values.astype(int),
+        }
+    )
+    np.testing.assert_array_equal(rewards, [100, 200, 300])
+    assert rewards.dtype == np.float32
+    assert terminated.dtype == truncated.dtype == bool
+
+
+def test_result_of_a_vector_environment_that_is_no_step():
+    slots = vector_slots(recorded(AutoresetMode.NEXT_STEP))
+    slots.begin()
+    slots.reset([0, 1, 2], [21, 22, 23])
+    slots._env.step = lambda actions: (0, 0, True, {})
+    with pytest.raises(SlotError) as error:
+        slots.step(np.arange(3), [np.zeros(3, np.int64)])
+    assert "Received: 4 values." in str(error.value.__cause__)
+    slots._env.reset = lambda **kwargs: np.zeros((3, 2), np.float32)
+    with pytest.raises(SlotError) as error:
+        slots.reset([0, 1, 2], [21, 22, 23])
+    assert "`reset` must return" in str(error.value.__cause__)

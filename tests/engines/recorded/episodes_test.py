@@ -127,6 +127,22 @@ WRONG = [
 ]
 
 
+def test_float64_observations_are_finite_in_float32():
+    """In which policies compute."""
+    space = spaces.Box(-np.inf, np.inf, (2,), "float64")
+
+    def kept(value):
+        observations = np.full((3, 2), value)
+        found = read(episode(observations=observations), observations=space)
+        return found.observations[0]
+
+    assert kept(1 / 3).dtype == np.float64
+    np.testing.assert_array_equal(kept(-1e38), np.full((3, 2), -1e38))
+    with pytest.raises(ValueError, match="must be finite in float32") as error:
+        kept(1e39)
+    assert "Received: [1.e+39 1.e+39] in step 0" in str(error.value)
+
+
 @pytest.mark.parametrize(("changes", "name", "received"), WRONG)
 def test_what_does_not_fit_is_named_with_its_place(changes, name, received):
     with pytest.raises(ValueError, match="must") as error:
