@@ -488,6 +488,9 @@ def fail_in_worker():
 class Parent(Seeded):
     """Starts a process of its own, when it is made or in each reset."""
 
+    observation_space = Failing.observation_space
+    action_space = Failing.action_space
+
     def __init__(self, when):
         self._when = when
         if when == "made":

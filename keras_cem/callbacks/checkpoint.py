@@ -35,10 +35,15 @@ class Checkpoint(EnvironmentCallback, RunsLast):
     seconds, the checkpoint includes it. Otherwise training, validation or other
     playing stops between two steps. The checkpoint then contains the completed
     iterations (whole executions of `steps_per_execution`). The interrupted
-    episodes are played again after the resume. Python handles a signal only
-    between two environment steps, compiled steps or compilations, so the
-    current one must return first. A second signal ends `fit` at once. Signals
-    reach `fit` in the main thread only.
+    episodes are played again after the resume. A second signal ends `fit` at
+    once. Signals reach `fit` in the main thread only.
+
+    Python handles signals only between two environment steps, compiled steps or
+    compilations. So nothing happens while XLA compiles a step, which takes
+    seconds, and more for a large network. A step is compiled in the first
+    epoch, in the first validation, and where `fit` begins to use XLA later. If
+    the process is killed before the compilation ends, `resume_from` goes on
+    from the newest checkpoint, at most `every` epochs back.
 
     Checkpoints store the state of the Keras callbacks `CSVLogger`,
     `EarlyStopping`, `ModelCheckpoint`, `ReduceLROnPlateau` and `TensorBoard`.

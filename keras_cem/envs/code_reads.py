@@ -12,6 +12,7 @@ import types
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
+import numpy as np
 import tensorflow as tf
 
 # Packages whose code does not change while a program runs.
@@ -20,6 +21,25 @@ _PACKAGES = frozenset(
 )
 _LOAD_NAME = frozenset({"LOAD_GLOBAL", "LOAD_NAME"})
 _LOAD_ATTRIBUTE = frozenset({"LOAD_ATTR", "LOAD_METHOD", "LOAD_SUPER_ATTR"})
+_CHANGE_ITEM = frozenset({"DELETE_SUBSCR", "STORE_SLICE", "STORE_SUBSCR"})
+# Methods that change a list, a dictionary or a set.
+_CHANGE = frozenset(
+    {
+        "add",
+        "append",
+        "clear",
+        "discard",
+        "extend",
+        "insert",
+        "pop",
+        "popitem",
+        "remove",
+        "reverse",
+        "setdefault",
+        "sort",
+        "update",
+    }
+)
 # More functions than an environment has. It bounds the search where an
 # environment calls into a large library.
 _MOST_FUNCTIONS = 500
@@ -67,6 +87,8 @@ class CodeReads:
     def __init__(self, owner: type | None = None):
         self.assigned: set[str] = set()
         self._assigned_names: set[str] = set()
+        # Whether the functions change lists, dictionaries, sets or arrays.
+        self._change = False
         mro = () if owner is None else owner.__mro__
         self._classes = [cls for cls in mro if not _is_library(cls)]
         self._functions: set[Same] = set()
@@ -79,10 +101,12 @@ class CodeReads:
         """The names and values that the functions read.
 
         What the functions assign themselves is left out, such as a count of
-        calls: it changes as they are traced.
+        calls: it changes as they are traced. If they change a container, such
+        as a log, containers are given by identity.
         """
+        containers = (dict, list, set, np.ndarray) if self._change else ()
         return [
-            (name, value)
+            (name, Same(value) if isinstance(value, containers) else value)
             for found, assigned in (
                 (self._attributes, self.assigned),
                 (self._names, self._assigned_names),
@@ -119,6 +143,7 @@ class CodeReads:
         names = _names(code)
         self.assigned |= names.assigned_attributes
         self._assigned_names |= names.assigned
+        self._change |= names.change
         cells = function.__closure__ or ()
         for name, cell in zip(code.co_freevars, cells, strict=True):
             try:
@@ -165,17 +190,22 @@ class _Names(NamedTuple):
     attributes: frozenset[str]
     assigned: frozenset[str]
     assigned_attributes: frozenset[str]
+    # Whether the code changes items of containers.
+    change: bool
 
 
 @functools.lru_cache(maxsize=4096)
 def _names(code: types.CodeType) -> _Names:
     kinds: tuple[set[str], ...] = (set(), set(), set(), set())
     loaded, attributes, assigned, assigned_attributes = kinds
+    change = False
     for each in dis.get_instructions(code):
         if each.opname in _LOAD_NAME:
             loaded.add(each.argval)
         elif each.opname in _LOAD_ATTRIBUTE:
             attributes.add(each.argval)
+        elif each.opname in _CHANGE_ITEM:
+            change = True
         elif each.opname == "STORE_ATTR":
             assigned_attributes.add(each.argval)
         elif each.opname == "STORE_GLOBAL" or (
@@ -184,9 +214,12 @@ def _names(code: types.CodeType) -> _Names:
             assigned.add(each.argval)
     for inner in code.co_consts:
         if isinstance(inner, types.CodeType):
-            for kind, more in zip(kinds, _names(inner), strict=True):
-                kind |= more
-    return _Names(*map(frozenset, kinds))
+            *more, inner_changes = _names(inner)
+            change |= inner_changes
+            for kind, names in zip(kinds, more, strict=True):
+                kind |= names
+    change |= not _CHANGE.isdisjoint(attributes)
+    return _Names(*map(frozenset, kinds), change)
 
 
 def _functions(value: Any) -> list[types.FunctionType]:

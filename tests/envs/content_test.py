@@ -229,6 +229,29 @@ def test_what_the_code_assigns_or_does_not_read_is_not_in_the_key(monkeypatch):
     assert key_of(env) == before
 
 
+def test_a_log_that_the_code_writes_is_not_in_the_key_but_which_it_is():
+    def logging_to(log):
+        class Logging(Holding):
+            def observe(self, state):
+                log.append(1)
+                return super().observe(state)
+
+        return Logging
+
+    log = []
+    env = logging_to(log)(1)
+    before = key_of(env)
+    env.observe(State(tf.ones(1)))
+    assert log == [1]
+    assert key_of(env) == before
+    observe = type(env).observe
+    cells = dict(
+        zip(observe.__code__.co_freevars, observe.__closure__, strict=True)
+    )
+    cells["log"].cell_contents = []
+    assert key_of(env) != before
+
+
 def test_what_code_reaches_otherwise_is_not_in_the_key():
     """`docs/environments.md` says so."""
 
