@@ -219,7 +219,13 @@ def _names(code: types.CodeType) -> _Names:
             for kind, names in zip(kinds, more, strict=True):
                 kind |= names
     change |= not _CHANGE.isdisjoint(attributes)
-    return _Names(*map(frozenset, kinds), change)
+    return _Names(
+        frozenset(loaded),
+        frozenset(attributes),
+        frozenset(assigned),
+        frozenset(assigned_attributes),
+        change,
+    )
 
 
 def _functions(value: Any) -> list[types.FunctionType]:

@@ -142,7 +142,10 @@ def not_none(**arguments: Any) -> None:
     """
     for name, value in arguments.items():
         if value is None:
-            number(**{name: value})
+            raise TypeError(
+                f"`{name}` must be a number. Received: {name}=None of type "
+                "NoneType"
+            )
 
 
 def number(
