@@ -272,10 +272,13 @@ class Collection:
             values: The value of each slot, for the message. Defaults to `None`:
                 the message shows no value.
         """
+        how = "not finite"
+        if fault is Fault.OBSERVATION and self._slots.observations.is_double:
+            how = "not finite in float32"
         for index, slot in enumerate(slots.tolist()):
             value = "" if values is None else f" {values[index]},"
             error = EpisodeError(
-                f"the {fault.what} is{value} not finite. {self._where(slot)} "
+                f"the {fault.what} is{value} {how}. {self._where(slot)} "
                 "The weights are unchanged."
             )
             if not self._skip:

@@ -24,8 +24,7 @@ class ObservationBuffer:
 
     Attributes:
         leaves: One array `(N, ...)` per leaf of the space.
-        name: What messages about values that are not finite call an
-            observation.
+        is_double: Whether there are floats that float32 may not hold.
     """
 
     def __init__(self, space: spaces.Space, num_envs: int):
@@ -45,10 +44,7 @@ class ObservationBuffer:
             for array in self.leaves
             if np.issubdtype(array.dtype, np.floating)
         ]
-        # Policies compute in float32, where larger numbers are infinite.
-        self.name = "the observation"
-        if any(array.dtype.itemsize > 4 for array in self._floats):
-            self.name = "the observation, in float32,"
+        self.is_double = any(array.dtype.itemsize > 4 for array in self._floats)
         self._ranges = [
             (index, array, *_range(leaf))
             for index, (array, leaf) in enumerate(

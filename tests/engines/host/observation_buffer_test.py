@@ -180,8 +180,8 @@ def test_not_finite_names_the_slots_asked_for():
 def test_float64_is_finite_where_it_is_in_float32():
     space = spaces.Box(-np.inf, np.inf, (2,), "float64")
     buffer = ObservationBuffer(space, 5)
-    assert buffer.name == "the observation, in float32,"
-    assert ObservationBuffer(PAIR, 1).name == "the observation"
+    assert buffer.is_double
+    assert not ObservationBuffer(PAIR, 1).is_double
     buffer.leaves[0][:, 0] = [1 / 3, -1e38, 1e39, np.nan, -np.inf]
     np.testing.assert_array_equal(buffer.not_finite(np.arange(5)), [2, 3, 4])
     assert buffer.leaves[0][0, 0] == 1 / 3
