@@ -101,10 +101,11 @@ def finite_in_float32(array: np.ndarray) -> np.ndarray:
 
     Policies compute in float32, where larger numbers are infinite.
     """
-    if array.dtype.itemsize <= 4:
-        return np.isfinite(array)
-    # Comparisons with NaN are false.
-    return np.abs(array) <= np.finfo(np.float32).max
+    finite: np.ndarray = np.isfinite(array)
+    if array.dtype.itemsize > 4:
+        # Comparisons with NaN are false.
+        finite = np.abs(array) <= np.finfo(np.float32).max
+    return finite
 
 
 def finite_array_rows(array: np.ndarray) -> np.ndarray:
