@@ -283,7 +283,7 @@ def test_nothing_stays_open_where_opening_fails(opened):
         return made[-1]
 
     with pytest.raises(toy_envs.MotorError):
-        opened(make_three)
+        opened(make_three, max_episode_steps=9)
     assert len(made) == 3
     assert not toy_envs.Tracked.open_envs
 
