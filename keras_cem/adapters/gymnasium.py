@@ -166,7 +166,9 @@ def _entry_point(env: Any, options: Options) -> HostSource:
         )
     num_envs = options.num_envs or options.batch_size
     if num_envs > MANY_ENVS:
-        most = options._replace(batch_size=max(num_envs, options.batch_size))
+        most = dataclasses.replace(
+            options, batch_size=max(num_envs, options.batch_size)
+        )
         small = make_vector_env(env, 1)
         with contextlib.ExitStack() as stack:
             stack.callback(close_env, small)
