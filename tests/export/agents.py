@@ -169,7 +169,7 @@ def assert_refuses_an_unknown_operation(format, title, path):
     before = sorted(path.parent.rglob("*"))
     agent = helpers.make_agent(DISCRETE, policy)
     with pytest.raises(
-        ValueError, match=f"operations that {title} ha"
+        ValueError, match=f"operations that {title} supports"
     ) as error:
         agent.export(path, format=format)
     assert f"Received: policy={policy.name!r}. " in str(error.value)
