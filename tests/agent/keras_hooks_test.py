@@ -229,11 +229,18 @@ def test_optimizer():
     np.testing.assert_allclose(moved(compile_with(0.2)), 2 * step, rtol=1e-3)
 
 
-@both
+# All forms of the argument, and one form in each kind of step.
 @pytest.mark.parametrize(
-    "options", [{}, {"minibatch_size": 4}], ids=["all", "minibatch"]
+    ("engine", "options", "weights"),
+    [
+        ("host", {}, (0.5, [0.5], (0.0,))),
+        ("host", {"minibatch_size": 4}, (0.5,)),
+        ("graph", {}, (0.5,)),
+        ("graph", {"minibatch_size": 4}, (0.5,)),
+    ],
+    ids=["all-host", "minibatch-host", "all-graph", "minibatch-graph"],
 )
-def test_loss_weights(engine, options):
+def test_loss_weights(engine, options, weights):
     def moved(**given):
         agent = make_agent(env="Pendulum-v1", network=options, **given)
         before = agent.policy.get_weights()[0]
@@ -241,7 +248,7 @@ def test_loss_weights(engine, options):
         return loss, agent.policy.get_weights()[0] - before
 
     loss, step = moved()
-    for weight in (0.5, [0.5], (0.0,)):
+    for weight in weights:
         weighted_loss, weighted_step = moved(loss_weights=weight)
         factor = np.ravel(weight)[0]
         assert weighted_loss == pytest.approx(factor * loss, rel=1e-4)

@@ -17,6 +17,7 @@ from tests.helpers import (
     DISCRETE,
     EAGER,
     OBSERVATION,
+    TRACED,
     assert_equal,
     improve,
     learned_state,
@@ -252,7 +253,7 @@ def _state(agent):
 
 @pytest.mark.parametrize(
     ("env", "engine", "mode"),
-    [("ToySeeded-v0", "host", EAGER), ("CartPole-v1", "graph", {})],
+    [("ToySeeded-v0", "host", EAGER), ("CartPole-v1", "graph", TRACED)],
     ids=["host", "graph"],
 )
 def test_going_on_after_a_reload_equals_going_on(env, engine, mode, tmp_path):

@@ -1,6 +1,8 @@
 """The command line from flags to run folder."""
 
+import contextlib
 import csv
+import io
 import json
 import math
 import sys
@@ -29,10 +31,18 @@ SMALL = [
 
 
 @pytest.fixture(scope="module")
-def run_folder(tmp_path_factory):
+def trained(tmp_path_factory):
+    """A run folder and what its training printed."""
     folder = tmp_path_factory.mktemp("runs") / "run"
-    assert main(["train", *SMALL, f"--output={folder}"]) == 0
-    return folder
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed):
+        assert main(["train", *SMALL, f"--output={folder}"]) == 0
+    return folder, printed.getvalue()
+
+
+@pytest.fixture(scope="module")
+def run_folder(trained):
+    return trained[0]
 
 
 def test_train_leaves_a_whole_run_folder(run_folder):
@@ -216,10 +226,8 @@ def test_train_overwrites_a_run_and_nothing_else(tmp_path):
     assert not (tmp_path / "learning_curve.png").exists()
 
 
-def test_progress_has_one_line_an_epoch(tmp_path, capsys):
-    train = ["train", *SMALL, f"--output={tmp_path / 'a'}", "--noplot"]
-    assert main(train) == 0
-    lines = capsys.readouterr().out.splitlines()
+def test_progress_has_one_line_an_epoch(trained):
+    lines = trained[1].splitlines()
     epochs = [line for line in lines if line.startswith("epoch ")]
     assert len(epochs) == 2
     assert "epoch    2/2" in epochs[1]
