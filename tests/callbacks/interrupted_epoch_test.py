@@ -64,7 +64,12 @@ def _fit(
         normalize_observations=True,
         seed=3,
     )
-    agent.compile(keras.optimizers.Adam(0.01), run_eagerly=engine == "host")
+    agent.compile(
+        keras.optimizers.Adam(0.01),
+        run_eagerly=engine == "host",
+        # checkpoint_test resumes with XLA, which takes seconds to compile.
+        jit_compile=False,
+    )
     playing = {"engine": engine}
     if engine == "host":
         playing["num_envs"] = 2
@@ -147,14 +152,19 @@ def test_finished_iterations_are_not_played_again(whole, tmp_path, monkeypatch):
     assert sum(played) + Raising.steps < steps * 1.5
 
 
+@pytest.fixture(scope="module")
+def whole_in_graph(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("whole")
+    return _fit(folder, engine="graph", env="CartPole-v1")
+
+
 @pytest.mark.parametrize("at", [2, 4])
 def test_compiled_steps_are_interrupted_between_two_of_them(
-    at, tmp_path, monkeypatch
+    at, whole_in_graph, tmp_path, monkeypatch
 ):
     env = "CartPole-v1"
-    (tmp_path / "whole").mkdir()
     (tmp_path / "run").mkdir()
-    state, history = _fit(tmp_path / "whole", engine="graph", env=env)
+    state, history = whole_in_graph
     checked = []
 
     def check():

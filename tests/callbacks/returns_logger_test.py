@@ -13,9 +13,9 @@ from keras_cem.callbacks import ReturnsLogger
 FIT = {"batch_size": 5, "max_episode_steps": 12, "verbose": 0}
 
 
-def make_agent():
+def make_agent(**mode):
     agent = cem.CEMAgent.from_env("CartPole-v1", hidden_units=(), seed=0)
-    agent.compile(optimizer=keras.optimizers.Adam(1e-2))
+    agent.compile(optimizer=keras.optimizers.Adam(1e-2), **mode)
     return agent
 
 
@@ -51,7 +51,7 @@ def test_stages_are_what_history_says(tmp_path, engine):
 
 
 def test_another_batch_size_in_the_graph_is_taken(tmp_path):
-    agent = make_agent()
+    agent = make_agent(jit_compile=False)
     for batch_size in (4, 6):
         path = tmp_path / "returns.json"
         agent.fit(

@@ -167,7 +167,7 @@ def test_call_before_the_space_is_known_is_refused():
 
 @pytest.mark.parametrize(
     ("env", "engine", "mode"),
-    [("ToySeeded-v0", "host", EAGER), ("CartPole-v1", "graph", {})],
+    [("ToySeeded-v0", "host", EAGER), ("CartPole-v1", "graph", TRACED)],
     ids=["host", "graph"],
 )
 def test_rollouts_are_what_is_seen_on_both_engines(env, engine, mode, tmp_path):
