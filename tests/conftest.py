@@ -3,6 +3,7 @@
 Imports nothing large: what a test needs is imported with it.
 """
 
+import gc
 import os
 import random
 import sys
@@ -14,6 +15,16 @@ def pytest_configure():
     # OpenVINO reports each conversion to its makers, from a process that it
     # forks off this one, unless it runs in CI.
     os.environ["CI"] = "true"
+    # Importing TensorFlow makes a million objects, among which the collector
+    # looks for garbage again and again.
+    gc.disable()
+
+
+def pytest_collection_finish():
+    gc.enable()
+    gc.collect()
+    # What is imported stays.
+    gc.freeze()
 
 
 @pytest.hookimpl(tryfirst=True)

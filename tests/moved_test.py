@@ -6,7 +6,6 @@ import pytest
 
 import keras_cem as cem
 from keras_cem import moved
-from tests import processes
 
 
 @pytest.mark.parametrize(("name", "current"), sorted(moved.MODULES.items()))
@@ -33,13 +32,3 @@ def test_limit_of_sizes_that_is_set_under_its_old_name_holds(monkeypatch):
 def test_other_names_are_not_found():
     with pytest.raises(ModuleNotFoundError, match=r"keras_cem\.plot"):
         importlib.import_module("keras_cem.plot")
-
-
-def test_nothing_of_them_is_imported_with_the_package():
-    ended = processes.run(
-        "-c",
-        "import sys, keras_cem\n"
-        "print({'keras_cem.pictures.plots', 'keras_cem.cli'} & set("
-        "sys.modules))",
-    )
-    assert ended.stdout.strip() == "set()", ended.stderr

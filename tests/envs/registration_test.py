@@ -1,7 +1,6 @@
 import pytest
 
 from keras_cem import envs
-from tests import processes
 from tests.envs import reference
 
 
@@ -41,11 +40,3 @@ def test_register_refuses_a_taken_id(twin):
 def test_make_names_the_ids_for_an_unknown_one():
     with pytest.raises(ValueError, match=r"CartPole-v1.*id='CartPole-v7'"):
         envs.make("CartPole-v7")
-
-
-def test_importing_envs_does_not_import_gymnasium():
-    code = (
-        "import sys; from keras_cem import envs; envs.make('CartPole-v1'); "
-        "sys.exit('gymnasium' in sys.modules)"
-    )
-    processes.run("-c", code)
