@@ -48,6 +48,7 @@ def test_readme_shows_code_that_runs_by_line_30():
     assert lines.index("```python") < 30
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("block", blocks("README.md", "python"))
 def test_readme_code_runs(block, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
@@ -79,6 +80,7 @@ def test_commands_of_a_page_parse(document, shown):
         assert values([program, *arguments]) == [program]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("example", "arguments", "printed"),
     [

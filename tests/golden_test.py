@@ -15,6 +15,8 @@ from keras_cem.cli.run.folder import RunFolder
 from keras_cem.cli.training import progress
 from tests.helpers import assert_equal, learned_state
 
+pytestmark = pytest.mark.slow
+
 FOLDER = pathlib.Path(__file__).parent / "golden"
 VERSIONS = sorted(path.parent.name for path in FOLDER.glob("*/expected.json"))
 

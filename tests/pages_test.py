@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 from minari.data_collector import EpisodeBuffer
 
+pytestmark = pytest.mark.slow
+
 ROOT = pathlib.Path(__file__).parents[1]
 
 

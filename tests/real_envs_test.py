@@ -8,6 +8,8 @@ import pytest
 import keras_cem as cem
 from keras_cem import spaces
 
+pytestmark = pytest.mark.slow
+
 EPISODES, STEPS = 4, 12
 # Box2D's and MuJoCo's modules are written by SWIG.
 SWIG = pytest.mark.filterwarnings("ignore:builtin type:DeprecationWarning")

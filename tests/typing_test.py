@@ -7,8 +7,11 @@ import subprocess
 import sys
 
 import keras
+import pytest
 
 from tests import processes
+
+pytestmark = pytest.mark.slow
 
 # A user's module without errors, and the types that mypy must reveal.
 SCRIPT = """

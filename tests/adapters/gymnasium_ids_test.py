@@ -72,6 +72,7 @@ def _is_in_graph(env):
     return isinstance(source, sources.GraphSource)
 
 
+@pytest.mark.slow
 def test_references_are_what_gymnasium_registers():
     """In a process of its own, where nobody registers anything else."""
     code = (

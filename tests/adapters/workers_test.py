@@ -14,9 +14,12 @@ from tests import processes, toy_envs
 ACTIONS = np.zeros(2, np.int64)
 
 # Where a worker fails, gymnasium tells it by a warning, with the traceback.
-pytestmark = pytest.mark.filterwarnings(
-    r"ignore:.*(from Worker-\d|Traceback|back to the main process)"
-)
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.filterwarnings(
+        r"ignore:.*(from Worker-\d|Traceback|back to the main process)"
+    ),
+]
 
 
 def start(make, num_envs=2, step_timeout=None):

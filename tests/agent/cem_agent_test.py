@@ -25,6 +25,8 @@ from tests.helpers import (
     policy_weights,
 )
 
+pytestmark = pytest.mark.slow
+
 HEADS = pytest.mark.parametrize("action_space", [DISCRETE, BOX], ids=repr)
 EAGER_AND_COMPILED = pytest.mark.parametrize(
     "mode", [EAGER, COMPILED], ids=["eager", "compiled"]

@@ -16,6 +16,8 @@ from keras_cem.cli.run import agent_file
 from keras_cem.engines.graph.source import GraphSource
 from tests.helpers import DISCRETE, make_agent, make_trajectories
 
+pytestmark = pytest.mark.slow
+
 QUANTILES = [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99]
 # Where seven of eleven tie, a quantile of 0.7 that was rounded down would let
 # these be elite, too.

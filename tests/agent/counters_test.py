@@ -6,6 +6,8 @@ import pytest
 
 import keras_cem as cem
 
+pytestmark = pytest.mark.slow
+
 PLAYING = {
     "engine": "host",
     "batch_size": 2,

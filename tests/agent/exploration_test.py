@@ -10,6 +10,8 @@ import keras_cem as cem
 from keras_cem import prng
 from keras_cem.networks import state_features
 
+pytestmark = pytest.mark.slow
+
 OPTIONS = {
     "CartPole-v1": {"persistence": 5},
     "Pendulum-v1": {

@@ -15,6 +15,8 @@ from gymnasium.vector import AutoresetMode
 import keras_cem as cem
 from tests import toy_envs
 
+pytestmark = pytest.mark.slow
+
 KEYS = {
     "loss",
     "episode_return",

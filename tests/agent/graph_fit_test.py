@@ -11,6 +11,8 @@ import keras_cem as cem
 from keras_cem import envs, prng, spaces
 from keras_cem.agent.opening import open_playable
 
+pytestmark = pytest.mark.slow
+
 XLA = {"jit_compile": "auto"}
 TRACED = {"jit_compile": False}
 

@@ -12,6 +12,8 @@ import tensorflow as tf
 import keras_cem as cem
 from keras_cem.networks.normalization import NormalizedPolicy
 
+pytestmark = pytest.mark.slow
+
 PAGE = pathlib.Path(__file__).parents[2] / "docs" / "keras_hooks.md"
 PLAYING = {"batch_size": 4, "max_episode_steps": 5, "verbose": 0}
 X = np.random.default_rng(0).uniform(-1, 1, (8, 4)).astype(np.float32)

@@ -9,6 +9,8 @@ import pytest
 import keras_cem as cem
 from tests import toy_envs
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize(("n", "start"), [(3, 0), (4, 5), (2, -1)])
 def test_identity_of_discrete_actions(n, start):

@@ -10,7 +10,10 @@ import tensorflow as tf
 import keras_cem as cem
 
 # Keras says so of every data set, whose default it is.
-pytestmark = pytest.mark.filterwarnings("ignore:.shuffle=True. was passed")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.filterwarnings("ignore:.shuffle=True. was passed"),
+]
 
 X = np.random.default_rng(0).uniform(-1, 1, (12, 4)).astype(np.float32)
 Y = (X.sum(axis=1) > 0).astype(np.int64)

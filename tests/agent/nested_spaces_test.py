@@ -15,6 +15,8 @@ from keras_cem import envs, prng, spaces
 from keras_cem.engines.host.environment import EpisodeError
 from tests import toy_envs
 
+pytestmark = pytest.mark.slow
+
 CHOICES = gym.MultiDiscrete([3, 2], start=[1, -1])
 BITS = gym.MultiBinary(3)
 NESTED = gym.Dict(

@@ -26,6 +26,8 @@ from tests.helpers import (
     policy_weights,
 )
 
+pytestmark = pytest.mark.slow
+
 STEPS = 6
 QUANTILE = 0.6
 YES = tf.constant(True)

@@ -68,6 +68,7 @@ def _taken(model, transposed, jit_compile):
     return float(loss), [each.numpy() for each in gradients], others
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("jit_compile", [None, False, True])
 def test_transposed_kernels_have_the_same_gradients(jit_compile):
     loss, gradients, others = _taken(_model(), False, jit_compile)

@@ -10,6 +10,8 @@ import keras_cem as cem
 from keras_cem.algorithm import weight_averages
 from tests.helpers import COMPILED, EAGER, TRACED, assert_equal, differ
 
+pytestmark = pytest.mark.slow
+
 MOMENTUM = 0.75
 
 

@@ -16,6 +16,8 @@ from keras_cem.callbacks import Checkpoint, EpsilonDecay, TrainingInterrupted
 from tests import processes, toy_envs  # noqa: F401, registers ToySeeded-v0
 from tests.helpers import assert_equal, learned_state
 
+pytestmark = pytest.mark.slow
+
 ENV = "ToySeeded-v0"
 EPOCHS = 6
 # All that an agent has in mind besides its weights.

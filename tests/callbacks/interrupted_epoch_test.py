@@ -13,6 +13,8 @@ from keras_cem.saving import interrupts
 from tests import processes, toy_envs  # noqa: F401, registers ToySeeded-v0
 from tests.helpers import assert_equal, learned_state
 
+pytestmark = pytest.mark.slow
+
 ENV = "ToySeeded-v0"
 EPOCHS, STEPS = 2, 2
 

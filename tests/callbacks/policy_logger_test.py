@@ -8,6 +8,8 @@ from keras_cem.callbacks import Checkpoint, PolicyLogger
 from keras_cem.pictures import policy_snapshots
 from tests.helpers import fit_briefly
 
+pytestmark = pytest.mark.slow
+
 
 class Weights(keras.callbacks.Callback):
     """Keeps the policy after each epoch."""

@@ -10,6 +10,8 @@ import pytest
 import keras_cem as cem
 from keras_cem.callbacks import ReturnsLogger
 
+pytestmark = pytest.mark.slow
+
 FIT = {"batch_size": 5, "max_episode_steps": 12, "verbose": 0}
 
 

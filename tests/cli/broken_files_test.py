@@ -18,6 +18,8 @@ from keras_cem.utils import files
 from tests.cli import small_run
 from tests.cli.tuning.study_test import SPACE, START, opened, returning, run
 
+pytestmark = pytest.mark.slow
+
 HUGE = "1" + "0" * 400
 
 

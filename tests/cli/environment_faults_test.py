@@ -12,6 +12,8 @@ from keras_cem.cli.main import main
 from keras_cem.pictures import film_episodes
 from tests.cli import small_run
 
+pytestmark = pytest.mark.slow
+
 SMALL = [
     *small_run.SMALL,
     "--epochs=1",

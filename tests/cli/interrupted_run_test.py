@@ -10,6 +10,8 @@ from keras_cem.cli.main import main
 from tests import processes
 from tests.cli import slow_env
 
+pytestmark = pytest.mark.slow
+
 RUN = (
     "import signal, sys, tests.cli.slow_env; "
     "from keras_cem.cli.main import main; "

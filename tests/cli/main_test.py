@@ -18,6 +18,8 @@ import keras_cem
 from keras_cem.cli.main import main
 from tests import processes, toy_envs  # noqa: F401 - registers them
 
+pytestmark = pytest.mark.slow
+
 SMALL = [
     "--env=CartPole-v1",
     "--epochs=2",

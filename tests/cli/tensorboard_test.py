@@ -4,11 +4,14 @@ import json
 import sys
 
 import numpy as np
+import pytest
 import tensorflow as tf
 
 from keras_cem.cli.main import main
 from tests.callbacks.summaries_test import read
 from tests.cli import small_run
+
+pytestmark = pytest.mark.slow
 
 SMALL = [*small_run.SMALL, "--tensorboard"]
 

@@ -13,6 +13,8 @@ from keras_cem import envs
 from keras_cem.utils.recent import Recent
 from tests.envs.content_test import Holding
 
+pytestmark = pytest.mark.slow
+
 
 class Paying(Holding):
     """Each of five steps pays what it holds."""

@@ -13,6 +13,7 @@ from tests import toy_envs
 FAULTS = [toy_envs.raise_fault, toy_envs.raise_local_fault]
 
 pytestmark = [
+    pytest.mark.slow,
     pytest.mark.filterwarnings("ignore:.* It is created again:RuntimeWarning"),
     pytest.mark.filterwarnings(
         r"ignore:.*(from Worker-\d|Traceback|back to the main process)"

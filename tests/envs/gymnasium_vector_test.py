@@ -22,6 +22,8 @@ from keras_cem import envs, spaces
 from keras_cem.envs import gymnasium_vector
 from tests.envs import reference
 
+pytestmark = pytest.mark.slow
+
 
 class CountState(NamedTuple):
     count: tf.Tensor

@@ -2,8 +2,11 @@
 
 import nbclient
 import nbformat
+import pytest
 
 from tests import processes
+
+pytestmark = pytest.mark.slow
 
 NOTEBOOK = processes.ROOT / "examples" / "cartpole.ipynb"
 

@@ -6,6 +6,8 @@ import pytest
 
 from tests import processes
 
+pytestmark = pytest.mark.slow
+
 SCRIPT = processes.ROOT / "examples" / "playground.py"
 
 

@@ -7,6 +7,8 @@ import pytest
 import keras_cem as cem
 from tests.export.hiding import run_without_keras
 
+pytestmark = pytest.mark.slow
+
 SCRIPT = pathlib.Path(__file__).parents[2] / "examples/serve_saved_model.py"
 PROGRAM = """
 import runpy

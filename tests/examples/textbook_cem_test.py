@@ -13,6 +13,8 @@ from keras_cem import spaces
 from keras_cem.algorithm import elites
 from tests import processes
 
+pytestmark = pytest.mark.slow
+
 SCRIPT = processes.ROOT / "examples" / "textbook_cem.py"
 MAX_LINES = 80
 

@@ -3,6 +3,8 @@ from ai_edge_litert import interpreter
 
 from tests.export import agents
 
+pytestmark = pytest.mark.slow
+
 # LiteRT computes in no float64.
 PAIRS = [pair for pair in agents.PAIRS if pair[1] != "float64_box"]
 

@@ -3,6 +3,8 @@ import pytest
 
 from tests.export import agents
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize(("observed", "acted"), agents.PAIRS)
 def test_onnxruntime_acts_as_the_agent(observed, acted, tmp_path):

@@ -8,6 +8,8 @@ from tests.export import agents
 from tests.export.hiding import run_without_keras
 from tests.helpers import DISCRETE, make_agent
 
+pytestmark = pytest.mark.slow
+
 LOADER = """
 import numpy as np
 import tensorflow as tf

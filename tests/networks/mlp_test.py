@@ -459,6 +459,7 @@ def test_batch_normalization_offset_takes_the_place_of_the_bias():
 # Saving, compiling, training
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [*TRAINED, "binary_step_surrogate", "gelu"])
 def test_model_is_the_same_reloaded_compiled_and_exported(name, tmp_path):
     model = mlp(
@@ -491,6 +492,7 @@ def test_model_is_the_same_reloaded_compiled_and_exported(name, tmp_path):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("optimizer", "loss"),
     [("sgd", "mse"), ("adam", "mae"), ("adadelta", "huber")],

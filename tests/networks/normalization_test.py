@@ -24,6 +24,8 @@ from tests.helpers import (
     make_trajectories,
 )
 
+pytestmark = pytest.mark.slow
+
 RETURNS = np.arange(6.0)
 
 

@@ -14,6 +14,8 @@ from keras_cem.cli.console import CommandError
 from keras_cem.cli.run.folder import RunFolder
 from tests import helpers, strategies
 
+pytestmark = pytest.mark.slow
+
 values = st.recursive(
     st.none()
     | st.booleans()

@@ -11,6 +11,8 @@ from keras_cem.cli.run import results as run_results
 from keras_cem.pictures import plots
 from tests.cli import small_run
 
+pytestmark = pytest.mark.slow
+
 SMALL = [*small_run.SMALL, "--env=MountainCar-v0", "--nopreset", "--seed=1"]
 PICTURES = {"learning_curve.png", "returns.png", "policy_map.png"}
 

@@ -10,6 +10,8 @@ import tests.toy_envs  # noqa: F401 registers
 from keras_cem.cli.main import main
 from tests.cli import small_run
 
+pytestmark = pytest.mark.slow
+
 SMALL = [*small_run.SMALL, "--epochs=1", "--noplot", "--seed=1"]
 
 

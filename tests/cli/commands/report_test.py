@@ -11,6 +11,8 @@ from keras_cem.cli.run.folder import RunFolder
 from tests.cli import small_run
 from tests.cli.report.report_page_test import EVIL, Parsed
 
+pytestmark = pytest.mark.slow
+
 SMALL = [*small_run.SMALL, "--seed=1"]
 
 

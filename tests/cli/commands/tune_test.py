@@ -12,6 +12,8 @@ from keras_cem.cli.main import main
 from keras_cem.cli.tuning import trial
 from tests import processes
 
+pytestmark = pytest.mark.slow
+
 SEARCH = [
     "--env=CartPole-v1",
     "--search=gradient_steps,hidden_units",

@@ -145,6 +145,7 @@ def test_a_run_of_before_is_read_under_the_names_of_today():
     assert not FOLDED.keys() & found.keys()
 
 
+@pytest.mark.slow
 def test_a_run_of_before_goes_on_with_its_settings(tmp_path):
     """The run itself has none that differ: its network has no dropout."""
     run = tmp_path / "run"

@@ -160,6 +160,7 @@ def test_bad_presets_are_refused_before_a_folder_is_made(tmp_path, capsys):
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.slow
 def test_run_folder_keeps_what_was_taken_and_resume_takes_it(tuned, tmp_path):
     folder = tmp_path / "run"
     given = [f"--preset={tuned}", "--hidden_units=4", f"--output={folder}"]

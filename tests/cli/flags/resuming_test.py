@@ -16,6 +16,8 @@ from tests import processes
 from tests.cli import small_run
 from tests.helpers import assert_equal, learned_state
 
+pytestmark = pytest.mark.slow
+
 EPOCHS = 4
 SMALL = [
     *small_run.SMALL,

@@ -10,6 +10,8 @@ from keras_cem.cli.training.deferred_xla import DeferredXLA
 from keras_cem.engines.graph.source import GraphSource
 from tests.cli.parsing import parsed
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def compiled(monkeypatch):

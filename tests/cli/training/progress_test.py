@@ -10,6 +10,8 @@ from keras_cem.cli.main import main
 from keras_cem.cli.training import progress
 from tests.cli import small_run
 
+pytestmark = pytest.mark.slow
+
 LOGS = {
     "episode_return": 1.0,
     "episode_return_max": 2.0,

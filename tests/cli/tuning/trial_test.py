@@ -11,6 +11,8 @@ from keras_cem.cli.tuning import trial
 from keras_cem.cli.tuning.trial import STAGES_PER_TRAINING, StageReporter
 from tests.cli.parsing import parsed
 
+pytestmark = pytest.mark.slow
+
 SMALL = [
     "--engine=host",
     "--nojit_compile",
