@@ -3,7 +3,8 @@
 setup.cfg says what is supported: `install_requires` the oldest packages, the
 classifiers the versions of Python. Each combination has an environment of its
 own, `.venv-oldest` and `.venv-newest-3.11`, say, which later calls only bring
-up to date. A Python that is not on this machine is skipped and named.
+up to date. A Python that is not on this machine is skipped and named, and so is
+an environment for which the package index cannot be reached.
 
     python -m tools.versions
 """
@@ -33,8 +34,19 @@ print(json.dumps({"Python": platform.python_version(), **versions}))
 """
 
 
+# How pip says that it cannot reach the package index.
+UNREACHABLE = re.compile(
+    r"connection broken by|ConnectionError|ReadTimeoutError|ProxyError|"
+    r"IncompleteRead|Connection (?:aborted|refused|reset)|HTTP error 5\d\d"
+)
+
+
 class VersionsError(Exception):
     """An environment could not be made, or its tests failed."""
+
+
+class UnreachableError(VersionsError):
+    """The package index cannot be reached, which is no fault of the package."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -194,6 +206,27 @@ def run(*command: str | pathlib.Path) -> str:
     return ended.stdout
 
 
+def install(environment: Environment) -> None:
+    """Installs what an environment should hold.
+
+    Raises:
+        UnreachableError: If the package index cannot be reached.
+        VersionsError: If pip fails for another reason.
+    """
+    try:
+        # Bytecode only of what is imported: TensorFlow has 10,000 files more.
+        run(
+            environment.interpreter,
+            *("-m", "pip", "install", "--quiet", "--no-compile", "--upgrade"),
+            *("--disable-pip-version-check", "--upgrade-strategy=eager"),
+            *environment.requirements,
+        )
+    except VersionsError as error:
+        if UNREACHABLE.search(str(error)):
+            raise UnreachableError(str(error)) from error
+        raise
+
+
 def check(environment: Environment, command: str, names: list[str]) -> str:
     """Makes an environment and runs the tests in it.
 
@@ -211,13 +244,7 @@ def check(environment: Environment, command: str, names: list[str]) -> str:
     start = time.monotonic()
     if not environment.interpreter.exists():
         run(command, "-m", "venv", "--clear", environment.folder)
-    # Bytecode only of what is imported: TensorFlow has 10,000 files more.
-    run(
-        environment.interpreter,
-        *("-m", "pip", "install", "--quiet", "--no-compile", "--upgrade"),
-        *("--disable-pip-version-check", "--upgrade-strategy=eager"),
-        *environment.requirements,
-    )
+    install(environment)
     installed = time.monotonic()
     said = run(environment.interpreter, "-c", REPORT, *names)
     versions = json.loads(said.splitlines()[-1])
@@ -257,6 +284,12 @@ def main(arguments: list[str]) -> int:
         for name, job in pending:
             try:
                 print(f"{name}: {job.result()}", flush=True)
+            except UnreachableError as error:
+                print(
+                    f"{name}: skipped, the package index cannot be reached\n"
+                    f"{error}",
+                    flush=True,
+                )
             except VersionsError as error:
                 failed.append(name)
                 print(f"{name}: failed\n{error}", flush=True)

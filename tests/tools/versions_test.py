@@ -92,12 +92,17 @@ def one_found(monkeypatch):
     )
 
 
-def fake_runs(monkeypatch, code):
-    """Commands print what they would, and tests exit with `code`."""
+def fake_runs(monkeypatch, code, pip=""):
+    """Commands print what they would, and tests exit with `code`.
+
+    pip fails with `pip` as its message if there is one.
+    """
     commands = []
 
     def run(command, **_):
         commands.append(command)
+        if pip and "pip" in command:
+            return types.SimpleNamespace(returncode=1, stdout=pip)
         tests = versions.TESTS in command
         return types.SimpleNamespace(
             returncode=code if tests else 0,
@@ -127,3 +132,30 @@ def test_failures_are_printed_and_counted(one_found, monkeypatch, capsys):
     printed = capsys.readouterr()
     assert ".venv-oldest: failed\nkeras 3.15.0\n" in printed.out
     assert printed.err == "Failed: .venv-oldest, .venv-newest-3.11\n"
+
+
+@pytest.mark.parametrize(
+    ("message", "code", "printed"),
+    [
+        (
+            "WARNING: Retrying after connection broken by 'NewConnectionError'"
+            "\nERROR: No matching distribution found for keras==3.15",
+            0,
+            ".venv-oldest: skipped, the package index cannot be reached\n",
+        ),
+        (
+            "ERROR: No matching distribution found for keras==3.15",
+            1,
+            ".venv-oldest: failed\n",
+        ),
+    ],
+    ids=["unreachable", "unsatisfiable"],
+)
+def test_network_trouble_is_no_failure(
+    one_found, monkeypatch, capsys, message, code, printed
+):
+    fake_runs(monkeypatch, 0, pip=message)
+    assert versions.main([]) == code
+    told = capsys.readouterr().out
+    assert printed in told
+    assert message in told
