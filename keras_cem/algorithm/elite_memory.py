@@ -347,9 +347,9 @@ def _check_size(size: int, max_steps: int, row: int = 0) -> None:
     if needed > present:
         raise ValueError(
             f"`elite_memory` episodes must fit in {where}. Received: "
-            f"elite_memory={size}, which take about {needed / 2**30:.1f} GiB "
-            f"with {max_steps} steps each, of {present / 2**30:.1f} GiB. Give "
-            "a smaller `elite_memory` or `max_episode_steps`."
+            f"elite_memory={size}. With {max_steps} steps each, they take "
+            f"about {needed / 2**30:.1f} GiB of {present / 2**30:.1f} "
+            "GiB. Reduce `elite_memory` or `max_episode_steps`."
         )
 
 

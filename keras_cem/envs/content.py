@@ -1,4 +1,4 @@
-"""Keys that are equal only if environments behave the same."""
+"""Cache keys that are equal only if environments behave the same."""
 
 import dataclasses
 import hashlib
@@ -17,7 +17,7 @@ from keras_cem.envs.code_reads import CodeReads, Same
 
 # Types that are compared by type and value.
 _ATOMS = frozenset({bool, int, str, bytes, type(None)})
-# Values nested deeper than this are compared by identity, and so are cycles.
+# Values nested deeper than this, and cycles, are compared by identity.
 _MOST_DEPTH = 32
 
 
@@ -33,22 +33,22 @@ _USED = (
 
 
 def key_of(env: Environment[Any]) -> Hashable:
-    """Returns a key of what an environment is, for caches of compiled steps.
+    """Returns a key for the content of an environment, for caches of steps.
 
-    A compiled step has the Python values and the arrays of its environment
-    built in. The key holds the class, by identity, all attributes of the
-    instance, and what its code reads besides them: attributes of the class,
+    A compiled step contains the Python values and arrays of its environment as
+    constants. The key holds the class by identity, all attributes of the
+    instance, and the other values that its code reads: class attributes,
     globals and closures, see `code_reads.CodeReads`.
 
-    Numbers, text, arrays (as a hash of all their bytes), nests and dataclasses
-    of these, spaces and environments are held by content. Anything else, such
-    as variables, functions and objects of unknown classes, is held by identity.
-    So two environments made in the same way share a key, and a value that is
-    assigned anew makes another.
+    Numbers, text, arrays (as a hash of their bytes), nests and dataclasses of
+    these, spaces and environments are compared by content. Everything else,
+    such as variables, functions and objects of unknown classes, is compared by
+    identity. So two environments that are made in the same way share a key, and
+    a changed attribute gives another key.
 
-    What the code of the environment assigns as it is traced does not belong to
-    the key, such as a count of calls. Nor does what the code reads in another
-    way. After such a change, call `compile` of the agent.
+    The key leaves out values that the environment's code assigns while it is
+    traced, such as a count of calls, and values that the code reads in other
+    ways. After a change of such a value, call `compile` of the agent.
 
     Args:
         env: The environment.
@@ -62,12 +62,12 @@ def key_of(env: Environment[Any]) -> Hashable:
 def content_of(
     value: Any, used: Iterable[str], kinds: tuple[type, ...] = ()
 ) -> Hashable:
-    """Returns a key of what an object is, see `key_of`.
+    """Returns a key for the content of an object, see `key_of`.
 
     Args:
         value: The object.
         used: Names of the methods and attributes that compiled code uses.
-        kinds: Further classes whose objects are held by the content of their
+        kinds: More classes whose objects are compared by the content of their
             attributes, and by identity. Defaults to none.
 
     Returns:
@@ -79,7 +79,7 @@ def content_of(
 
 
 class _Content:
-    """Tokens that identify a value; lengths make them unambiguous.
+    """Tokens that identify a value. Lengths make them unambiguous.
 
     Args:
         used: As in `content_of`.
@@ -184,8 +184,7 @@ def _is_plain(value: Any) -> bool:
 def _attributes(value: Any) -> dict[str, Any]:
     """Returns the attributes of an instance by name.
 
-    What is computed from the others is left out, whether or not it was asked
-    for before.
+    Cached properties are left out, because they follow from the others.
     """
     kind = type(value)
     found = {

@@ -162,14 +162,14 @@ def test_an_elite_memory_that_no_machine_holds_is_refused(monkeypatch):
     with pytest.raises(
         ValueError,
         match=r"`elite_memory` episodes must fit in memory\. Received: "
-        r"elite_memory=1000000000000, which take about .* with 0 steps each",
+        r"elite_memory=1000000000000\. With 0 steps each, they take about",
     ):
         remembering(10**12, [])
     monkeypatch.setattr(devices, "host_memory", lambda: 10**6)
     with pytest.raises(
         ValueError,
-        match=r"elite_memory=900, which take about .* with 256 steps each.*"
-        "Give a smaller `elite_memory` or `max_episode_steps`",
+        match=r"elite_memory=900\. With 256 steps each, they take about .*"
+        "Reduce `elite_memory` or `max_episode_steps`",
     ):
         remembering(900, [])
 
