@@ -1,6 +1,6 @@
 """Acts with an agent on one observation, and plays without learning."""
 
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias
 
 import keras
 import numpy as np
@@ -13,6 +13,10 @@ from keras_cem.engines.player import Player
 from keras_cem.engines.playing import Playing
 from keras_cem.engines.trajectories import Trajectories
 from keras_cem.utils import checks
+from keras_cem.utils.tensors import Nest
+
+# A number, such as `agent.epsilon` or `agent.epsilon * 0.5`.
+Scalar: TypeAlias = float | keras.Variable | tf.Tensor | np.ndarray
 
 
 class ActingAgent(PlayingAgent, Protocol):
@@ -24,9 +28,9 @@ class ActingAgent(PlayingAgent, Protocol):
 def collect(
     agent: ActingAgent,
     player: Player,
-    env: Any,
+    env: object,
     batch_size: int,
-    epsilon: float | None,
+    epsilon: Scalar | None,
     seed: int | None,
     playing: Playing,
 ) -> Trajectories:
@@ -41,16 +45,16 @@ def collect(
     checks.at_least(0, seed=seed)
     if seed is not None:
         checks.number(0, prng.MAX_SEED, seed=seed)
-    epsilon = plain_number(epsilon)
-    if epsilon is not None:
-        agent.head.check_epsilon(epsilon)
+    amount: float | None = plain_number(epsilon)
+    if amount is not None:
+        agent.head.check_epsilon(amount)
     source = open_playable(agent, env, batch_size, playing)
     try:
         return player.play(
             source,
             batch_size,
             prng.COLLECT_RESETS,
-            epsilon=epsilon,
+            epsilon=amount,
             seed=seed,
         )
     finally:
@@ -58,7 +62,7 @@ def collect(
 
 
 def act(
-    agent: ActingAgent, player: Player, observation: Any, epsilon: Any
+    agent: ActingAgent, player: Player, observation: Nest, epsilon: Scalar
 ) -> Any:
     """Returns the action for one observation, as `CEMAgent.act` documents.
 
@@ -87,7 +91,7 @@ def act(
     return agent.action_space.pack([leaf[0] for leaf in actions])
 
 
-def plain_number(value: Any) -> Any:
+def plain_number(value: object) -> Any:
     """Converts a scalar variable, tensor or array to a float.
 
     Args:

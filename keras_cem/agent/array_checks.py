@@ -3,13 +3,15 @@
 Arrays of a wrong shape could broadcast without an error.
 """
 
-from typing import Any, Protocol
+from typing import Protocol
 
 import tensorflow as tf
 
 from keras_cem import heads, spaces
 from keras_cem.algorithm import gradient_steps
 from keras_cem.algorithm.learner import Model
+from keras_cem.spaces.base import Path
+from keras_cem.utils.tensors import Array, Nest
 
 
 class ArrayLearner(Model, Protocol):
@@ -21,7 +23,7 @@ class ArrayLearner(Model, Protocol):
 
 
 def loss(
-    agent: ArrayLearner, y: Any, y_pred: Any, sample_weight: Any
+    agent: ArrayLearner, y: Nest, y_pred: Nest, sample_weight: Array | None
 ) -> tf.Tensor:
     """Returns the head's mean loss, with the model's own losses.
 
@@ -41,7 +43,7 @@ def loss(
     return agent.loss_weight * tf.reduce_mean(losses) + own
 
 
-def actions(y: Any, space: spaces.Space) -> Any:
+def actions(y: Nest, space: spaces.Space) -> Nest:
     """Returns actions in the shape of the action space, one row each.
 
     If an action is a single number, a last axis of size 1 is dropped.
@@ -61,7 +63,7 @@ def actions(y: Any, space: spaces.Space) -> Any:
     )
 
 
-def _action(value: Any, leaf: spaces.Leaf, path: Any) -> tf.Tensor:
+def _action(value: Array, leaf: spaces.Leaf, path: Path) -> tf.Tensor:
     value = tf.convert_to_tensor(value)
     shape = value.shape
     if shape.rank is None:
@@ -80,7 +82,7 @@ def _action(value: Any, leaf: spaces.Leaf, path: Any) -> tf.Tensor:
     )
 
 
-def weights(sample_weight: Any, losses: tf.Tensor) -> tf.Tensor:
+def weights(sample_weight: Array, losses: tf.Tensor) -> tf.Tensor:
     """Returns sample weights as one number per row.
 
     Args:

@@ -1,11 +1,12 @@
 """The arguments of `fit`, and their checks."""
 
-import collections.abc
 import dataclasses
 import os
 import pathlib
+from collections.abc import Container
 from typing import Any
 
+from keras_cem.agent.fit_callbacks import Callbacks, Verbose
 from keras_cem.engines import sources
 from keras_cem.engines.playing import Playing, refuse_given
 from keras_cem.saving.training_state import TrainingState
@@ -22,17 +23,17 @@ class FitArguments:
             not given.
     """
 
-    x: Any
+    x: object
     batch_size: int | None
     epochs: int
-    verbose: Any
-    callbacks: Any
-    validation_data: Any
+    verbose: Verbose
+    callbacks: Callbacks
+    validation_data: object
     initial_epoch: int
     steps_per_epoch: int | None
     validation_steps: int | None
     validation_batch_size: int | None
-    validation_freq: Any
+    validation_freq: int | Container[int]
     resume_from: str | os.PathLike[str] | None
     playing: Playing
     for_arrays: dict[str, Any]
@@ -115,7 +116,7 @@ class FitArguments:
                 validation_steps=self.validation_steps,
                 validation_batch_size=self.validation_batch_size,
             )
-        if not isinstance(self.validation_freq, collections.abc.Container):
+        if not isinstance(self.validation_freq, Container):
             # Keras checks a list of epochs itself.
             checks.at_least(1, validation_freq=self.validation_freq)
         checks.at_least(
@@ -189,7 +190,7 @@ class FitArguments:
             )
 
 
-def check_validation(validation_data: Any) -> None:
+def check_validation(validation_data: object) -> None:
     """Refuses validation data for a `fit` on an environment.
 
     Raises:

@@ -1,14 +1,27 @@
 """The callbacks of `fit`, in the order that checkpoints need."""
 
-from typing import Any
+from collections.abc import Sequence
+from typing import TypeAlias
 
 import keras
 
 from keras_cem.agent.progress_bar import ProgressBar
 from keras_cem.saving.resuming import RunsLast
 
+# As Keras takes them, with nested sequences.
+Callbacks: TypeAlias = (
+    keras.callbacks.Callback
+    | keras.callbacks.CallbackList
+    | Sequence["Callbacks"]
+    | None
+)
+# "auto", 0, 1 or 2, as in Keras.
+Verbose: TypeAlias = int | str
 
-def arrange(callbacks: Any, verbose: Any = 0) -> list[Any]:
+
+def arrange(
+    callbacks: Callbacks, verbose: Verbose = 0
+) -> list[keras.callbacks.Callback]:
     """Returns the callbacks in call order, with `History` added.
 
     Args:
@@ -43,13 +56,12 @@ def arrange(callbacks: Any, verbose: Any = 0) -> list[Any]:
     return sorted(arranged, key=lambda c: isinstance(c, RunsLast))
 
 
-def say_network(agent: Any) -> None:
+def say_network(inputs: dict[str, str]) -> None:
     """Prints how the default network encodes observations.
 
     Args:
-        agent: A `CEMAgent`, built.
+        inputs: How it encodes each input, by name.
     """
-    inputs = agent.describe_network()
     if inputs:
         said = "; ".join(f"{name}: {how}" for name, how in inputs.items())
         print(f"Network: {said}.")  # noqa: T201

@@ -14,7 +14,7 @@ from keras_cem.utils import nonfinite
 Kind = TypeVar("Kind", bound=type)
 
 
-def check_ready(agent: Any, verb: str) -> None:
+def check_ready(agent: keras.Model, verb: str) -> None:
     """Refuses an agent that is not compiled or has an unsuitable loss.
 
     Args:
@@ -113,7 +113,9 @@ def refuses_environments(*verbs: str) -> Callable[[Kind], Kind]:
 
 def _refusing(verb: str, method: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(method)
-    def refusing(self: Any, x: Any, *args: Any, **kwargs: Any) -> Any:
+    def refusing(
+        self: keras.Model, x: object, *args: object, **kwargs: object
+    ) -> Any:
         if sources.is_playable(x):
             raise TypeError(
                 f"`{verb}` takes a batch of observations, not an "

@@ -1,7 +1,7 @@
 """State that compiled in-graph steps share with Python."""
 
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Protocol
 
 import keras
 import tensorflow as tf
@@ -11,10 +11,16 @@ from keras_cem.algorithm.learner import Learner
 from keras_cem.engines import trajectories
 from keras_cem.engines.graph.source import GraphSource
 from keras_cem.engines.graph.trajectories import GraphTrajectories
+from keras_cem.engines.policies import Policy
 from keras_cem.engines.trajectories import Played
 from keras_cem.utils import nonfinite
+from keras_cem.utils.tensors import Integer, Number
 
 CURE = "Reduce the learning rate, or set `clipnorm` of the optimizer."
+
+
+# Function of the number of iterations done so far that returns epsilon.
+Schedule = Callable[[int], Number]
 
 
 class GraphAgent(Learner, Protocol):
@@ -28,7 +34,7 @@ class GraphAgent(Learner, Protocol):
     def variables(self) -> list[keras.Variable]:
         """All variables, counters included."""
 
-    def acting_network(self) -> Callable[..., Any]:
+    def acting_network(self) -> Policy:
         """The network that acts."""
 
 
@@ -53,7 +59,7 @@ class GraphExecution:
         self._returns = tf.Variable(
             tf.zeros(0), trainable=False, shape=tf.TensorShape([None])
         )
-        self._before: list[tuple[Any, tf.Tensor]] = []
+        self._before: list[tuple[keras.Variable, tf.Tensor]] = []
 
     @property
     def latest_returns(self) -> tf.Tensor:
@@ -85,7 +91,7 @@ class GraphExecution:
         self._returns.assign(returns)
 
     def begin_training(
-        self, schedule: Callable[[Any], Any] | None, num_iterations: int
+        self, schedule: Schedule | None, num_iterations: int
     ) -> None:
         """Prepares an execution of training; called before each one.
 
@@ -246,7 +252,7 @@ class GraphExecution:
             tf.gather(played.lengths, row) - 1,
         )
 
-    def _note(self, *fault: Any) -> None:
+    def _note(self, *fault: Integer) -> None:
         what, *where = (tf.cast(number, tf.int64) for number in fault)
         iteration = tf.cast(self._agent.iteration.value, tf.int64)
         self._fault.assign(

@@ -3,7 +3,7 @@
 `docs/keras_hooks.md` lists what each method does on environments.
 """
 
-from typing import Any
+from typing import Protocol
 
 _OF_HEAD = (
     "On environments, the loss is that of `agent.head`, per step of an elite "
@@ -23,7 +23,14 @@ _ARRAYS_ONLY = {
 }
 
 
-def check(agent: Any, verb: str) -> None:
+class Overridable(Protocol):
+    """An agent that knows which methods a subclass overrides."""
+
+    def overrides(self, name: str) -> bool:
+        """Whether a subclass, or this instance, overrides a method."""
+
+
+def check(agent: Overridable, verb: str) -> None:
     """Refuses overridden methods that would not be called on an environment.
 
     Args:

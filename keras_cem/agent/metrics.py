@@ -11,6 +11,7 @@ import tensorflow as tf
 from keras_cem.algorithm.learner import Elites, Learner, Update
 from keras_cem.engines.trajectories import Played
 from keras_cem.utils import nonfinite
+from keras_cem.utils.tensors import Array, Number
 
 
 class Latest(keras.metrics.Metric):
@@ -23,10 +24,10 @@ class Latest(keras.metrics.Metric):
             (), "zeros", dtype="float64", name="value"
         )
 
-    def update_state(self, value: Any) -> None:
+    def update_state(self, value: Number) -> None:
         self.value.assign(keras.ops.cast(value, "float64"))
 
-    def result(self) -> Any:
+    def result(self) -> tf.Tensor:
         return keras.ops.convert_to_tensor(self.value)
 
 
@@ -43,14 +44,16 @@ class Mean(keras.metrics.Metric):
             for part in ("total", "count")
         )
 
-    def update_state(self, values: Any, sample_weight: Any = 1.0) -> None:
+    def update_state(
+        self, values: Array, sample_weight: Array | float = 1.0
+    ) -> None:
         values = keras.ops.cast(values, "float64")
         weights = keras.ops.cast(sample_weight, "float64")
         weights = keras.ops.broadcast_to(weights, keras.ops.shape(values))
         self.total.assign_add(keras.ops.sum(values * weights))
         self.count.assign_add(keras.ops.sum(weights))
 
-    def result(self) -> Any:
+    def result(self) -> tf.Tensor:
         return keras.ops.divide_no_nan(self.total, self.count)
 
 
@@ -62,10 +65,10 @@ class Maximum(keras.metrics.Metric):
         self.value = self.add_variable((), "zeros", name="value")
         self.reset_state()
 
-    def update_state(self, value: Any) -> None:
+    def update_state(self, value: Number) -> None:
         self.value.assign(keras.ops.maximum(self.value, value))
 
-    def result(self) -> Any:
+    def result(self) -> tf.Tensor:
         return keras.ops.convert_to_tensor(self.value)
 
     def reset_state(self) -> None:

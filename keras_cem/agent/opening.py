@@ -1,6 +1,6 @@
 """Opens environments and recorded episodes for an agent."""
 
-from typing import Any, Protocol
+from typing import Protocol
 
 from keras_cem import spaces
 from keras_cem.engines import sources
@@ -25,7 +25,7 @@ class PlayingAgent(Protocol):
 
 def open_playable(
     agent: PlayingAgent,
-    env: Any,
+    env: object,
     batch_size: int,
     playing: Playing,
     argument: str = "x",
@@ -59,7 +59,7 @@ def open_playable(
 
 
 def open_recorded(
-    agent: PlayingAgent, recorded: Any, batch_size: int | None
+    agent: PlayingAgent, recorded: object, batch_size: int | None
 ) -> RecordedSource:
     """Reads recorded episodes into a source that has its batch size K.
 

@@ -8,7 +8,6 @@ the steps are Keras' own.
 import abc
 import contextlib
 from collections.abc import Callable, Hashable, Iterator
-from typing import Any
 
 import tensorflow as tf
 
@@ -17,6 +16,7 @@ from keras_cem.agent.run import RunningAgent, running
 from keras_cem.agent.step_functions import (
     CollectThenStep,
     FunctionPerSource,
+    JitCompile,
     KerasFunction,
     PlayingSteps,
     PlayInStep,
@@ -35,7 +35,7 @@ class OnArrays:
 
     key = "arrays"
 
-    def jit_compile(self, default: Any) -> Any:
+    def jit_compile(self, default: JitCompile) -> JitCompile:
         """Returns Keras' choice."""
         return default
 
@@ -66,7 +66,7 @@ class OnCollected:
         self._steps_per_execution = steps_per_execution
         self._check = check
 
-    def jit_compile(self, default: Any) -> Any:
+    def jit_compile(self, default: JitCompile) -> JitCompile:
         """Returns Keras' choice."""
         return default
 
@@ -114,7 +114,7 @@ class InGraph:
         """Key of all that the compiled step depends on."""
         return (*self.source.key, self._agent.xla_allowed)
 
-    def jit_compile(self, default: Any) -> bool:
+    def jit_compile(self, default: JitCompile) -> bool:
         """Whether XLA compiles the steps: if it may and can."""
         del default
         agent = self._agent
@@ -161,7 +161,7 @@ class Phase(abc.ABC):
 
     @property
     @abc.abstractmethod
-    def function(self) -> Any:
+    def function(self) -> KerasFunction | None:
         """Keras' present function of this phase, or None."""
 
     @function.setter
@@ -186,7 +186,9 @@ class Phase(abc.ABC):
         def made() -> KerasFunction:
             with self._jit(steps):
                 make(force=True)
-            function: KerasFunction = self.function
+            function = self.function
+            if function is None:
+                raise RuntimeError("Keras made no function.")
             return function
 
         functions.functions.get(steps.key, made)
@@ -219,7 +221,7 @@ class Training(Phase):
         return None if run is None else run.train
 
     @property
-    def function(self) -> Any:
+    def function(self) -> KerasFunction | None:
         """Keras' present `train_function`, or None."""
         return self._agent.train_function
 
@@ -320,7 +322,7 @@ class Testing(Phase):
         return None if run is None else run.test
 
     @property
-    def function(self) -> Any:
+    def function(self) -> KerasFunction | None:
         """Keras' present `test_function`, or None."""
         return self._agent.test_function
 

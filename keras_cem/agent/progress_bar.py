@@ -1,9 +1,10 @@
 """Keras' progress bar, with environment steps per second."""
 
 import time
-from typing import Any
 
 import keras
+
+Logs = dict[str, float]
 
 
 class StepRate:
@@ -47,27 +48,29 @@ class ProgressBar(keras.callbacks.ProgbarLogger):
     contain the rate, because it differs from run to run.
     """
 
-    def on_train_begin(self, logs: Any = None) -> None:
+    def on_train_begin(self, logs: Logs | None = None) -> None:
         """Stores the number of steps that the agent has done before."""
         super().on_train_begin(logs)
         self._rate = StepRate(int(self.model.env_steps))
 
-    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+    def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
         """Starts the clock of the epoch."""
         super().on_epoch_begin(epoch, logs)
         self._rate.begin()
 
-    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+    def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:
         """Shows the logs and the rate of the epoch so far."""
         self._rate.stop()
+        logs = logs or {}
         steps = int(logs["env_steps"])
         super().on_train_batch_end(batch, _with(logs, self._rate.so_far(steps)))
 
-    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         """Shows the logs and the rate of the epoch."""
+        logs = logs or {}
         rate = self._rate.end(int(logs["env_steps"]))
         super().on_epoch_end(epoch, _with(logs, rate))
 
 
-def _with(logs: dict[str, Any], rate: float) -> dict[str, Any]:
+def _with(logs: Logs, rate: float) -> Logs:
     return {**logs, "env_steps_per_second": rate}

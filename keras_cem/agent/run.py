@@ -3,7 +3,7 @@
 import contextlib
 import dataclasses
 import pathlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any, Protocol
 
 import keras
@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from keras_cem.agent import fit_arguments, fit_callbacks, fit_checks
 from keras_cem.agent.fit_arguments import FitArguments
-from keras_cem.agent.graph_execution import GraphAgent, GraphExecution
+from keras_cem.agent.graph_execution import GraphAgent, GraphExecution, Schedule
 from keras_cem.agent.metrics import TrainMetrics
 from keras_cem.agent.opening import (
     DEFAULT_BATCH_SIZE,
@@ -19,7 +19,12 @@ from keras_cem.agent.opening import (
     open_playable,
     open_recorded,
 )
-from keras_cem.agent.step_functions import ticks, training_ticks
+from keras_cem.agent.step_functions import (
+    JitCompile,
+    KerasFunction,
+    ticks,
+    training_ticks,
+)
 from keras_cem.algorithm import weight_averages
 from keras_cem.engines import sources
 from keras_cem.engines.host.environment import EpisodeError
@@ -27,20 +32,19 @@ from keras_cem.engines.player import Player
 from keras_cem.engines.playing import Playing, refuse_given
 from keras_cem.engines.recorded.source import is_recorded
 from keras_cem.saving import resuming
+from keras_cem.saving.epoch_progress import EpochProgress
 from keras_cem.utils import keras_internals
-
-Schedule = Callable[[Any], Any]
 
 
 class RunningAgent(GraphAgent, PlayingAgent, Protocol):
     """What training and testing need of an agent."""
 
-    jit_compile: Any
+    jit_compile: JitCompile
     jit_is_auto: bool
     run_eagerly: bool
     xla_allowed: bool
-    train_function: Any
-    test_function: Any
+    train_function: KerasFunction | None
+    test_function: KerasFunction | None
     train_metrics: TrainMetrics
 
     @property
@@ -113,7 +117,7 @@ class Run:
     during: contextlib.ExitStack = dataclasses.field(
         default_factory=contextlib.ExitStack
     )
-    progress: Any = None
+    progress: EpochProgress | None = None
 
     @property
     def num_env_restarts(self) -> int:
@@ -206,7 +210,7 @@ class Run:
         keras_internals.clear_initial_epoch(agent)
         resumed = self._resume(agent, arguments)
         if arguments.verbose:
-            fit_callbacks.say_network(agent)
+            fit_callbacks.say_network(agent.describe_network())
         return {
             **training_ticks(arguments.steps, agent.steps_per_execution),
             **arguments.loop(),
@@ -234,7 +238,7 @@ class Run:
     def open_test(
         self,
         agent: PlayingAgent,
-        x: Any,
+        x: object,
         batch_size: int,
         playing: Playing,
         argument: str = "x",

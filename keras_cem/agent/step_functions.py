@@ -10,12 +10,16 @@ from typing import Any, Protocol
 
 import tensorflow as tf
 
-from keras_cem.engines.trajectories import Played
+from keras_cem.engines.trajectories import Played, Trajectories
 from keras_cem.saving import interrupts
+from keras_cem.saving.epoch_progress import EpochProgress
 from keras_cem.utils.recent import Recent
 
 # Keras' train or test function: takes an iterator of data and returns logs.
 KerasFunction = Callable[[Iterator[Any]], Any]
+
+# As given to `compile`.
+JitCompile = bool | str | None
 
 # More ticks than any training consumes.
 ENDLESS = 2**62
@@ -55,7 +59,7 @@ class CollectThenStep:
     def __init__(
         self,
         inner: KerasFunction,
-        collect: Callable[[], Any],
+        collect: Callable[[], Trajectories],
         steps_per_execution: int,
         check: Callable[[], None] | None = None,
     ):
@@ -123,8 +127,8 @@ class Repeating:
     def __init__(
         self,
         inner: KerasFunction,
-        progress: Callable[[], Any],
-        logs: Callable[[], Any],
+        progress: Callable[[], EpochProgress | None],
+        logs: Callable[[], dict[str, Any]],
     ):
         self._inner = inner
         self._progress = progress
@@ -148,7 +152,7 @@ class Steps(Protocol):
     def key(self) -> Hashable:
         """Key that tells apart the compiled functions of Keras."""
 
-    def jit_compile(self, default: Any) -> Any:
+    def jit_compile(self, default: JitCompile) -> JitCompile:
         """Resolves `jit_compile="auto"`; `default` is Keras' choice."""
 
     def around(self, function: KerasFunction) -> KerasFunction:
@@ -158,11 +162,11 @@ class Steps(Protocol):
 class PlayingSteps(Steps, Protocol):
     """How the steps on one source run."""
 
-    def play(self, data: Any) -> Played:
+    def play(self, data: tf.Tensor | Trajectories) -> Played:
         """Returns the trajectories of a step; called inside the step.
 
         Args:
-            data: What Keras passes to the step.
+            data: What Keras passes to the step: a tick, or trajectories.
         """
 
 

@@ -11,11 +11,11 @@ import tensorflow as tf
 from keras_cem import heads, prng, spaces
 from keras_cem.agent import array_checks, fit_checks, step_functions
 from keras_cem.agent.fit_arguments import FitArguments
-from keras_cem.agent.graph_execution import GraphExecution
+from keras_cem.agent.graph_execution import GraphExecution, Schedule
 from keras_cem.agent.metrics import TestMetrics, TrainMetrics
 from keras_cem.agent.opening import DEFAULT_BATCH_SIZE
 from keras_cem.agent.phases import Testing, Training
-from keras_cem.agent.run import Run, Schedule
+from keras_cem.agent.run import Run
 from keras_cem.algorithm import iteration
 from keras_cem.engines import sources
 from keras_cem.engines.player import Player
@@ -357,7 +357,7 @@ class EnvironmentTrainer(keras.Model):
             # `compile_from_config` builds the optimizer too. It expects saved
             # variables even if the optimizer has taken no step.
             self.optimizer.build(self.trainable_variables)
-        config = super().get_compile_config()
+        config: dict[str, Any] = super().get_compile_config()
         if config and self.jit_is_auto:
             config["jit_compile"] = "auto"
         return config
@@ -392,7 +392,8 @@ class EnvironmentTrainer(keras.Model):
         """Metrics of playing while on an environment, else Keras' own."""
         own = self._own_metrics
         if own is None:
-            return super().metrics
+            keras_metrics: list[keras.metrics.Metric] = super().metrics
+            return keras_metrics
         return [*own.all(), *keras_internals.attribute_metrics(self)]
 
     @property
@@ -417,7 +418,8 @@ class EnvironmentTrainer(keras.Model):
         """
         own = self._own_metrics
         if own is None or not tf.executing_eagerly():
-            return super().get_metrics_result()
+            logs: dict[str, Any] = super().get_metrics_result()
+            return logs
         return own.results(keras_internals.attribute_metrics(self))
 
     def allow_xla(self, allowed: bool) -> None:
@@ -465,7 +467,7 @@ class EnvironmentTrainer(keras.Model):
         """Keras' test function; on an environment, one that plays."""
         self.testing.make_function(super().make_test_function, force)
 
-    def train_step(self, data: Any) -> dict[str, Any]:
+    def train_step(self, data: Any) -> Any:
         """Improves the policy on trajectories; on arrays, Keras' step."""
         playing = self.training.playing
         if playing is None:
@@ -473,7 +475,7 @@ class EnvironmentTrainer(keras.Model):
         iteration.iterate(self, lambda: playing.play(data))
         return self.get_metrics_result()
 
-    def test_step(self, data: Any) -> dict[str, Any]:
+    def test_step(self, data: Any) -> Any:
         """Updates the metrics from trajectories; on arrays, Keras' step."""
         playing = self.testing.playing
         if playing is None:

@@ -1,6 +1,7 @@
 """A memory of elite trajectories from earlier iterations."""
 
 import math
+from collections.abc import Mapping, MutableMapping
 from typing import Any
 
 import keras
@@ -49,7 +50,7 @@ class EliteMemory(keras.Layer):
     _dtypes: list[np.dtype]
     _moved: bool
 
-    def __init__(self, size: int, age: int | None = None, **kwargs: Any):
+    def __init__(self, size: int, age: int | None = None, **kwargs: object):
         super().__init__(**kwargs)
         _check_size(size, 0)
         self.size = size
@@ -217,12 +218,14 @@ class EliteMemory(keras.Layer):
         remaining = tf.where(kept | ~learned, self._lengths.value(), 0)
         self._lengths.assign(remaining)
 
-    def save_own_variables(self, store: Any) -> None:
+    def save_own_variables(
+        self, store: MutableMapping[str, np.ndarray]
+    ) -> None:
         """Writes the held trajectories."""
         for name, array in self._held().items():
             store[name] = array
 
-    def load_own_variables(self, store: Any) -> None:
+    def load_own_variables(self, store: Mapping[str, np.ndarray]) -> None:
         """Reads saved trajectories, at most the best `size` of them."""
         held = {name: np.asarray(store[name]) for name in sorted(store.keys())}
         leaves = _leaves_of(held)
@@ -255,12 +258,12 @@ class EliteMemory(keras.Layer):
             alive &= iteration - self._born.value() <= self.age
         return alive
 
-    def _pack(self, leaves: list[Any]) -> tuple[Any, Any]:
+    def _pack(self, leaves: list[tf.Tensor]) -> tuple[Nest, Nest]:
         observed, acted = self._spaces
         count = len(observed.leaves)
         return observed.pack(leaves[:count]), acted.pack(leaves[count:])
 
-    def _flat(self, observations: Any, actions: Any) -> list[Any]:
+    def _flat(self, observations: Nest, actions: Nest) -> list[tf.Tensor]:
         observed, acted = self._spaces
         return [*observed.flatten(observations), *acted.flatten(actions)]
 
@@ -271,7 +274,7 @@ class EliteMemory(keras.Layer):
             for variable, leaf in zip(self._leaves, leaves, strict=True)
         )
 
-    def _allocate(self, leaves: list[tuple[tuple[int, ...], Any]]) -> None:
+    def _allocate(self, leaves: list[tuple[tuple[int, ...], np.dtype]]) -> None:
         """Makes variables of zeros, or assigns zeros where they can grow."""
         zeros = [
             tf.zeros((self.size, *shape), devices.variable_dtype(dtype))

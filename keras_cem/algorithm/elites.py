@@ -1,14 +1,14 @@
 """Selection of the elite trajectories."""
 
-from typing import Any
-
 import numpy as np
 import tensorflow as tf
+
+from keras_cem.utils.tensors import Number
 
 TIES = ("auto", "strict", "inclusive")
 
 
-def threshold(returns: tf.Tensor, quantile: Any) -> tf.Tensor:
+def threshold(returns: tf.Tensor, quantile: Number) -> tf.Tensor:
     """Returns the quantile gamma_q of the returns.
 
     Interpolates linearly between order statistics, as `numpy.quantile` does.
@@ -76,7 +76,7 @@ def mask(
 
 def select(
     returns: tf.Tensor,
-    quantile: Any,
+    quantile: Number,
     ties: str,
     *,
     per_start: int = 1,

@@ -1,7 +1,6 @@
 """The gradient steps of a policy improvement."""
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import keras
 import tensorflow as tf
@@ -11,7 +10,7 @@ from keras_cem.utils.nonfinite import Fault, all_finite
 NORMALIZATIONS = ("trajectory", "pair", "length")
 
 
-def penalties(model: Any) -> tf.Tensor:
+def penalties(model: keras.Layer) -> tf.Tensor:
     """Returns the sum of a model's own losses, such as regularization."""
     return tf.add_n(
         [0.0, *(tf.cast(loss, tf.float32) for loss in model.losses)]
@@ -21,7 +20,7 @@ def penalties(model: Any) -> tf.Tensor:
 def descend(
     step: Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]],
     num_gradient_steps: int,
-    variables: Sequence[Any],
+    variables: Sequence[keras.Variable],
 ) -> tuple[tf.Tensor, tf.Tensor]:
     """Takes several gradient steps, or none if a value is not finite.
 
@@ -80,10 +79,10 @@ def descend(
 
 
 def gradient_step(
-    model: Any,
+    model: keras.Model,
     function: Callable[[], tuple[tf.Tensor, list[tf.Tensor]]],
-    trainable: Sequence[Any],
-    stateful: Sequence[Any],
+    trainable: Sequence[keras.Variable],
+    stateful: Sequence[keras.Variable],
 ) -> tuple[tf.Tensor, tf.Tensor]:
     """Takes one optimizer step, unless loss or gradient is not finite.
 

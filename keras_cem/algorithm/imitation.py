@@ -1,7 +1,5 @@
 """Imitation: gradient steps towards the actions of the elites."""
 
-from typing import Any
-
 import tensorflow as tf
 
 from keras_cem import prng
@@ -9,6 +7,7 @@ from keras_cem.algorithm import gradient_steps
 from keras_cem.algorithm.learner import Elites, Learner
 from keras_cem.algorithm.transposed_kernels import Kernels
 from keras_cem.engines.pairs import accumulate
+from keras_cem.utils.tensors import Nest
 
 
 def imitate(agent: Learner, elites: Elites) -> tuple[tf.Tensor, tf.Tensor]:
@@ -145,7 +144,7 @@ class EliteLoss:
             lengths = tf.gather(self._stored.lengths, rows)
             weights /= tf.cast(lengths, tf.float32)
 
-        def loss_of(outputs: Any, penalties: tf.Tensor) -> tf.Tensor:
+        def loss_of(outputs: Nest, penalties: tf.Tensor) -> tf.Tensor:
             losses = tf.where(counts, self._head.loss(outputs, actions), 0.0)
             return tf.reduce_sum(weights * losses) + first * penalties
 

@@ -1,7 +1,7 @@
 """What the method needs of an agent."""
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
 import keras
 import tensorflow as tf
@@ -10,6 +10,7 @@ from keras_cem import heads, spaces
 from keras_cem.algorithm.elite_memory import EliteMemory
 from keras_cem.engines.groups import Groups
 from keras_cem.engines.trajectories import Played, StoredPairs
+from keras_cem.utils.tensors import Nest
 
 
 class Elites(NamedTuple):
@@ -63,7 +64,7 @@ class Model(Protocol):
     def losses(self) -> Sequence[tf.Tensor]:
         """The model's own losses, such as regularization."""
 
-    def __call__(self, inputs: Any, *, training: bool) -> Any:
+    def __call__(self, inputs: Nest, *, training: bool) -> Nest:
         """Returns the outputs for a batch of inputs."""
 
 

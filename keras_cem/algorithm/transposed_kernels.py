@@ -1,12 +1,16 @@
 """Gradients of dense kernels, summed in the cheaper of two layouts."""
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TypeVar
 
 import keras
 import tensorflow as tf
 
 from keras_cem.algorithm import gradient_steps
+from keras_cem.algorithm.learner import Model
+from keras_cem.utils.tensors import Nest
+
+Value = TypeVar("Value", tf.Tensor, keras.Variable)
 
 # Packages whose layers read their weights through Keras, so that a
 # `StatelessScope` can replace them. A layer of another package may keep a
@@ -40,7 +44,7 @@ class Kernels:
         held: Tensors or variables with the shapes of the summed gradients.
     """
 
-    def __init__(self, model: Any, transposed: bool):
+    def __init__(self, model: Model, transposed: bool):
         self._model = model
         self._variables = model.trainable_variables
         known = transposed and _is_known(model)
@@ -48,7 +52,7 @@ class Kernels:
         self.held = self._swap([each.value for each in self._variables])
 
     def gradients(
-        self, inputs: Any, loss_of: Callable[[Any, tf.Tensor], tf.Tensor]
+        self, inputs: Nest, loss_of: Callable[[Nest, tf.Tensor], tf.Tensor]
     ) -> list[tf.Tensor]:
         """Calls the model in training mode on one block.
 
@@ -91,7 +95,9 @@ class Kernels:
         """Returns gradients in the shapes of the variables."""
         return self._swap(gradients)
 
-    def _call(self, inputs: Any, local: list[tf.Tensor]) -> tuple[Any, Any]:
+    def _call(
+        self, inputs: Nest, local: list[tf.Tensor]
+    ) -> tuple[Nest, tf.Tensor]:
         model = self._model
         if not local:
             outputs = model(inputs, training=True)
@@ -109,28 +115,28 @@ class Kernels:
         own = [tf.cast(loss, tf.float32) for loss in scope.losses]
         return outputs, gradient_steps.penalties(model) + tf.add_n([0.0, *own])
 
-    def _choose(self, values: Sequence[Any]) -> list[Any]:
+    def _choose(self, values: Sequence[Value]) -> list[Value]:
         return [
             value
             for value, tall in zip(values, self._tall, strict=True)
             if tall
         ]
 
-    def _swap(self, values: Sequence[Any]) -> list[Any]:
+    def _swap(self, values: Sequence[tf.Tensor]) -> list[tf.Tensor]:
         return [
             tf.transpose(value) if tall else value
             for value, tall in zip(values, self._tall, strict=True)
         ]
 
 
-def _is_known(layer: Any) -> bool:
+def _is_known(layer: object) -> bool:
     package, _, _ = type(layer).__module__.partition(".")
     return package in _KNOWN and all(
         map(_is_known, getattr(layer, "layers", ()))
     )
 
 
-def _is_tall(variable: Any) -> bool:
+def _is_tall(variable: keras.Variable) -> bool:
     if variable.name != "kernel" or len(variable.shape) != 2:
         return False
     rows, columns = variable.shape

@@ -1,11 +1,13 @@
 """Moving averages of weights, kept by Keras' optimizers with `use_ema`."""
 
-from typing import Any
+import keras
 
 from keras_cem.utils import keras_internals
 
 
-def pairs(optimizer: Any) -> list[tuple[Any, Any]]:
+def pairs(
+    optimizer: keras.optimizers.Optimizer,
+) -> list[tuple[keras.Variable, keras.Variable]]:
     """Returns each weight with its moving average.
 
     Args:
@@ -17,7 +19,7 @@ def pairs(optimizer: Any) -> list[tuple[Any, Any]]:
     return keras_internals.weight_averages(optimizer)
 
 
-def begin(optimizer: Any) -> None:
+def begin(optimizer: keras.optimizers.Optimizer) -> None:
     """Initializes the averages to the weights before the first step.
 
     Keras initializes them to zeros. If no trajectory were ever elite, training

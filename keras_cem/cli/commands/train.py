@@ -81,7 +81,7 @@ def run(values: flags.FlagValues) -> None:
     )
     if not has_bar(values.progress) and values.progress != "none":
         # With a progress bar, `fit` prints it.
-        say_network(agent)
+        say_network(agent.describe_network())
     history = _fit(values, agent, folder, [*fit_callbacks, written])
     best = folder.load_agent()
     played = best.collect(
