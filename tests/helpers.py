@@ -7,8 +7,9 @@ import numpy as np
 
 import keras_cem as cem
 from keras_cem import spaces
-from keras_cem.agent.phases import OnCollected
 from keras_cem.agent.run import Run
+from keras_cem.agent.running import entered
+from keras_cem.agent.steps import OnCollected
 
 OBSERVATION = spaces.Box(-np.inf, np.inf, (3,))
 DISCRETE = spaces.Discrete(4, start=2)
@@ -122,7 +123,7 @@ class Given:
 
 def improve(agent, *batches):
     """Takes an iteration on each batch; returns what the last one reports."""
-    with agent._running(Run(agent._player, 0, train=Given(batches))):
+    with entered(agent, Run(agent._player, 0, train=Given(batches))):
         agent.make_train_function()
         for batch in batches:
             # As `fit` does.

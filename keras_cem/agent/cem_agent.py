@@ -3,37 +3,37 @@
 import copy
 import os
 import pathlib
+from collections.abc import Sequence
 from typing import Any, Unpack
 
 import keras
 import numpy as np
-import tensorflow as tf
 
-from keras_cem import heads, networks, spaces
+from keras_cem import heads, spaces
 from keras_cem.agent import (
     acting,
+    building,
     fit_checks,
     option_checks,
     options,
 )
-from keras_cem.agent.acting import plain_number
+from keras_cem.agent.acting import Scalar, plain_number
 from keras_cem.agent.opening import DEFAULT_BATCH_SIZE
 from keras_cem.agent.options import CEMOptions, OptionAttributes
 from keras_cem.agent.trainer import EnvironmentTrainer
-from keras_cem.algorithm.elite_memory import EliteMemory
-from keras_cem.engines import groups, sources
+from keras_cem.algorithm import elite_memory
+from keras_cem.engines import sources
 from keras_cem.engines.groups import Groups
 from keras_cem.engines.playing import Playing, takes_playing
 from keras_cem.engines.trajectories import Trajectories
 from keras_cem.export import export_policy
-from keras_cem.networks import state_features
 from keras_cem.networks.default import describe
-from keras_cem.networks.encoding import has_bytes
 from keras_cem.networks.normalization import NormalizedPolicy
 from keras_cem.saving import config_versions, size_limits
 from keras_cem.utils import files, option_fields
 from keras_cem.utils.keras_internals import set_untracked
 from keras_cem.utils.option_kinds import Layer
+from keras_cem.utils.tensors import Array, Nest
 
 
 @keras.saving.register_keras_serializable("keras_cem")
@@ -89,9 +89,9 @@ class CEMAgent(EnvironmentTrainer, OptionAttributes):
     def __init__(
         self,
         policy: keras.Layer,
-        action_space: Any,
+        action_space: object,
         *,
-        observation_space: Any = None,
+        observation_space: object = None,
         name: str | None = None,
         **kwargs: Any,
     ):
@@ -113,12 +113,8 @@ class CEMAgent(EnvironmentTrainer, OptionAttributes):
         )
         self.head = head
         self.observation_space: spaces.Space | None = None
-        self.memory = (
-            None
-            if given.elite_memory is None
-            else EliteMemory(
-                given.elite_memory, given.elite_memory_age, name="memory"
-            )
+        self.memory = elite_memory.make(
+            given.elite_memory, given.elite_memory_age
         )
         self.groups = Groups(
             given.episodes_per_start or 1, given.episodes_per_policy
@@ -139,10 +135,10 @@ class CEMAgent(EnvironmentTrainer, OptionAttributes):
     @option_fields.takes(options.FromEnvArguments)
     def from_env(
         cls,
-        env: Any,
+        env: object,
         *,
         hidden_units: tuple[int, ...] = (128,),
-        activation: Any = "relu",
+        activation: object = "relu",
         network: dict[str, Any] | None = None,
         **agent_kwargs: Any,
     ) -> "CEMAgent":
@@ -159,37 +155,13 @@ class CEMAgent(EnvironmentTrainer, OptionAttributes):
                 `{"image": True}` overrides that. Defaults to `None`.
             **agent_kwargs: Further arguments of `CEMAgent`.
         """
-        observation_space, action_space, observations = sources.look_at(
-            env, has_bytes
+        arguments = building.for_env(
+            env, hidden_units, activation, network, agent_kwargs
         )
-        seed = CEMOptions(seed=agent_kwargs.pop("seed", None)).seed
-        if network is not None and not isinstance(network, dict):
-            raise TypeError(
-                "`network` must be a dictionary of arguments of "
-                f"`networks.default_policy`. Received: network={network!r} "
-                f"of type {type(network).__name__}. Pass your own network to "
-                "`CEMAgent(policy, action_space)`."
-            )
-        policy = networks.default_policy(
-            observation_space,
-            action_space,
-            action_scale=agent_kwargs.get("action_scale"),
-            observation=observations,
-            hidden_units=hidden_units,
-            activation=activation,
-            seed=seed,
-            **(network or {}),
-        )
-        return cls(
-            policy,
-            action_space,
-            observation_space=observation_space,
-            seed=seed,
-            **agent_kwargs,
-        )
+        return cls(**arguments)
 
     @classmethod
-    def spaces_of(cls, env: Any) -> tuple[spaces.Space, spaces.Space]:
+    def spaces_of(cls, env: object) -> tuple[spaces.Space, spaces.Space]:
         """Returns the observation and the action space of an environment.
 
         Args:
@@ -203,11 +175,7 @@ class CEMAgent(EnvironmentTrainer, OptionAttributes):
         return self._player.num_forgotten
 
     def overrides(self, name: str) -> bool:
-        """Whether a subclass, or this instance, overrides a method.
-
-        Args:
-            name: Name of the method.
-        """
+        """Whether a subclass, or this instance, overrides a method."""
         own = getattr(getattr(self, name), "__func__", None)
         return own is not getattr(CEMAgent, name)
 
@@ -223,84 +191,36 @@ class CEMAgent(EnvironmentTrainer, OptionAttributes):
 
     def network_variables(self) -> list[Any]:
         """All variables that learning may change, without the counters."""
-        counters = self._counters()
-        return [
-            variable
-            for variable in self.variables
-            if not any(variable is counter for counter in counters)
-        ]
+        counters = {id(counter) for counter in self._counters()}
+        return [each for each in self.variables if id(each) not in counters]
 
     def _counters(self) -> tuple[Any, ...]:
         return self.epsilon, self.iteration, self.env_steps
 
-    def set_weights(self, weights: Any) -> None:
+    def set_weights(self, weights: Sequence[Array]) -> None:
         """Sets the weights, as Keras does, except for the counters.
 
-        The counters `epsilon`, `iteration` and `env_steps` measure the progress
-        of training. They are part of `weights` but keep their values: a
-        callback that restores the best weights does not reset the progress.
-        `load_weights`, `keras.saving.load_model` and `resume_from` restore
-        them.
+        `epsilon`, `iteration` and `env_steps` measure the progress of training
+        and keep their values: a callback that restores the best weights does
+        not reset them. `load_weights`, `keras.saving.load_model` and
+        `resume_from` restore them.
 
         Args:
             weights: Arrays, as `get_weights` returns them.
         """
         current = self.weights
         if len(weights) == len(current):
-            counters = self._counters()
+            kept = {id(counter) for counter in self._counters()}
             weights = [
-                variable.numpy()
-                if any(variable is counter for counter in counters)
-                else np.asarray(value)
+                variable.numpy() if id(variable) in kept else np.asarray(value)
                 for variable, value in zip(current, weights, strict=True)
             ]
         super().set_weights(weights)
 
     def describe_network(self) -> dict[str, str]:
-        """Returns how the network encodes each input.
-
-        It is empty if `networks.default_policy` did not make the network.
-        """
-        if self.observation_space is None:
-            return {}
-        return describe(self.policy, self.observation_space)
-
-    def check_batch_size(self, batch_size: int) -> None:
-        """Refuses a batch size that is not a multiple of the group size.
-
-        Args:
-            batch_size: K, the number of trajectories per iteration.
-        """
-        groups.check_batch_size(
-            batch_size, self.episodes_per_start, self.episodes_per_policy
-        )
-
-    def prepare_for(self, source: sources.Source, batch_size: int) -> None:
-        """Prepares the agent to learn from an environment, or refuses it.
-
-        Args:
-            source: The environment, or the recorded episodes.
-            batch_size: K, the number of trajectories per iteration.
-
-        Raises:
-            ValueError: If K is not a multiple of the group size, or the
-                environment cannot play groups.
-        """
-        self.check_batch_size(batch_size)
-        source.check_groups(self.episodes_per_start, self.episodes_per_policy)
-        memory, space = self.memory, self.observation_space
-        if (
-            memory is not None
-            and space is not None
-            and memory.prepare(
-                space,
-                self.action_space,
-                source.first_steps,
-                grows=source.first_steps < source.max_episode_steps,
-            )
-        ):
-            # The compiled function refers to the old variables of the memory.
-            self.train_function = None
+        """Returns how the network encodes each input, if it is the default."""
+        space = self.observation_space
+        return {} if space is None else describe(self.policy, space)
 
     def build_for(self, observation_space: spaces.Space) -> None:
         """Creates the policy's weights and checks the shape of its outputs.
@@ -312,42 +232,19 @@ class CEMAgent(EnvironmentTrainer, OptionAttributes):
             ValueError: If the policy's outputs do not fit the action space, or
                 the agent was built for another space.
         """
-        if self.observation_space is not None:
-            if self.observation_space != observation_space:
-                raise ValueError(
-                    "`observation_space` must be the space that the agent "
-                    f"was built for, {self.observation_space}. Received: "
-                    f"observation_space={observation_space}"
-                )
-            return
-        state_features.check(self.head, observation_space)
-        if self.normalize_observations:
-            self.policy.build_for(observation_space)
-        batch = [
-            tf.zeros((2, *leaf.shape), leaf.dtype)
-            for leaf in observation_space.leaves
-        ]
-        # A call, because `build` creates no weights for a subclassed policy
-        # and only warns about it (keras 3.15, layer.py).
-        outputs = self(observation_space.pack(batch))
-        heads.check_outputs(self.head, outputs, self.policy.name)
-        heads.check_last_layer(
-            self.head,
-            self.policy.policy if self.normalize_observations else self.policy,
-        )
-        self.observation_space = observation_space
+        building.build(self, observation_space)
 
-    def call(self, inputs: Any, training: bool | None = None) -> Any:
+    def call(self, inputs: Nest, training: bool | None = None) -> Any:
         """Returns the policy's outputs: logits, or action means."""
         return self.policy(inputs, training=training)
 
     @takes_playing
     def collect(
         self,
-        env: Any,
+        env: object,
         batch_size: int = DEFAULT_BATCH_SIZE,
         *,
-        epsilon: float | None = None,
+        epsilon: Scalar | None = None,
         seed: int | None = None,
         **playing: Unpack[Playing],
     ) -> Trajectories:
@@ -366,12 +263,12 @@ class CEMAgent(EnvironmentTrainer, OptionAttributes):
         Returns:
             `Trajectories` of NumPy arrays.
         """
-        fit_checks.check_no_strategy(self._made_under)
+        fit_checks.check_no_strategy(self.made_under)
         return acting.collect(
             self, self._player, env, batch_size, epsilon, seed, playing
         )
 
-    def act(self, observation: Any, epsilon: float = 0.0) -> Any:
+    def act(self, observation: Nest, epsilon: Scalar = 0.0) -> Any:
         """Returns the action for one observation, in the form of `env.step`.
 
         Args:
@@ -386,14 +283,13 @@ class CEMAgent(EnvironmentTrainer, OptionAttributes):
 
         Raises:
             ValueError: If the agent has no observation space, or the
-                observation does not fit the space, is outside of an integer
-                space, or is not finite.
+                observation does not fit it or is not finite.
         """
         return acting.act(self, self._player, observation, epsilon)
 
     def export(
         self,
-        filepath: Any,
+        filepath: str | os.PathLike[str],
         format: str = "tf_saved_model",
         verbose: bool | None = None,
     ) -> None:
@@ -416,9 +312,8 @@ class CEMAgent(EnvironmentTrainer, OptionAttributes):
 
         Raises:
             ImportError: If a package is missing. The message names the extra.
-            ValueError: If the agent has no observation space, the format is
-                unknown, `filepath` does not fit the format, or the format
-                cannot express an operation of the policy.
+            ValueError: If the agent has no observation space, `filepath` or
+                `format` is invalid, or the format cannot express the policy.
         """
         export_policy(self, filepath, format)
         if verbose:
@@ -426,10 +321,10 @@ class CEMAgent(EnvironmentTrainer, OptionAttributes):
 
     def save(
         self,
-        filepath: Any,
+        filepath: str | os.PathLike[str],
         overwrite: bool = True,
         zipped: bool | None = None,
-        **kwargs: Any,
+        **kwargs: object,
     ) -> None:
         """Saves the agent and its optimizer, as Keras does.
 
@@ -438,8 +333,7 @@ class CEMAgent(EnvironmentTrainer, OptionAttributes):
 
         Args:
             filepath: Path that ends in `.keras`.
-            overwrite: Whether to replace a file without asking. Defaults to
-                `True`.
+            overwrite: As in Keras. Defaults to `True`.
             zipped: As in Keras. `False` writes a folder, whose name must not
                 end in `.keras`. Defaults to `None`: a file.
             **kwargs: Further arguments of `keras.Model.save`.
@@ -455,9 +349,7 @@ class CEMAgent(EnvironmentTrainer, OptionAttributes):
         config = {
             **keras.Layer.get_config(self),
             "policy": keras.saving.serialize_keras_object(
-                self.policy.policy
-                if self.normalize_observations
-                else self.policy
+                building.inner_policy(self)
             ),
             "action_space": spaces.serialize(self.action_space),
             "observation_space": (
@@ -480,7 +372,7 @@ class CEMAgent(EnvironmentTrainer, OptionAttributes):
         config = option_fields.deserialize(CEMOptions, config)
         return cls(policy, config.pop("action_space"), **config)
 
-    def __setattr__(self, name: str, value: Any) -> None:
+    def __setattr__(self, name: str, value: object) -> None:
         """Assigns `epsilon`, and refuses changes of fixed options.
 
         Raises:
@@ -489,9 +381,9 @@ class CEMAgent(EnvironmentTrainer, OptionAttributes):
         """
         if name in vars(self):
             if name == "epsilon":
-                value = plain_number(value)
-                self.head.check_epsilon(value)
-                self.epsilon.assign(value)
+                epsilon: float = plain_number(value)
+                self.head.check_epsilon(epsilon)
+                self.epsilon.assign(epsilon)
                 return
             options.refuse_change(self, name, value)
         super().__setattr__(name, value)

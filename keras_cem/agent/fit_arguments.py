@@ -19,8 +19,7 @@ class FitArguments:
 
     Attributes:
         playing: Arguments of playing.
-        for_arrays: Arguments for arrays only, with their defaults if they are
-            not given.
+        y: With arrays only, as those that follow it.
     """
 
     x: object
@@ -36,7 +35,11 @@ class FitArguments:
     validation_freq: int | Container[int]
     resume_from: str | os.PathLike[str] | None
     playing: Playing
-    for_arrays: dict[str, Any]
+    y: object
+    validation_split: float
+    shuffle: bool
+    class_weight: object
+    sample_weight: object
 
     @property
     def steps(self) -> int:
@@ -55,6 +58,16 @@ class FitArguments:
                 "Received: x=None"
             )
         return sources.is_env(self.x)
+
+    @property
+    def _for_arrays(self) -> dict[str, Any]:
+        return {
+            "y": self.y,
+            "validation_split": self.validation_split,
+            "shuffle": self.shuffle,
+            "class_weight": self.class_weight,
+            "sample_weight": self.sample_weight,
+        }
 
     def loop(self) -> dict[str, Any]:
         """Arguments of Keras' `fit` that mean the same on any data."""
@@ -92,7 +105,7 @@ class FitArguments:
             "validation_steps": self.validation_steps,
             "validation_batch_size": self.validation_batch_size,
             **self.loop(),
-            **self.for_arrays,
+            **self._for_arrays,
         }
 
     def check_on_env(self) -> None:
@@ -131,13 +144,12 @@ class FitArguments:
         Raises:
             ValueError: If one is given.
         """
-        shuffle = self.for_arrays["shuffle"]
         checks.only_for(
             "arrays",
             **{
-                **self.for_arrays,
-                "validation_split": self.for_arrays["validation_split"] or None,
-                "shuffle": None if shuffle is True else shuffle,
+                **self._for_arrays,
+                "validation_split": self.validation_split or None,
+                "shuffle": None if self.shuffle is True else self.shuffle,
             },
         )
 

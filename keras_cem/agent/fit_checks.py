@@ -9,9 +9,21 @@ import tensorflow as tf
 
 from keras_cem.agent import keras_hooks
 from keras_cem.engines import sources
-from keras_cem.utils import nonfinite
+from keras_cem.utils import checks, nonfinite
 
 Kind = TypeVar("Kind", bound=type)
+
+
+def check_compile(steps_per_execution: int, jit_compile: object) -> None:
+    """Refuses arguments of `compile` that are out of range.
+
+    Raises:
+        ValueError: If there is one.
+    """
+    checks.one_of(("auto", True, False, None), jit_compile=jit_compile)
+    if steps_per_execution is None:
+        checks.number(steps_per_execution=steps_per_execution)
+    checks.at_least(1, steps_per_execution=steps_per_execution)
 
 
 def check_ready(agent: keras.Model, verb: str) -> None:

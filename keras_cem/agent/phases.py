@@ -7,131 +7,33 @@ the steps are Keras' own.
 
 import abc
 import contextlib
-from collections.abc import Callable, Hashable, Iterator
-
-import tensorflow as tf
+from collections.abc import Callable, Iterator
+from typing import Any, TypeVar
 
 from keras_cem import prng
-from keras_cem.agent.run import RunningAgent, running
+from keras_cem.agent.run import RunningAgent
+from keras_cem.agent.running import running
 from keras_cem.agent.step_functions import (
-    CollectThenStep,
     FunctionPerSource,
-    JitCompile,
     KerasFunction,
-    PlayingSteps,
-    PlayInStep,
     Repeating,
+)
+from keras_cem.agent.steps import (
+    InGraph,
+    OnArrays,
+    OnCollected,
+    PlayingSteps,
     Steps,
 )
+from keras_cem.algorithm import iteration
 from keras_cem.engines.graph.source import GraphSource
 from keras_cem.engines.host.source import HostSource
 from keras_cem.engines.recorded.source import RecordedSource
 from keras_cem.engines.sources import Playable, Source
 from keras_cem.engines.trajectories import Played, Trajectories
 
-
-class OnArrays:
-    """Keras' own steps."""
-
-    key = "arrays"
-
-    def jit_compile(self, default: JitCompile) -> JitCompile:
-        """Returns Keras' choice."""
-        return default
-
-    def around(self, function: KerasFunction) -> KerasFunction:
-        """Returns the function itself."""
-        return function
-
-
-class OnCollected:
-    """Steps on trajectories that are played or read before each step.
-
-    Args:
-        key: Kind of the source.
-        collect: Returns the trajectories of the next step.
-        steps_per_execution: As given to `compile`.
-        check: Called after each step. Defaults to `None`.
-    """
-
-    def __init__(
-        self,
-        key: str,
-        collect: Callable[[], Trajectories],
-        steps_per_execution: int,
-        check: Callable[[], None] | None = None,
-    ):
-        self.key = key
-        self._collect = collect
-        self._steps_per_execution = steps_per_execution
-        self._check = check
-
-    def jit_compile(self, default: JitCompile) -> JitCompile:
-        """Returns Keras' choice."""
-        return default
-
-    def around(self, function: KerasFunction) -> KerasFunction:
-        """Returns Keras' function as one that collects."""
-        return CollectThenStep(
-            function,
-            lambda: tf.nest.map_structure(
-                tf.convert_to_tensor, self._collect()
-            ),
-            self._steps_per_execution,
-            self._check,
-        )
-
-    def play(self, data: Trajectories) -> Played:
-        """Returns the trajectories, which are the data of the step."""
-        return data
-
-
-class InGraph:
-    """Steps that play in the graph.
-
-    Args:
-        agent: The agent.
-        source: The environment.
-        begin: Called before each execution.
-        play: Function of the source and the tick. It is called in the step and
-            returns the trajectories.
-    """
-
-    def __init__(
-        self,
-        agent: RunningAgent,
-        source: GraphSource,
-        begin: Callable[[], None],
-        play: Callable[[GraphSource, tf.Tensor], Played],
-    ):
-        self._agent = agent
-        self.source = source
-        self._begin = begin
-        self._play = play
-
-    @property
-    def key(self) -> Hashable:
-        """Key of all that the compiled step depends on."""
-        return (*self.source.key, self._agent.xla_allowed)
-
-    def jit_compile(self, default: JitCompile) -> bool:
-        """Whether XLA compiles the steps: if it may and can."""
-        del default
-        agent = self._agent
-        return (
-            agent.xla_allowed
-            and not agent.run_eagerly
-            and self.source.compilable(agent.acting_network())
-        )
-
-    def around(self, function: KerasFunction) -> KerasFunction:
-        """Returns Keras' function as one that plays in the graph."""
-        execution, name = self._agent.graph_execution, self.source.name
-        return PlayInStep(function, self._begin, lambda: execution.end(name))
-
-    def play(self, data: tf.Tensor) -> Played:
-        """Plays the trajectories of the step; `data` is the tick."""
-        return self._play(self.source, data)
+Data = TypeVar("Data")
+Logs = dict[str, Any]
 
 
 class Phase(abc.ABC):
@@ -168,6 +70,26 @@ class Phase(abc.ABC):
     @abc.abstractmethod
     def function(self, function: KerasFunction) -> None:
         """Sets it."""
+
+    @abc.abstractmethod
+    def take(self, play: Callable[[], Played]) -> None:
+        """Takes a step on the trajectories that `play` returns."""
+
+    def step(self, data: Data, on_arrays: Callable[[Data], Logs]) -> Logs:
+        """Takes a step; called inside Keras' function.
+
+        Args:
+            data: What Keras passes to the step.
+            on_arrays: Keras' own step.
+
+        Returns:
+            The logs.
+        """
+        playing = self.playing
+        if playing is None:
+            return on_arrays(data)
+        self.take(lambda: playing.play(data))
+        return self._agent.get_metrics_result()
 
     def make_function(self, make: Callable[..., None], force: bool) -> None:
         """Sets Keras' function to one for the present source.
@@ -246,6 +168,10 @@ class Training(Phase):
         return Repeating(
             playing, lambda: run.progress, self._agent.get_metrics_result
         )
+
+    def take(self, play: Callable[[], Played]) -> None:
+        """Takes one iteration of the method."""
+        iteration.iterate(self._agent, play)
 
     def collect_then_step(self, source: HostSource) -> PlayingSteps:
         """Plays an iteration before each step."""
@@ -335,6 +261,10 @@ class Testing(Phase):
         """How the steps on the source run, None on arrays."""
         source = self.source
         return None if source is None else source.step_function(self)
+
+    def take(self, play: Callable[[], Played]) -> None:
+        """Updates the metrics from a batch."""
+        self._agent.test_metrics.update(play())
 
     def collect_then_step(self, source: HostSource) -> PlayingSteps:
         """Plays a batch before each step."""

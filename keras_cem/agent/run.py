@@ -9,10 +9,11 @@ from typing import Any, Protocol
 import keras
 import tensorflow as tf
 
-from keras_cem.agent import fit_arguments, fit_callbacks, fit_checks
+from keras_cem.agent import building, fit_arguments, fit_callbacks, fit_checks
+from keras_cem.agent.building import BuiltAgent
 from keras_cem.agent.fit_arguments import FitArguments
 from keras_cem.agent.graph_execution import GraphAgent, GraphExecution, Schedule
-from keras_cem.agent.metrics import TrainMetrics
+from keras_cem.agent.metrics import TestMetrics, TrainMetrics
 from keras_cem.agent.opening import (
     DEFAULT_BATCH_SIZE,
     PlayingAgent,
@@ -20,7 +21,6 @@ from keras_cem.agent.opening import (
     open_recorded,
 )
 from keras_cem.agent.step_functions import (
-    JitCompile,
     KerasFunction,
     ticks,
     training_ticks,
@@ -35,17 +35,21 @@ from keras_cem.saving import resuming
 from keras_cem.saving.epoch_progress import EpochProgress
 from keras_cem.utils import keras_internals
 
+# As given to `compile`.
+JitCompile = bool | str | None
 
-class RunningAgent(GraphAgent, PlayingAgent, Protocol):
+
+class RunningAgent(GraphAgent, BuiltAgent, Protocol):
     """What training and testing need of an agent."""
 
     jit_compile: JitCompile
     jit_is_auto: bool
     run_eagerly: bool
     xla_allowed: bool
-    train_function: KerasFunction | None
     test_function: KerasFunction | None
     train_metrics: TrainMetrics
+    test_metrics: TestMetrics
+    made_under: str | None
 
     @property
     def run(self) -> "Run | None":
@@ -58,22 +62,8 @@ class RunningAgent(GraphAgent, PlayingAgent, Protocol):
     def get_metrics_result(self) -> dict[str, Any]:
         """Returns the metrics of playing by name."""
 
-    def prepare_for(self, source: sources.Source, batch_size: int) -> None:
-        """Prepares the agent to learn from a source, or refuses it."""
-
     def describe_network(self) -> dict[str, str]:
         """Returns how the network encodes each input."""
-
-
-def running(agent: RunningAgent) -> "Run":
-    """Returns the running `fit` or `evaluate` of an agent.
-
-    Raises:
-        RuntimeError: If there is none.
-    """
-    if agent.run is None:
-        raise RuntimeError("No `fit` on an environment is running.")
-    return agent.run
 
 
 @dataclasses.dataclass
@@ -128,21 +118,9 @@ class Run:
             if source is not None
         )
 
-    def follow_epsilon(self, schedule: Schedule) -> None:
-        """Sets epsilon from a schedule before each iteration.
-
-        Args:
-            schedule: Function of the number of iterations done so far.
-
-        Raises:
-            ValueError: If there is a schedule already.
-        """
-        if self.schedule is not None:
-            raise ValueError(
-                "`callbacks` must hold at most one `EpsilonDecay`. Received: "
-                "several."
-            )
-        self.schedule = schedule
+    def is_validation(self, x: object) -> bool:
+        """Whether Keras' `fit` evaluates on `x` for validation."""
+        return self.validation_ticks is not None and x is self.validation_ticks
 
     @contextlib.contextmanager
     def validating(self) -> Iterator[None]:
@@ -191,7 +169,7 @@ class Run:
             arguments.callbacks, arguments.verbose
         )
         source = self._open_train(agent, arguments)
-        agent.prepare_for(source, self.batch_size)
+        building.prepare(agent, source, self.batch_size)
         agent.graph_execution.begin_fit(self.batch_size)
         if arguments.validation_data is not None:
             fit_arguments.check_validation(arguments.validation_data)

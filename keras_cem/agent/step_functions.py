@@ -6,20 +6,17 @@ function replaces each tick by a batch that it plays after the previous update.
 """
 
 from collections.abc import Callable, Hashable, Iterator
-from typing import Any, Protocol
+from typing import Any
 
 import tensorflow as tf
 
-from keras_cem.engines.trajectories import Played, Trajectories
+from keras_cem.engines.trajectories import Trajectories
 from keras_cem.saving import interrupts
 from keras_cem.saving.epoch_progress import EpochProgress
 from keras_cem.utils.recent import Recent
 
 # Keras' train or test function: takes an iterator of data and returns logs.
 KerasFunction = Callable[[Iterator[Any]], Any]
-
-# As given to `compile`.
-JitCompile = bool | str | None
 
 # More ticks than any training consumes.
 ENDLESS = 2**62
@@ -143,31 +140,6 @@ class Repeating:
         logs = self._inner(iterator)
         progress.execution_ended()
         return logs
-
-
-class Steps(Protocol):
-    """How the steps on one source, or on arrays, run."""
-
-    @property
-    def key(self) -> Hashable:
-        """Key that tells apart the compiled functions of Keras."""
-
-    def jit_compile(self, default: JitCompile) -> JitCompile:
-        """Resolves `jit_compile="auto"`; `default` is Keras' choice."""
-
-    def around(self, function: KerasFunction) -> KerasFunction:
-        """Returns Keras' train or test function as one that plays."""
-
-
-class PlayingSteps(Steps, Protocol):
-    """How the steps on one source run."""
-
-    def play(self, data: tf.Tensor | Trajectories) -> Played:
-        """Returns the trajectories of a step; called inside the step.
-
-        Args:
-            data: What Keras passes to the step: a tick, or trajectories.
-        """
 
 
 class FunctionPerSource:

@@ -1,8 +1,7 @@
 """Keras' methods of training, on environments and on arrays."""
 
-import contextlib
 import os
-from collections.abc import Iterator
+from collections.abc import Container, Mapping, Sequence
 from typing import Any, Unpack
 
 import keras
@@ -11,12 +10,13 @@ import tensorflow as tf
 from keras_cem import heads, prng, spaces
 from keras_cem.agent import array_checks, fit_checks, step_functions
 from keras_cem.agent.fit_arguments import FitArguments
+from keras_cem.agent.fit_callbacks import Callbacks, Verbose
 from keras_cem.agent.graph_execution import GraphExecution, Schedule
 from keras_cem.agent.metrics import TestMetrics, TrainMetrics
 from keras_cem.agent.opening import DEFAULT_BATCH_SIZE
 from keras_cem.agent.phases import Testing, Training
-from keras_cem.agent.run import Run
-from keras_cem.algorithm import iteration
+from keras_cem.agent.run import JitCompile, Run
+from keras_cem.agent.running import entered, follow_epsilon, playing_on
 from keras_cem.engines import sources
 from keras_cem.engines.player import Player
 from keras_cem.engines.playing import (
@@ -27,8 +27,10 @@ from keras_cem.engines.playing import (
     takes_playing,
 )
 from keras_cem.heads import compiled_loss
+from keras_cem.heads.base import Loss
 from keras_cem.utils import checks, keras_internals, option_fields
 from keras_cem.utils.keras_internals import set_untracked
+from keras_cem.utils.tensors import Array, Nest
 
 
 @fit_checks.refuses_environments(
@@ -41,9 +43,6 @@ class EnvironmentTrainer(keras.Model):
 
     Attributes:
         run: The running `fit` or `evaluate` on an environment, if any.
-        loss_weight: Factor of the loss.
-        jit_is_auto: Whether `compile` got `jit_compile="auto"`.
-        xla_allowed: Whether `jit_compile="auto"` may use XLA.
     """
 
     head: heads.Head
@@ -52,12 +51,12 @@ class EnvironmentTrainer(keras.Model):
     graph_execution: GraphExecution
     training: Training
     testing: Testing
-    run: Run | None
+    run: Run | None = None
     _player: Player
-    _made_under: str | None
-    loss_weight: float
-    jit_is_auto: bool
-    xla_allowed: bool
+    made_under: str | None
+    loss_weight = 1.0
+    jit_is_auto = True
+    xla_allowed = True
 
     @property
     def training_head(self) -> heads.Head:
@@ -75,38 +74,34 @@ class EnvironmentTrainer(keras.Model):
         set_untracked(
             self,
             _player=Player(self),
-            _made_under=fit_checks.strategy(),
+            made_under=fit_checks.strategy(),
             train_metrics=TrainMetrics(),
             test_metrics=TestMetrics(),
             graph_execution=GraphExecution(self),
             training=Training(self),
             testing=Testing(self),
-            run=None,
-            jit_is_auto=True,
-            xla_allowed=True,
-            loss_weight=1.0,
         )
 
     @option_fields.documents(Options)
     @takes_playing
     def fit(
         self,
-        x: Any = None,
-        y: Any = None,
+        x: object = None,
+        y: Nest | None = None,
         batch_size: int | None = None,
         epochs: int = 1,
-        verbose: Any = "auto",
-        callbacks: Any = None,
+        verbose: Verbose = "auto",
+        callbacks: Callbacks = None,
         validation_split: float = 0.0,
-        validation_data: Any = None,
+        validation_data: object = None,
         shuffle: bool = True,
-        class_weight: Any = None,
-        sample_weight: Any = None,
+        class_weight: Mapping[int, float] | None = None,
+        sample_weight: Array | None = None,
         initial_epoch: int = 0,
         steps_per_epoch: int | None = None,
         validation_steps: int | None = None,
         validation_batch_size: int | None = None,
-        validation_freq: Any = 1,
+        validation_freq: int | Container[int] = 1,
         *,
         resume_from: str | os.PathLike[str] | None = None,
         **playing: Unpack[Playing],
@@ -183,34 +178,32 @@ class EnvironmentTrainer(keras.Model):
             validation_freq=validation_freq,
             resume_from=resume_from,
             playing=playing,
-            for_arrays={
-                "y": y,
-                "validation_split": validation_split,
-                "shuffle": shuffle,
-                "class_weight": class_weight,
-                "sample_weight": sample_weight,
-            },
+            y=y,
+            validation_split=validation_split,
+            shuffle=shuffle,
+            class_weight=class_weight,
+            sample_weight=sample_weight,
         )
         if not arguments.is_on_env():
-            # A callback of a `fit` on an environment may have called this.
-            with self._running(None):
+            with entered(self, None):
                 return super().fit(**arguments.on_arrays())
         arguments.refuse_arrays_only()
         fit_checks.check_ready(self, "fit")
         arguments.check_on_env()
-        with self._playing(Run(self._player, prng.VALIDATION_RESETS)) as run:
+        run = Run(self._player, prng.VALIDATION_RESETS)
+        with playing_on(self, run):
             return super().fit(**run.begin_fit(self, arguments))
 
     @takes_playing
     def evaluate(
         self,
-        x: Any = None,
-        y: Any = None,
+        x: object = None,
+        y: Nest | None = None,
         batch_size: int | None = None,
-        verbose: Any = "auto",
-        sample_weight: Any = None,
+        verbose: Verbose = "auto",
+        sample_weight: Array | None = None,
         steps: int | None = None,
-        callbacks: Any = None,
+        callbacks: Callbacks = None,
         return_dict: bool = False,
         **playing: Unpack[Playing],
     ) -> Any:
@@ -241,109 +234,63 @@ class EnvironmentTrainer(keras.Model):
             "return_dict": return_dict,
             **internal,
         }
-        ticks = None if self.run is None else self.run.validation_ticks
-        if self.run is not None and ticks is not None and x is ticks:
-            # Keras' `fit` calls this for validation.
+        if self.run is not None and self.run.is_validation(x):
             with self.run.validating():
                 return super().evaluate(x, **common)
         if not sources.is_env(x):
             refuse_given(playing)
-            # A callback of a `fit` on an environment may have called this.
-            with self._running(None):
-                return super().evaluate(
-                    x,
-                    y,
-                    batch_size=batch_size,
-                    sample_weight=sample_weight,
-                    steps=steps,
-                    **common,
-                )
+            arrays = {"y": y, "sample_weight": sample_weight}
+            sizes = {"batch_size": batch_size, "steps": steps}
+            with entered(self, None):
+                return super().evaluate(x, **arrays, **sizes, **common)
         checks.only_for("arrays", y=y, sample_weight=sample_weight)
         fit_checks.check_ready(self, "evaluate")
         checks.at_least(1, batch_size=batch_size, steps=steps)
         run = Run(self._player, prng.EVALUATION_RESETS, testing=True)
-        with self._playing(run):
+        with playing_on(self, run):
             run.open_test(self, x, batch_size or DEFAULT_BATCH_SIZE, playing)
             return super().evaluate(step_functions.ticks(steps or 1), **common)
 
-    @contextlib.contextmanager
-    def _playing(self, run: Run) -> Iterator[Run]:
-        fit_checks.check_no_strategy(self._made_under)
-        with self._running(run), run.closing():
-            yield run
-
-    @contextlib.contextmanager
-    def _running(self, run: Run | None) -> Iterator[None]:
-        outer = self.run
-        set_untracked(self, run=run)
-        try:
-            yield
-        finally:
-            set_untracked(self, run=outer)
-
     def compile(
         self,
-        optimizer: Any = "rmsprop",
-        loss: Any = None,
-        loss_weights: Any = None,
-        metrics: Any = None,
-        weighted_metrics: Any = None,
+        optimizer: str | keras.optimizers.Optimizer | None = "rmsprop",
+        loss: Loss | Sequence[Loss] | None = None,
+        loss_weights: float | Sequence[float] | None = None,
+        metrics: Sequence[object] | None = None,
+        weighted_metrics: Sequence[object] | None = None,
         run_eagerly: bool = False,
         steps_per_execution: int = 1,
-        jit_compile: Any = "auto",
+        jit_compile: JitCompile = "auto",
         auto_scale_loss: bool = True,
     ) -> None:
         """Compiles the agent as `keras.Model.compile` does.
 
-        All functions compiled before are dropped.
-
-        Args:
-            optimizer: As in Keras.
-            loss: For a Box of actions, a Keras loss that replaces the squared
-                error, or a list of one. Defaults to `None`.
-            loss_weights: A factor of the loss, or a list of one. It does not
-                apply to regularization. Defaults to `None`: 1.
-            metrics: As in Keras, for training on arrays. On environments
-                History has the metrics that `fit` lists. Defaults to `None`.
-            weighted_metrics: As `metrics`. Defaults to `None`.
-            run_eagerly: As in Keras. Defaults to `False`.
-            steps_per_execution: As in Keras. Defaults to `1`.
-            jit_compile: As in Keras. `"auto"` compiles steps on in-graph
-                environments with XLA if XLA can compile the policy. Defaults to
-                `"auto"`.
-            auto_scale_loss: As in Keras. Defaults to `True`.
+        All functions compiled before are dropped. The arguments are those of
+        Keras. For a Box of actions, `loss` replaces the squared error.
+        `loss_weights` is a factor of the loss, which does not apply to
+        regularization. `loss` and `loss_weights` may be lists of one. `metrics`
+        and `weighted_metrics` are for training on arrays; on environments
+        History has the metrics that `fit` lists. `jit_compile="auto"` compiles
+        steps on in-graph environments with XLA if XLA can compile the policy.
 
         Raises:
             ValueError: If an argument is out of range, or there are several
                 losses or weights.
             TypeError: If a weight is not a number.
         """
-        checks.one_of(("auto", True, False, None), jit_compile=jit_compile)
-        if steps_per_execution is None:
-            checks.number(steps_per_execution=steps_per_execution)
-        checks.at_least(1, steps_per_execution=steps_per_execution)
+        fit_checks.check_compile(steps_per_execution, jit_compile)
         loss = compiled_loss.only(loss=loss)
-        weight = compiled_loss.only(loss_weights=loss_weights)
-        if weight is not None:
-            checks.number(loss_weights=weight)
-            weight = float(weight)
+        weight = compiled_loss.weight(loss_weights)
         set_untracked(self, jit_is_auto=jit_compile == "auto")
         keras_internals.forget_loss(self)
+        rest = (run_eagerly, steps_per_execution, jit_compile, auto_scale_loss)
         super().compile(
-            optimizer,
-            loss,
-            weight,
-            metrics,
-            weighted_metrics,
-            run_eagerly,
-            steps_per_execution,
-            jit_compile,
-            auto_scale_loss,
+            optimizer, loss, weight, metrics, weighted_metrics, *rest
         )
         set_untracked(self, loss_weight=1.0 if weight is None else weight)
         self._player.forget()
 
-    def quantize(self, *args: Any, **kwargs: Any) -> None:
+    def quantize(self, *args: object, **kwargs: object) -> None:
         """As `keras.Model.quantize`; all compiled functions are dropped."""
         super().quantize(*args, **kwargs)
         self._player.forget()
@@ -370,17 +317,15 @@ class EnvironmentTrainer(keras.Model):
 
     def compute_loss(
         self,
-        x: Any = None,
-        y: Any = None,
-        y_pred: Any = None,
-        sample_weight: Any = None,
+        x: Nest | None = None,
+        y: Nest | None = None,
+        y_pred: Nest | None = None,
+        sample_weight: Array | None = None,
         training: bool = True,
     ) -> Any:
-        """Returns the loss on arrays.
+        """Returns the loss on arrays: that given to `compile`, or the head's.
 
-        It is the `loss` given to `compile`. Without one it is the head's loss.
-        For nested actions it is also the head's, which applies `loss` to its
-        boxes.
+        For nested actions it is the head's, which applies `loss` to its boxes.
         """
         of_one_array = isinstance(self.action_space, spaces.Leaf)
         if y is None or (self.loss is not None and of_one_array):
@@ -388,20 +333,18 @@ class EnvironmentTrainer(keras.Model):
         return array_checks.loss(self, y, y_pred, sample_weight)
 
     @property
-    def metrics(self) -> list[keras.metrics.Metric]:
+    def metrics(self) -> Any:
         """Metrics of playing while on an environment, else Keras' own."""
         own = self._own_metrics
         if own is None:
-            keras_metrics: list[keras.metrics.Metric] = super().metrics
-            return keras_metrics
+            return super().metrics
         return [*own.all(), *keras_internals.attribute_metrics(self)]
 
     @property
     def _own_metrics(self) -> TrainMetrics | TestMetrics | None:
-        run = getattr(self, "run", None)
-        if run is None:
+        if self.run is None:
             return None
-        return self.test_metrics if run.testing else self.train_metrics
+        return self.test_metrics if self.run.testing else self.train_metrics
 
     def reset_metrics(self) -> None:
         """As in Keras; on an environment, resets all in one call."""
@@ -411,23 +354,18 @@ class EnvironmentTrainer(keras.Model):
         else:
             own.reset(keras_internals.attribute_metrics(self))
 
-    def get_metrics_result(self) -> dict[str, Any]:
-        """As in Keras; on an environment, reads all in one call.
-
-        The single call is used outside a step only.
-        """
+    def get_metrics_result(self) -> Any:
+        """As in Keras; on an environment, outside of steps, in one call."""
         own = self._own_metrics
         if own is None or not tf.executing_eagerly():
-            logs: dict[str, Any] = super().get_metrics_result()
-            return logs
+            return super().get_metrics_result()
         return own.results(keras_internals.attribute_metrics(self))
 
     def allow_xla(self, allowed: bool) -> None:
         """Sets whether `jit_compile="auto"` may use XLA from the next step on.
 
         XLA takes seconds to compile a step on an in-graph environment. Many
-        small steps without XLA take less time than that. A running `fit`
-        switches to a new step function, or to one that was compiled before.
+        small steps without XLA take less time than that.
 
         Args:
             allowed: Whether XLA may be used. A new agent allows it.
@@ -437,22 +375,8 @@ class EnvironmentTrainer(keras.Model):
             self.make_train_function()
 
     def follow_epsilon(self, schedule: Schedule) -> None:
-        """Sets epsilon from a schedule before each iteration of this `fit`.
-
-        Args:
-            schedule: Function of the number of iterations done so far.
-
-        Raises:
-            RuntimeError: If no `fit` on an environment is running.
-            ValueError: If this `fit` already has a schedule.
-        """
-        if self.run is None:
-            raise RuntimeError(
-                "Epsilon can follow a schedule only during `fit` on an "
-                "environment, because arrays are not explored. Remove "
-                "`EpsilonDecay`."
-            )
-        self.run.follow_epsilon(schedule)
+        """Sets epsilon before each iteration; see `running`."""
+        follow_epsilon(self.run, schedule)
 
     @property
     def has_validation(self) -> bool:
@@ -467,18 +391,10 @@ class EnvironmentTrainer(keras.Model):
         """Keras' test function; on an environment, one that plays."""
         self.testing.make_function(super().make_test_function, force)
 
-    def train_step(self, data: Any) -> Any:
+    def train_step(self, data: object) -> Any:
         """Improves the policy on trajectories; on arrays, Keras' step."""
-        playing = self.training.playing
-        if playing is None:
-            return super().train_step(data)
-        iteration.iterate(self, lambda: playing.play(data))
-        return self.get_metrics_result()
+        return self.training.step(data, super().train_step)
 
-    def test_step(self, data: Any) -> Any:
+    def test_step(self, data: object) -> Any:
         """Updates the metrics from trajectories; on arrays, Keras' step."""
-        playing = self.testing.playing
-        if playing is None:
-            return super().test_step(data)
-        self.test_metrics.update(playing.play(data))
-        return self.get_metrics_result()
+        return self.testing.step(data, super().test_step)

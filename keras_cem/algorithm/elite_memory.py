@@ -334,6 +334,11 @@ class EliteMemory(keras.Layer):
             variable.assign(whole)
 
 
+def make(size: int | None, age: int | None) -> EliteMemory | None:
+    """Returns a memory of a size, or None without one."""
+    return None if size is None else EliteMemory(size, age, name="memory")
+
+
 def _check_size(size: int, max_steps: int, row: int = 0) -> None:
     """Refuses more than the machine can hold.
 

@@ -64,7 +64,7 @@ class Model(Protocol):
     def losses(self) -> Sequence[tf.Tensor]:
         """The model's own losses, such as regularization."""
 
-    def __call__(self, inputs: Nest, *, training: bool) -> Nest:
+    def __call__(self, inputs: Nest, *, training: bool | None = None) -> Nest:
         """Returns the outputs for a batch of inputs."""
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_cem.heads.base import Loss
+from keras_cem.utils import checks
 
 # Rows for a trial of the loss. A number that is unlikely to be a dimension.
 _NUM_ROWS = 7
@@ -47,6 +48,23 @@ def only(**argument: object) -> Any:
                 f"outputs of the policy. Received: {name}={value!r}"
             )
     return value
+
+
+def weight(loss_weights: object) -> float | None:
+    """Returns the factor of the loss, or None if it is not given.
+
+    Args:
+        loss_weights: As in `compile`: a number, or a list of one.
+
+    Raises:
+        ValueError: If there are several, or it is not finite.
+        TypeError: If it is not a number.
+    """
+    value = only(loss_weights=loss_weights)
+    if value is None:
+        return None
+    checks.number(loss_weights=value)
+    return float(value)
 
 
 def by_row(loss: Loss | None) -> Callable[[tf.Tensor, tf.Tensor], tf.Tensor]:

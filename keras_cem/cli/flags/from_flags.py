@@ -11,7 +11,7 @@ from keras_cem.agent.options import OPTIONS
 from keras_cem.callbacks import EpsilonDecay
 from keras_cem.cli.training.confirmations import ConfirmedStop
 from keras_cem.cli.training.deferred_xla import BATCH_SIZE, DeferredXLA
-from keras_cem.engines import sources
+from keras_cem.engines import groups, sources
 from keras_cem.engines.playing import PLAYING, Options, Playing
 from keras_cem.utils.devices import has_gpu
 
@@ -117,7 +117,9 @@ def agent(values: flags.FlagValues) -> CEMAgent:
         else values.jit_compile,
     )
     fit_checks.check_ready(made, "train")
-    made.check_batch_size(values.batch_size)
+    groups.check_batch_size(
+        values.batch_size, made.episodes_per_start, made.episodes_per_policy
+    )
     if values.engine == "graph":
         # Refuses here what `fit` would refuse later; opening is cheap.
         sources.open_source(

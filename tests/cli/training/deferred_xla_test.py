@@ -4,7 +4,7 @@ import pytest
 
 import keras_cem as cem
 from keras_cem import envs
-from keras_cem.agent import phases
+from keras_cem.agent import steps
 from keras_cem.cli.flags import from_flags
 from keras_cem.cli.training.deferred_xla import DeferredXLA
 from keras_cem.engines.graph.source import GraphSource
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.slow
 def compiled(monkeypatch):
     """Iterations done when XLA was taken for a step of so many episodes."""
     taken = []
-    jit_compile = phases.InGraph.jit_compile
+    jit_compile = steps.InGraph.jit_compile
 
     def watched(self, default):
         compiles = jit_compile(self, default)
@@ -26,7 +26,7 @@ def compiled(monkeypatch):
             taken.append((iteration, self.source.batch_size))
         return compiles
 
-    monkeypatch.setattr(phases.InGraph, "jit_compile", watched)
+    monkeypatch.setattr(steps.InGraph, "jit_compile", watched)
     # The policy can be, and is not compiled to find out.
     monkeypatch.setattr(GraphSource, "compilable", lambda self, policy: True)
     return taken
