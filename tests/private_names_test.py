@@ -143,5 +143,5 @@ def test_message_names_attribute_package_and_both_versions():
     assert str(error.value) == (
         "keras_cem needs `Thing._part` of pytest, which pytest 1.2.3 has. "
         f"Received: pytest {pytest.__version__} without it. Install "
-        "pytest==1.2.3. It was looked for in [7]."
+        "pytest==1.2.3. It is missing in [7]."
     )
