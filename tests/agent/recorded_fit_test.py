@@ -10,6 +10,8 @@ from keras_cem import spaces
 from tests import toy_envs
 from tests.helpers import assert_equal, differ, learned_state, policy_weights
 
+pytestmark = pytest.mark.slow
+
 SPACES = {
     "observation_space": toy_envs.Scripted.observation_space,
     "action_space": toy_envs.Scripted.action_space,

@@ -12,6 +12,8 @@ from keras_cem.engines.host import step_storage
 from keras_cem.engines.host.step_storage import padded_steps
 from keras_cem.utils import devices
 
+pytestmark = pytest.mark.slow
+
 
 class Countdown(gymnasium.Env):
     """Episodes of as many steps as its `lengths` say, one after the other."""

@@ -10,6 +10,8 @@ import keras_cem as cem
 from keras_cem.engines.host.environment import EpisodeError
 from keras_cem.engines.host.observation_buffer import ObservationBuffer
 
+pytestmark = pytest.mark.slow
+
 DISCRETE = spaces.Discrete(4)
 SHIFTED = spaces.Discrete(4, start=-2)
 MULTI_DISCRETE = spaces.MultiDiscrete([3, 5])
