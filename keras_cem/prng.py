@@ -51,6 +51,10 @@ class SubStream(enum.IntEnum):
     ENVIRONMENT_STEPS = 1
     # Of `EXPLORATION`: the random actions that `heads.holding` holds.
     HELD_ACTIONS = 0x401D
+    # Of `MINIBATCHES`: the order of the pairs in an epoch of the policy.
+    SHUFFLED_PAIRS = 0x5F1E
+    # Of `MINIBATCHES`: the order of the steps in an epoch of the critic.
+    SHUFFLED_STEPS = 0xC217
 
 
 EXPLORATION = Stream.EXPLORATION

@@ -44,7 +44,9 @@ def datasets(tmp_path, monkeypatch):
     )
 
 
-@pytest.mark.parametrize("page", ["exploration.md", "recorded_episodes.md"])
+@pytest.mark.parametrize(
+    "page", ["exploration.md", "recorded_episodes.md", "elite_steps.md"]
+)
 @pytest.mark.usefixtures("datasets")
 def test_code_of_a_page_runs(page):
     text = (ROOT / "docs" / page).read_text()

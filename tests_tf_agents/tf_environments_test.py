@@ -61,6 +61,18 @@ def test_the_cap_truncates_what_goes_on():
     assert np.all((played.lengths == 3) | played.terminated)
 
 
+@pytest.mark.parametrize("make", [lambda: toys.Native(3), toys.Py])
+def test_the_observation_after_the_last_step_is_kept(make):
+    # Explored alike, episodes cut at 3 go on to 9.
+    cut = collect(make(), max_episode_steps=3)
+    whole = collect(make())
+    goes_on = ~cut.terminated & (whole.lengths > 3)
+    assert goes_on.any()
+    np.testing.assert_array_equal(
+        cut.final_observations[goes_on], whole.observations[goes_on, 3]
+    )
+
+
 def test_rows_can_be_seeded():
     first, second = (
         collect(toys.SeedRows(size), epsilon=None) for size in (3, 8)

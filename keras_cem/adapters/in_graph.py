@@ -3,8 +3,6 @@
 import importlib
 from typing import Any
 
-import tensorflow as tf
-
 from keras_cem import envs
 from keras_cem.engines import sources
 from keras_cem.engines.graph.memory_estimate import check_size
@@ -47,9 +45,7 @@ def open_source(env: Any, options: Options) -> GraphSource:
         envs.check(env)
     limit = sources.limit(options, env.max_episode_steps, repr(env))
     source = GraphSource(env, options.batch_size, limit)
-    seed = (tf.zeros(1, tf.uint32), tf.zeros(1, tf.uint32))
-    state = tf.nest.flatten(env.initial(seed))
-    check_size(source, sum(leaf.dtype.size for leaf in state))
+    check_size(source, env.state_bytes)
     return source
 
 

@@ -6,6 +6,7 @@ import keras
 import tensorflow as tf
 
 from keras_cem import heads, networks, spaces
+from keras_cem.agent import option_checks
 from keras_cem.agent.opening import PlayingAgent
 from keras_cem.agent.options import CEMOptions
 from keras_cem.agent.step_functions import KerasFunction
@@ -23,6 +24,7 @@ class BuiltAgent(PlayingAgent, Protocol):
     episodes_per_policy: int | None
     head: heads.Head
     memory: EliteMemory | None
+    critic: keras.Layer | None
     normalize_observations: bool
     policy: keras.Layer
     train_function: KerasFunction | None
@@ -62,17 +64,28 @@ def for_env(
             f"of type {type(network).__name__}. Pass your own network to "
             "`CEMAgent(policy, action_space)`."
         )
+    arguments = {
+        "observation": observations,
+        "hidden_units": hidden_units,
+        "activation": activation,
+        "seed": seed,
+        **(network or {}),
+    }
     policy = networks.default_policy(
         observation_space,
         action_space,
         action_scale=agent_kwargs.get("action_scale"),
-        observation=observations,
-        hidden_units=hidden_units,
-        activation=activation,
-        seed=seed,
-        **(network or {}),
+        **arguments,
     )
+    critic = {}
+    if agent_kwargs.get("elite_unit") == "step":
+        # Values are not bounded.
+        arguments.pop("output_activation", None)
+        critic["critic"] = networks.default_critic(
+            observation_space, **arguments
+        )
     return {
+        **critic,
         **agent_kwargs,
         "policy": policy,
         "action_space": action_space,
@@ -108,11 +121,20 @@ def build(agent: BuiltAgent, observation_space: spaces.Space) -> None:
         tf.zeros((2, *leaf.shape), leaf.dtype)
         for leaf in observation_space.leaves
     ]
+    critic, values = agent.critic, None
+    if critic is not None:
+        inputs = observation_space.pack(batch)
+        if agent.normalize_observations:
+            inputs = policy.normalized(inputs)
+        # First, because Keras warns if a part of a built model is not built.
+        values = critic(inputs)
     # A call, because `build` creates no weights for a subclassed policy and
     # only warns about it (keras 3.15, layer.py).
     outputs = agent(observation_space.pack(batch))
     heads.check_outputs(agent.head, outputs, policy.name)
     heads.check_last_layer(agent.head, inner_policy(agent))
+    if critic is not None:
+        option_checks.check_critic(critic, values, policy)
     agent.observation_space = observation_space
 
 
@@ -137,6 +159,8 @@ def prepare(agent: BuiltAgent, source: sources.Source, batch_size: int) -> None:
     per_start, per_policy = agent.episodes_per_start, agent.episodes_per_policy
     groups.check_batch_size(batch_size, per_start, per_policy)
     source.check_groups(per_start, per_policy)
+    if agent.critic is not None:
+        source.check_steps(batch_size)
     memory, space = agent.memory, agent.observation_space
     if (
         memory is not None

@@ -13,6 +13,7 @@ from keras_cem import heads, spaces
 from keras_cem.agent import (
     acting,
     building,
+    critics,
     fit_checks,
     option_checks,
     options,
@@ -124,6 +125,8 @@ class CEMAgent(EnvironmentTrainer, OptionAttributes):
         self.epsilon = self._counter("epsilon", "float32", given.epsilon)
         self.iteration = self._counter("iteration", "int64")
         self.env_steps = self._counter("env_steps", "int64")
+        if given.critic is not None:
+            self.return_statistics = critics.return_statistics()
         self._prepare_fit()
         if observation_space is not None:
             self.build_for(spaces.get(observation_space, "observation_space"))
@@ -190,9 +193,21 @@ class CEMAgent(EnvironmentTrainer, OptionAttributes):
         return self if self.overrides("call") else self.policy
 
     def network_variables(self) -> list[Any]:
-        """All variables that learning may change, without the counters."""
-        counters = {id(counter) for counter in self._counters()}
-        return [each for each in self.variables if id(each) not in counters]
+        """All variables that imitation may change, without the counters."""
+        others = [*self._counters(), *critics.variables(self)]
+        return critics.without(self.variables, others)
+
+    @property
+    def trainable_variables(self) -> list[Any]:
+        """Variables that imitation trains: the policy's, not the critic's."""
+        return critics.without(
+            super().trainable_variables, critics.variables(self)
+        )
+
+    @property
+    def trainable_weights(self) -> list[Any]:
+        """As `trainable_variables`."""
+        return self.trainable_variables
 
     def _counters(self) -> tuple[Any, ...]:
         return self.epsilon, self.iteration, self.env_steps
@@ -364,7 +379,11 @@ class CEMAgent(EnvironmentTrainer, OptionAttributes):
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> "CEMAgent":
         config = config_versions.migrate(config)
-        size_limits.check_policy(config["policy"], config["observation_space"])
+        for part in ("policy", "critic"):
+            if config.get(part) is not None:
+                size_limits.check_policy(
+                    config[part], config["observation_space"]
+                )
         # A copy, because Keras modifies the config that it deserializes.
         policy = keras.saving.deserialize_keras_object(
             copy.deepcopy(config.pop("policy"))

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 import keras
 import tensorflow as tf
 
-from keras_cem.agent import keras_hooks
+from keras_cem.agent import critics, keras_hooks
 from keras_cem.engines import sources
 from keras_cem.utils import checks, nonfinite
 
@@ -71,7 +71,9 @@ def check_finite(agent: keras.Model) -> None:
     Raises:
         ValueError: If a weight or an optimizer variable is not finite.
     """
-    learned = [*agent.trainable_variables, *agent.optimizer.variables]
+    learned = [*agent.trainable_variables, *critics.optimizer_variables(agent)]
+    if agent.critic is not None:
+        learned += agent.critic.trainable_variables
     for variable in learned:
         if not bool(nonfinite.all_finite([variable.value])):
             raise ValueError(

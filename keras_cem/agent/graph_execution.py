@@ -7,6 +7,7 @@ import keras
 import tensorflow as tf
 
 from keras_cem import heads, prng
+from keras_cem.agent import critics
 from keras_cem.algorithm.learner import Learner
 from keras_cem.engines import trajectories
 from keras_cem.engines.graph.source import GraphSource
@@ -102,7 +103,7 @@ class GraphExecution:
         """
         agent = self._agent
         self._fault.assign(tf.zeros_like(self._fault))
-        changed = [*agent.variables, *agent.optimizer.variables]
+        changed = [*agent.variables, *critics.optimizer_variables(agent)]
         if agent.memory is not None:
             changed += agent.memory.buffers
         # Reading copies nothing. A later write goes to another buffer.
@@ -179,7 +180,10 @@ class GraphExecution:
             numbers=(agent.seed, prng.TRAINING_RESETS, iteration),
             epsilon=epsilon,
             groups=agent.groups,
-            discount=trajectories.constant_discount(agent.discount),
+            discount=trajectories.constant_discount(
+                1.0 if agent.critic is not None else agent.discount
+            ),
+            store_rewards=agent.critic is not None,
         )
 
     def play_for_testing(

@@ -138,9 +138,13 @@ class TrainMetrics(_Together):
     Most are means over the iterations of the epoch. `episode_return_max` is the
     maximum. `epsilon`, `env_steps` and `env_restarts` are the latest values.
     `num_nonfinite` is a sum.
+
+    Args:
+        with_critic: Whether the agent has a critic. It adds `critic_loss` and
+            `explained_variance`.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, with_critic: bool = False) -> None:
         self.loss = Mean("loss")
         self.episode_return = Mean("episode_return")
         self.episode_return_max = Maximum("episode_return_max")
@@ -151,9 +155,17 @@ class TrainMetrics(_Together):
         self.env_steps = Latest("env_steps")
         self.env_restarts = Latest("env_restarts")
         self.num_nonfinite = keras.metrics.Sum("num_nonfinite")
+        self.critic_loss = Mean("critic_loss") if with_critic else None
+        self.explained_variance = (
+            Mean("explained_variance") if with_critic else None
+        )
 
     def update(
-        self, agent: Learner, played: Played, elites: Elites, update: Update
+        self,
+        agent: Learner,
+        played: Played,
+        elites: Elites,
+        update: Update,
     ) -> None:
         """Adds an iteration; called inside the step.
 
@@ -182,6 +194,15 @@ class TrainMetrics(_Together):
             tf.where(known, elites.gamma_q, 0.0), tf.cast(known, tf.float32)
         )
         self.num_elites.update_state(elites.number)
+        if self.critic_loss is not None and self.explained_variance is not None:
+            self.critic_loss.update_state(
+                tf.where(updated, update.critic_loss, 0.0),
+                tf.cast(updated, tf.float32),
+            )
+            self.explained_variance.update_state(
+                tf.where(updated, update.explained_variance, 0.0),
+                tf.cast(updated, tf.float32),
+            )
         self.epsilon.update_state(agent.epsilon)
         self.env_steps.update_state(agent.env_steps)
         self.num_nonfinite.update_state(

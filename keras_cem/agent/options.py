@@ -8,8 +8,7 @@ import keras
 
 from keras_cem import heads, prng
 from keras_cem.agent import option_checks
-from keras_cem.algorithm import elites
-from keras_cem.algorithm import gradient_steps as improvement
+from keras_cem.algorithm import elite_steps, elites, gradient_steps
 from keras_cem.utils import nonfinite, option_fields
 from keras_cem.utils.keras_internals import set_untracked
 from keras_cem.utils.option_fields import Choices, Flag, Numbers, option
@@ -18,8 +17,12 @@ from keras_cem.utils.option_kinds import (
     Choice,
     Converted,
     Integer,
+    Layer,
     Number,
 )
+
+# Passes over the pairs of an iteration, with elite steps.
+DEFAULT_EPOCHS = 8
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -59,18 +62,51 @@ class CEMOptions:
     )
     loss_normalization: str = option(
         "trajectory",
-        Choice(improvement.NORMALIZATIONS),
+        Choice(gradient_steps.NORMALIZATIONS),
         """`"trajectory"` divides the sum of losses by the number of elite
         trajectories, as in the lecture. `"pair"` divides it by the number of
         pairs. `"length"` also divides the loss of each trajectory by its
         length, so that long and short trajectories count the same.""",
     )
-    gradient_steps: int = option(
-        1,
+    elite_unit: str = option(
+        "trajectory",
+        Choice(elite_steps.UNITS),
+        """What is elite. `"trajectory"` is the lecture: whole episodes, ranked
+        by their returns. `"step"` ranks single steps, by their advantages over
+        `critic`: the actions of the best steps are imitated, whatever the
+        episode. It needs fewer episodes where they are long. Whole episodes
+        rank better where reward comes only at the end of an episode.""",
+        flag=Flag("method", "What is elite: whole episodes or single steps."),
+    )
+    critic: keras.Layer | None = option(
+        None,
+        Layer(),
+        """With `elite_unit="step"`, `keras.Layer` that maps a batch of
+        observations to one number each: the value, in units of the scale of
+        returns so far. It shares no layers with `policy`.
+        `CEMAgent.from_env` makes one like the default policy.""",
+    )
+    gae_lambda: float = option(
+        option_checks.DEFAULT_GAE_LAMBDA,
+        Number(0.0, 1.0),
+        """lambda in [0, 1] of the advantages, with `elite_unit="step"`. With 1,
+        an advantage compares all later rewards with the critic. With 0, it
+        compares one reward and the critic's next value.""",
+        search=Numbers(0.8, 1.0),
+    )
+    gradient_steps: int | None = option(
+        None,
         Integer(1),
         """Optimizer steps per iteration on its elites, 1 in the lecture. More
         steps learn faster from the same episodes, unless the policy starts to
         imitate their noise.""",
+        unset="1, or `gradient_epochs`",
+        derive=lambda options: (
+            1
+            if options.gradient_epochs is None
+            and options.elite_unit == "trajectory"
+            else None
+        ),
         flag=Flag(
             "optimizer",
             "Optimizer steps per iteration; 1 in textbooks.",
@@ -78,30 +114,64 @@ class CEMOptions:
         ),
         search=Numbers(1, 50, log=True),
     )
+    gradient_epochs: int | None = option(
+        None,
+        Integer(1),
+        """Instead of `gradient_steps`, number of passes over the elites in
+        each iteration, in shuffled minibatches without replacement.""",
+        unset="8 with elite steps, unless `gradient_steps` is given",
+        derive=lambda options: (
+            DEFAULT_EPOCHS
+            if options.gradient_steps is None and options.elite_unit == "step"
+            else None
+        ),
+        flag=Flag(
+            "optimizer",
+            "Passes over the elites in minibatches, instead of gradient_steps.",
+        ),
+    )
+    critic_epochs: int | None = option(
+        None,
+        Integer(1),
+        """With `elite_unit="step"`, number of passes of the critic over all
+        steps in each iteration.""",
+        unset="8",
+        derive=lambda options: (
+            DEFAULT_EPOCHS if options.elite_unit == "step" else None
+        ),
+        search=Numbers(1, 20),
+    )
     minibatch_size: int | None = option(
         None,
         Integer(1),
-        "Number of pairs drawn at random for each gradient step.",
-        unset="all pairs of the elites",
+        """Number of pairs drawn at random for each gradient step, or taken for
+        each in turn with `gradient_epochs`.""",
+        unset="all pairs of the elites, or 256 with `gradient_epochs`",
+        derive=lambda options: (
+            None
+            if options.gradient_epochs is None
+            else gradient_steps.DEFAULT_MINIBATCH_SIZE
+        ),
         flag=Flag(
             "optimizer",
             "Pairs drawn at random for each optimizer step. If not given, "
-            "all pairs.",
+            "all pairs; 256 with epochs.",
         ),
         search=Choices((None, 256, 1024, 4096)),
     )
-    discount: float = option(
-        1.0,
+    discount: float | None = option(
+        None,
         Number(0.0, 1.0, "(]"),
         """Discount factor in (0, 1]. Trajectories are ranked by the sum of
         discount^t r_t. A discount below 1 prefers the shorter of two episodes
         that reach a goal. Where steps cost, it prefers the episode that pays
         later. `episode_return` stays the undiscounted sum; `elite_threshold` is
-        a discounted return.""",
+        a discounted return. With elite steps it discounts later rewards.""",
+        unset="1, or 0.99 with elite steps",
+        derive=lambda options: 0.99 if options.elite_unit == "step" else 1.0,
         flag=Flag(
             "method",
-            "Discount factor: episodes are ranked by the sum of "
-            "discount^t r_t.",
+            "Discount factor of rewards; 1 for episodes, 0.99 for steps.",
         ),
     )
     elite_memory: int | None = option(
@@ -263,7 +333,13 @@ class CEMOptions:
     )
 
     def __post_init__(self) -> None:
+        option_checks.exclusive(
+            "an iteration takes either a number of steps or a number of passes",
+            gradient_steps=self.gradient_steps,
+            gradient_epochs=self.gradient_epochs,
+        )
         option_fields.resolve(self)
+        option_checks.check_unit(self)
         if self.elite_memory is None and self.elite_memory_age is not None:
             raise ValueError(
                 "`elite_memory_age` needs `elite_memory`. Received: "
@@ -327,6 +403,7 @@ if TYPE_CHECKING:
         """The options as attributes of an agent."""
 
         seed: int
+        discount: float
 
         def __init__(self, **kwargs: Any) -> None: ...
 

@@ -9,7 +9,13 @@ from typing import Any, Protocol
 import keras
 import tensorflow as tf
 
-from keras_cem.agent import building, fit_arguments, fit_callbacks, fit_checks
+from keras_cem.agent import (
+    building,
+    critics,
+    fit_arguments,
+    fit_callbacks,
+    fit_checks,
+)
 from keras_cem.agent.building import BuiltAgent
 from keras_cem.agent.fit_arguments import FitArguments
 from keras_cem.agent.graph_execution import GraphAgent, GraphExecution, Schedule
@@ -182,7 +188,7 @@ class Run:
             )
             self.validation_ticks = ticks(arguments.validation_steps or 1)
         fit_checks.check_can_learn(agent)
-        agent.optimizer.build(agent.trainable_variables)
+        critics.build_optimizers(agent)
         weight_averages.begin(agent.optimizer)
         fit_checks.check_finite(agent)
         keras_internals.clear_initial_epoch(agent)

@@ -8,7 +8,12 @@ import keras
 import tensorflow as tf
 
 from keras_cem import heads, prng, spaces
-from keras_cem.agent import array_checks, fit_checks, step_functions
+from keras_cem.agent import (
+    array_checks,
+    critics,
+    fit_checks,
+    step_functions,
+)
 from keras_cem.agent.fit_arguments import FitArguments
 from keras_cem.agent.fit_callbacks import Callbacks, Verbose
 from keras_cem.agent.graph_execution import GraphExecution, Schedule
@@ -57,6 +62,7 @@ class EnvironmentTrainer(keras.Model):
     loss_weight = 1.0
     jit_is_auto = True
     xla_allowed = True
+    critic_optimizer: keras.optimizers.Optimizer | None = None
 
     @property
     def training_head(self) -> heads.Head:
@@ -75,7 +81,7 @@ class EnvironmentTrainer(keras.Model):
             self,
             _player=Player(self),
             made_under=fit_checks.strategy(),
-            train_metrics=TrainMetrics(),
+            train_metrics=TrainMetrics(with_critic=self.critic is not None),
             test_metrics=TestMetrics(),
             graph_execution=GraphExecution(self),
             training=Training(self),
@@ -152,7 +158,8 @@ class EnvironmentTrainer(keras.Model):
             `elite_threshold`, `num_elites`, `epsilon`, `env_steps`
             (cumulative), `env_restarts` (so far in this call, including
             `validation_data`) and `num_nonfinite` (trajectories and updates
-            left out, see `on_nonfinite` of the agent).
+            left out, see `on_nonfinite` of the agent). With elite steps also
+            `critic_loss` and `explained_variance`.
 
         Raises:
             ValueError: If an argument is out of range, or spaces do not fit.
@@ -262,6 +269,8 @@ class EnvironmentTrainer(keras.Model):
         steps_per_execution: int = 1,
         jit_compile: JitCompile = "auto",
         auto_scale_loss: bool = True,
+        *,
+        critic_optimizer: str | keras.optimizers.Optimizer | None = None,
     ) -> None:
         """Compiles the agent as `keras.Model.compile` does.
 
@@ -272,6 +281,8 @@ class EnvironmentTrainer(keras.Model):
         and `weighted_metrics` are for training on arrays; on environments
         History has the metrics that `fit` lists. `jit_compile="auto"` compiles
         steps on in-graph environments with XLA if XLA can compile the policy.
+        `critic_optimizer` is the optimizer of the critic of elite steps.
+        Without it, the critic has one like `optimizer`.
 
         Raises:
             ValueError: If an argument is out of range, or there are several
@@ -287,7 +298,11 @@ class EnvironmentTrainer(keras.Model):
         super().compile(
             optimizer, loss, weight, metrics, weighted_metrics, *rest
         )
-        set_untracked(self, loss_weight=1.0 if weight is None else weight)
+        set_untracked(
+            self,
+            loss_weight=1.0 if weight is None else weight,
+            critic_optimizer=critics.optimizer(self, critic_optimizer),
+        )
         self._player.forget()
 
     def quantize(self, *args: object, **kwargs: object) -> None:
@@ -303,17 +318,21 @@ class EnvironmentTrainer(keras.Model):
         if self.compiled and self.built:
             # `compile_from_config` builds the optimizer too. It expects saved
             # variables even if the optimizer has taken no step.
-            self.optimizer.build(self.trainable_variables)
+            critics.build_optimizers(self)
         config: dict[str, Any] = super().get_compile_config()
         if config and self.jit_is_auto:
             config["jit_compile"] = "auto"
+        if config and self.critic_optimizer is not None:
+            config["critic_optimizer"] = keras.saving.serialize_keras_object(
+                self.critic_optimizer
+            )
         return config
 
     def compile_from_config(self, config: dict[str, Any]) -> None:
         """Compiles with the arguments that `get_compile_config` returned."""
         self.compile(**keras.saving.deserialize_keras_object(config))
         if self.built:
-            self.optimizer.build(self.trainable_variables)
+            critics.build_optimizers(self)
 
     def compute_loss(
         self,

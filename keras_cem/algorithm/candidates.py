@@ -33,7 +33,8 @@ class Candidates:
         """Returns the pairs of some trajectories, see `StoredPairs.pairs`."""
         del drawn
         dtype = tf.int64 if self.block_size is None else tf.int32
-        return Pairs(self.lengths, mask, dtype)
+        most = None if self.block_size is None else self.num_steps
+        return Pairs(self.lengths, mask, dtype, most)
 
     def gather(
         self, trajectory: tf.Tensor, step: tf.Tensor

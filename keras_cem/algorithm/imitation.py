@@ -1,5 +1,7 @@
 """Imitation: gradient steps towards the actions of the elites."""
 
+from collections.abc import Callable
+
 import tensorflow as tf
 
 from keras_cem import prng
@@ -23,19 +25,34 @@ def imitate(agent: Learner, elites: Elites) -> tuple[tf.Tensor, tf.Tensor]:
     """
     loss = EliteLoss(agent, elites)
     stateful = agent.network_variables()
+    variables = [*stateful, *agent.optimizer.variables]
 
-    def step(number: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    def step(
+        gradients: Callable[[], tuple[tf.Tensor, list[tf.Tensor]]],
+    ) -> tuple[tf.Tensor, tf.Tensor]:
         return gradient_steps.gradient_step(
-            agent,
-            lambda: loss.gradients(number),
+            agent.optimizer,
+            gradients,
             agent.trainable_variables,
             [each for each in stateful if not each.trainable],
         )
 
-    return gradient_steps.descend(
-        step,
-        agent.gradient_steps,
-        [*stateful, *agent.optimizer.variables],
+    epochs = agent.gradient_epochs
+    if epochs is None:
+        return gradient_steps.descend(
+            lambda number: step(lambda: loss.gradients(number)),
+            agent.gradient_steps or 1,
+            variables,
+        )
+    return gradient_steps.all_or_nothing(
+        lambda: gradient_steps.descend_epochs(
+            lambda *minibatch: step(lambda: loss.of_minibatch(*minibatch)),
+            loss.pairs,
+            agent.minibatch_size or gradient_steps.DEFAULT_MINIBATCH_SIZE,
+            epochs,
+            prng.fold_in(loss.key, prng.SubStream.SHUFFLED_PAIRS),
+        ),
+        variables,
     )
 
 
@@ -57,14 +74,14 @@ class EliteLoss:
         self._agent = agent
         self._head = agent.training_head
         self._stored = elites.candidates
-        self._pairs = elites.candidates.pairs(
+        self.pairs = elites.candidates.pairs(
             elites.mask, drawn=agent.minibatch_size is not None
         )
-        self._key = prng.make_key(
+        self.key = prng.make_key(
             agent.seed, prng.MINIBATCHES, agent.iteration.value
         )
         self._equal = agent.loss_normalization == "length"
-        self._total = tf.cast(self._pairs.total, tf.float32)
+        self._total = tf.cast(self.pairs.total, tf.float32)
         self._scale = agent.loss_weight / (
             self._total if agent.loss_normalization == "pair" else elites.number
         )
@@ -82,7 +99,25 @@ class EliteLoss:
         size = self._agent.minibatch_size
         if size is None:
             return self._of_all()
-        return self._of_minibatch(number, size)
+        return self._of_drawn(number, size)
+
+    def of_minibatch(
+        self, numbers: tf.Tensor, counts: tf.Tensor, number: tf.Tensor
+    ) -> tuple[tf.Tensor, list[tf.Tensor]]:
+        """Returns the loss and its gradients, on a minibatch of an epoch.
+
+        Args:
+            numbers: `(B,)`, numbers of the pairs.
+            counts: bool `(B,)`, true for the pairs that count.
+            number: float32 scalar, how many count.
+        """
+        kernels = Kernels(self._agent, transposed=False)
+        # As if the other pairs had the same mean loss.
+        share = self._scale * self._total / number
+        loss, *gradients = self._of(
+            kernels, numbers, counts, tf.constant(1.0), share, self._equal
+        )
+        return loss, kernels.restore(gradients)
 
     def _of_all(self) -> tuple[tf.Tensor, list[tf.Tensor]]:
         block_size = self._stored.block_size
@@ -92,20 +127,20 @@ class EliteLoss:
             lambda numbers, counts, first: self._of(
                 kernels, numbers, counts, first, self._scale, self._equal
             ),
-            self._pairs.total,
+            self.pairs.total,
             self._stored.num_steps,
             [tf.constant(0.0), *kernels.held],
             block_size,
         )
         return loss, kernels.restore(sums)
 
-    def _of_minibatch(
+    def _of_drawn(
         self, number: tf.Tensor, size: int
     ) -> tuple[tf.Tensor, list[tf.Tensor]]:
         agent = self._agent
         kernels = Kernels(agent, transposed=False)
-        drawn = self._pairs.draw(
-            self._key, number, size, by_trajectory=self._equal
+        drawn = self.pairs.draw(
+            self.key, number, size, by_trajectory=self._equal
         )
         # If drawn by trajectory, pairs need no weights: each is drawn as often
         # as its weight requires.
@@ -137,7 +172,7 @@ class EliteLoss:
             scale: The factor of the loss of each pair.
             by_length: Whether to divide it by the length of its trajectory.
         """
-        rows, steps = self._pairs.locate(numbers)
+        rows, steps = self.pairs.locate(numbers)
         observations, actions = self._stored.gather(rows, steps)
         weights = scale
         if by_length:

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
-from keras_cem.algorithm import elites, imitation
+from keras_cem.algorithm import critic, elite_steps, elites, imitation
 from keras_cem.algorithm.learner import Elites, Learner, Update
 from keras_cem.engines.trajectories import Played, StoredPairs
 from keras_cem.networks.normalization import NormalizedPolicy
@@ -31,7 +31,7 @@ def iterate(agent: Learner, play: Callable[[], Played]) -> None:
     trajectories = play()
     ranked = rank(agent, trajectories)
     selected = select_elites(agent, ranked)
-    update = imitate_elites(agent, trajectories, selected)
+    update = imitate_elites(agent, trajectories, ranked, selected)
     remember(agent, trajectories, ranked, selected, update)
     report(agent, trajectories, selected, update)
 
@@ -40,19 +40,28 @@ class Ranked(NamedTuple):
     """Candidates for elites, and what ranks them.
 
     Attributes:
-        candidates: The K trajectories, and those of a memory after them.
-        returns: float32, the (discounted) return of each candidate. It is not
-            finite for a trajectory that is left out.
-        new: float32 `(K,)`, the returns of the K trajectories alone.
+        candidates: The K trajectories, and those of a memory after them. With
+            elite steps, the steps of the K trajectories.
+        returns: float32, the (discounted) return of each candidate, or the
+            advantage of each step. It is not finite for a candidate that is
+            left out.
+        new: float32, the returns of the K trajectories alone, or the
+            advantages of their steps.
+        steps: The candidates, if they are steps, else None.
     """
 
     candidates: StoredPairs
     returns: tf.Tensor
     new: tf.Tensor
+    steps: elite_steps.Steps | None = None
 
 
 def rank(agent: Learner, trajectories: Played) -> Ranked:
-    """Returns what ranks the trajectories, and those of the memory."""
+    """Returns what ranks the trajectories and those of the memory, or steps."""
+    if agent.critic is not None:
+        estimated = critic.estimate(agent, trajectories)
+        steps = elite_steps.Steps(trajectories, estimated)
+        return Ranked(steps, steps.advantages, steps.advantages, steps)
     returns = trajectories.ranked(agent.discount)
     if agent.memory is None:
         return Ranked(trajectories, returns, returns)
@@ -76,18 +85,32 @@ def select_elites(agent: Learner, ranked: Ranked) -> Elites:
 
 
 def imitate_elites(
-    agent: Learner, trajectories: Played, selected: Elites
+    agent: Learner, trajectories: Played, ranked: Ranked, selected: Elites
 ) -> Update:
     """Takes the gradient steps, unless a value is not finite."""
     execution = agent.graph_execution
     may_learn = execution.may_learn(trajectories)
-    loss, withheld = tf.cond(
-        may_learn & (selected.number > 0.0),
-        lambda: imitation.imitate(agent, selected),
-        lambda: (tf.zeros(()), tf.constant(0)),
-    )
+    zero = tf.zeros(())
+    if ranked.steps is None:
+        critic_loss = explained = zero
+        loss, withheld = tf.cond(
+            may_learn & (selected.number > 0.0),
+            lambda: imitation.imitate(agent, selected),
+            lambda: (zero, tf.constant(0)),
+        )
+    else:
+        fault = ranked.steps.fault
+        explained = ranked.steps.estimated.explained_variance()
+        loss, critic_loss, withheld = tf.cond(
+            may_learn & tf.equal(fault, 0),
+            lambda: elite_steps.learn(
+                agent, trajectories, ranked.steps, selected
+            ),
+            lambda: (zero, zero, tf.where(may_learn, fault, 0)),
+        )
     execution.learned(withheld)
-    return Update(loss, withheld, may_learn & tf.equal(withheld, 0))
+    learned = may_learn & tf.equal(withheld, 0)
+    return Update(loss, critic_loss, explained, withheld, learned)
 
 
 def remember(

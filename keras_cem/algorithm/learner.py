@@ -10,6 +10,7 @@ from keras_cem import heads, spaces
 from keras_cem.algorithm.elite_memory import EliteMemory
 from keras_cem.engines.groups import Groups
 from keras_cem.engines.trajectories import Played, StoredPairs
+from keras_cem.networks.normalization import RunningNormalization
 from keras_cem.utils.tensors import Nest
 
 
@@ -17,7 +18,8 @@ class Elites(NamedTuple):
     """The elites of an iteration.
 
     Attributes:
-        candidates: The K trajectories, and those of a memory after them.
+        candidates: The K trajectories and those of a memory after them, or
+            the steps of the K trajectories.
         gamma_q: The elite threshold, a float32 scalar, or one per group.
         mask: bool, true for each candidate that is elite.
         number: float32 scalar, the number of elites.
@@ -34,6 +36,10 @@ class Update(NamedTuple):
 
     Attributes:
         loss: float32 scalar, the mean of the losses; 0 without elites.
+        critic_loss: float32 scalar, the mean of the critic's losses; 0 without
+            a critic.
+        explained_variance: float32 scalar, see `Advantages`; 0 without a
+            critic.
         withheld: int32 scalar, code of the nonfinite value that prevented the
             update, as `gradient_steps.descend` returns it; 0 for none.
         learned: bool scalar. If false, nothing may be learned from the
@@ -41,16 +47,18 @@ class Update(NamedTuple):
     """
 
     loss: tf.Tensor
+    critic_loss: tf.Tensor
+    explained_variance: tf.Tensor
     withheld: tf.Tensor
     learned: tf.Tensor
 
 
-class Model(Protocol):
-    """A compiled `keras.Model`, as gradients need it."""
+class Network(Protocol):
+    """A Keras network, as gradients need it."""
 
     @property
-    def optimizer(self) -> keras.optimizers.Optimizer:
-        """The optimizer given to `compile`."""
+    def variables(self) -> list[keras.Variable]:
+        """All variables."""
 
     @property
     def trainable_variables(self) -> list[keras.Variable]:
@@ -66,6 +74,14 @@ class Model(Protocol):
 
     def __call__(self, inputs: Nest, *, training: bool | None = None) -> Nest:
         """Returns the outputs for a batch of inputs."""
+
+
+class Model(Network, Protocol):
+    """A compiled `keras.Model`."""
+
+    @property
+    def optimizer(self) -> keras.optimizers.Optimizer:
+        """The optimizer given to `compile`."""
 
 
 class Execution(Protocol):
@@ -95,7 +111,11 @@ class Metrics(Protocol):
 
 
 class Learner(Model, Protocol):
-    """A compiled `CEMAgent`: its options, counters and parts."""
+    """A compiled `CEMAgent`: its options, counters and parts.
+
+    `critic` and the attributes after it belong to elite steps; without them,
+    `critic` is None.
+    """
 
     policy: keras.Layer
     elite_quantile: float
@@ -103,12 +123,18 @@ class Learner(Model, Protocol):
     discount: float
     loss_normalization: str
     loss_weight: float
-    gradient_steps: int
+    gradient_steps: int | None
+    gradient_epochs: int | None
     minibatch_size: int | None
     normalize_observations: bool
     observation_space: spaces.Space | None
     groups: Groups
     memory: EliteMemory | None
+    critic: keras.Layer | None
+    critic_optimizer: keras.optimizers.Optimizer
+    critic_epochs: int | None
+    gae_lambda: float
+    return_statistics: RunningNormalization
     seed: int
     epsilon: keras.Variable
     iteration: keras.Variable

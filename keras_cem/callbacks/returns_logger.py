@@ -22,8 +22,8 @@ class ReturnsLogger(EnvironmentCallback):
     written when training ends. Until then a `Checkpoint` stores the stages.
 
     The file holds `stages`, a list of objects with `iteration` (counted from
-    1), `env_steps`, `elite_threshold` (null if there was none) and `returns`
-    in ascending order.
+    1), `env_steps`, `elite_threshold` (null if there was none, and with elite
+    steps) and `returns` in ascending order.
 
     Args:
         filepath: File to write.
@@ -68,6 +68,9 @@ class ReturnsLogger(EnvironmentCallback):
             places = np.linspace(0, len(returns) - 1, self.max_returns)
             returns = returns[np.round(places).astype(int)]
         threshold = float((logs or {}).get("elite_threshold", np.nan))
+        if self.model.critic is not None:
+            # An advantage, which cannot be compared with returns.
+            threshold = np.nan
         self._last = {
             "iteration": int(self.model.iteration),
             "env_steps": int(self.model.env_steps),

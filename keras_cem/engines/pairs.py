@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+import numpy as np
 import tensorflow as tf
 
 from keras_cem import prng
@@ -37,9 +38,12 @@ class Pairs:
         mask: bool tensor `(K,)`, true for the chosen trajectories.
         dtype: Dtype of the pair numbers. int32, the default, holds fewer than
             2**31 steps. The graph engine never has more, the host engine may.
+        most: Largest possible N, where shapes must be static. Defaults to
+            `None`.
 
     Attributes:
         total: N, the number of pairs, a scalar of dtype `dtype`.
+        most: As given, or N.
     """
 
     def __init__(
@@ -47,6 +51,7 @@ class Pairs:
         lengths: tf.Tensor,
         mask: tf.Tensor,
         dtype: tf.DType = tf.int32,
+        most: int | None = None,
     ):
         # The chosen first, in their order.
         self._order = tf.argsort(tf.cast(~mask, tf.int32), stable=True)
@@ -55,6 +60,7 @@ class Pairs:
         self._counts = tf.gather(counts, self._order)
         self._ends = tf.cumsum(self._counts)
         self.total = self._ends[-1]
+        self.most = self.total if most is None else most
 
     def locate(self, numbers: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """Returns trajectory and step of pairs.
@@ -128,12 +134,66 @@ class PairsByStep(Pairs):
         self._ends = tf.cumsum(live)
         self._begins = self._ends - live
         self.total = self._ends[-1]
+        self.most = max_steps * tf.size(counts)
 
     def locate(self, numbers: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """Returns trajectory and step of pairs, as `Pairs` does."""
         step = count_at_most(self._ends, numbers)
         place = tf.gather(self._over - self._begins, step) + numbers
         return tf.gather(self._order, place), step
+
+
+class PairsOfSteps(Pairs):
+    """The pairs of chosen steps, whatever their trajectories.
+
+    Args:
+        mask: bool tensor `(T, K)`, true for the chosen steps.
+        dtype: As in `Pairs`.
+        most: As in `Pairs`.
+    """
+
+    def __init__(
+        self,
+        mask: tf.Tensor,
+        dtype: tf.DType = tf.int32,
+        most: int | None = None,
+    ):
+        self._size = tf.shape(mask)[1]
+        # Number of chosen steps up to each step, in the order of memory.
+        self._ends = tf.cumsum(tf.cast(tf.reshape(mask, (-1,)), dtype))
+        self.total = self._ends[-1]
+        self.most = self.total if most is None else most
+
+    def locate(self, numbers: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """Returns trajectory and step of pairs, as `Pairs` does."""
+        place = count_at_most(self._ends, numbers)
+        return place % self._size, place // self._size
+
+
+def shuffled(
+    key: prng.Words, epoch: tf.Tensor, total: tf.Tensor, most: tf.Tensor | int
+) -> tf.Tensor:
+    """Returns the numbers 0 to N - 1 in random order.
+
+    Args:
+        key: As `prng.make_key` returns it.
+        epoch: int32 scalar. Each epoch has another order.
+        total: N, a scalar.
+        most: Size of the result, at least N. Under XLA it must be an int.
+
+    Returns:
+        Tensor `(most,)` in the dtype of N. What follows the first N entries has
+        no meaning.
+    """
+    numbers = tf.range(tf.cast(most, total.dtype))
+    counter = tf.cast(numbers, tf.uint32)
+    words, _ = prng.threefry2x32(
+        key, (counter, tf.fill(tf.shape(counter), tf.cast(epoch, tf.uint32)))
+    )
+    # 31 bits, below what sorts the rest to the end. Ties keep their order.
+    ranks = tf.cast(tf.bitwise.right_shift(words, np.uint32(1)), tf.int64)
+    ranks = tf.where(numbers < total, ranks, 2**31)
+    return tf.cast(tf.argsort(ranks, stable=True), total.dtype)
 
 
 def _below(count: tf.Tensor, fraction: tf.Tensor) -> tf.Tensor:

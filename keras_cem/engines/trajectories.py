@@ -6,7 +6,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_cem import spaces
-from keras_cem.engines.pairs import Pairs
+from keras_cem.engines.pairs import Pairs, PairsOfSteps
 from keras_cem.networks.moments import Moments, of_batch
 from keras_cem.utils.tensors import Array, Integer, Nest, Number
 
@@ -86,6 +86,21 @@ class Played(StoredPairs, Protocol):
 
     def moments(self, space: spaces.Space) -> list[Moments]:
         """Returns `Moments` of each float leaf of the observations."""
+
+    @property
+    def terminated(self) -> tf.Tensor:
+        """Whether each trajectory terminated, bool `(K,)`."""
+
+    @property
+    def step_rewards(self) -> tf.Tensor:
+        """Rewards, float32 `(T, K)`; without meaning after the end."""
+
+    @property
+    def final_observations(self) -> Any:
+        """Observations after the last steps, a nest of `(K, ...)`."""
+
+    def step_pairs(self, mask: tf.Tensor) -> Pairs:
+        """Returns the pairs of some steps; `mask` is bool `(T, K)`."""
 
 
 def constant_discount(discount: float) -> tf.Tensor | None:
@@ -199,7 +214,22 @@ class Trajectories(NamedTuple):
     def pairs(self, mask: tf.Tensor, *, drawn: bool) -> Pairs:
         """Returns the pairs of some trajectories, see `StoredPairs.pairs`."""
         del drawn
-        return Pairs(self.lengths, mask, tf.int64)
+        return Pairs(self.lengths, mask, tf.int64, self._most)
+
+    def step_pairs(self, mask: tf.Tensor) -> Pairs:
+        """Returns the pairs of some steps, see `Played.step_pairs`."""
+        return PairsOfSteps(mask, tf.int64, self._most)
+
+    @property
+    def _most(self) -> int | None:
+        """K times T if it is known while a step is traced, as XLA needs it."""
+        size: int | None = tf.convert_to_tensor(self.mask).shape.num_elements()
+        return size
+
+    @property
+    def step_rewards(self) -> tf.Tensor:
+        """Rewards with the time axis first, `(T, K)`."""
+        return tf.transpose(self.rewards)
 
     def take(self, rows: tf.Tensor) -> "Trajectories":
         """Returns some of the trajectories.

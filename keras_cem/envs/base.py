@@ -119,6 +119,13 @@ class Environment(abc.ABC, Generic[StateT]):
         For a Dict or Tuple space, returns a nest of such tensors.
         """
 
+    @property
+    def state_bytes(self) -> int:
+        """Size in bytes of the state of one row."""
+        seed = tf.zeros(1, tf.uint32)
+        state = tf.nest.flatten(self.initial((seed, seed)))
+        return sum(leaf.dtype.size * math.prod(leaf.shape) for leaf in state)
+
     def truncated(self, state: StateT) -> Any:
         """Returns which rows the last step truncated.
 

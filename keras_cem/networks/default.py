@@ -1,4 +1,4 @@
-"""The default network for an observation space and an action space."""
+"""The default networks: a policy for two spaces, and a critic for one."""
 
 import warnings
 from collections.abc import Sequence
@@ -10,6 +10,7 @@ import numpy as np
 from keras_cem import heads, spaces
 from keras_cem.networks import encoding
 from keras_cem.networks.encoding import encode, is_category, is_image, join
+from keras_cem.networks.layer_factory import derive_seed
 from keras_cem.networks.mlp import hidden_stack, output_layer
 from keras_cem.networks.normalization import NormalizedPolicy
 from keras_cem.utils import checks
@@ -107,9 +108,6 @@ def default_policy(
     head = heads.for_space(
         spaces.get(action_space, "action_space"), action_scale=action_scale
     )
-    _check_use(observed, embedding=embedding, filters=filters, image=image)
-    if filters is not None and image is None:
-        image = True
     initial = {
         "kernel_initializer": kernel_initializer,
         "bias_initializer": bias_initializer,
@@ -117,10 +115,101 @@ def default_policy(
         "l2": l2,
         "seed": seed,
     }
+    inputs, x = _hidden(
+        observed,
+        embedding=embedding,
+        filters=filters,
+        image=image,
+        observation=observation,
+        hidden_units=hidden_units,
+        dropout=dropout,
+        activation=activation,
+        batch_normalization=batch_normalization,
+        **initial,
+    )
+    acted = head.space
+    outputs = [
+        _branch(
+            x,
+            leaf,
+            size,
+            scale,
+            output_name,
+            to_box_name,
+            {"activation": output_activation, **initial},
+        )
+        for leaf, size, scale, output_name, to_box_name in zip(
+            acted.leaves,
+            acted.flatten(head.output_shape),
+            heads.leaf_scales(acted, action_scale),
+            acted.name_leaves("outputs", prefix=True),
+            acted.name_leaves("to_box", prefix=True),
+            strict=True,
+        )
+    ]
+    return _model(observed.pack(inputs), acted.pack(outputs), name)
+
+
+def default_critic(
+    observation_space: Any,
+    *,
+    seed: int | None = None,
+    name: str = "critic",
+    **network: Any,
+) -> keras.Model:
+    """Returns an untrained critic from observations to one number.
+
+    Its network is that of `default_policy`, with other random weights and one
+    output, whose weights begin with 0: at first every value is 0.
+
+    Args:
+        observation_space: As in `default_policy`.
+        seed: As in `mlp`. Defaults to `None`.
+        name: Name of the model. Defaults to `"critic"`.
+        **network: Further arguments of `default_policy` that concern
+            observations and hidden layers.
+
+    Returns:
+        A functional `keras.Model`. It takes batches of raw observations and
+        returns a tensor `(batch, 1)`.
+    """
+    observed = spaces.get(observation_space, "observation_space")
+    inputs, x = _hidden(observed, seed=derive_seed(seed, name), **network)
+    value = output_layer(
+        x, 1, kernel_initializer="zeros", seed=seed, name="value"
+    )
+    return _model(observed.pack(inputs), value, name)
+
+
+def _hidden(
+    observed: spaces.Space,
+    *,
+    embedding: int | None = None,
+    filters: Sequence[int] | None = None,
+    image: bool | None = None,
+    observation: Any = None,
+    hidden_units: Sequence[int] = (128,),
+    activation: Any = "relu",
+    kernel_initializer: Any = "glorot_uniform",
+    bias_initializer: Any = "zeros",
+    l1: float = 0.0,
+    l2: float = 0.0,
+    dropout: float = 0.0,
+    batch_normalization: bool = False,
+    seed: int | None = None,
+) -> tuple[list[Any], Any]:
+    """Returns the inputs of a network and its last hidden layer."""
+    _check_use(observed, embedding=embedding, filters=filters, image=image)
+    if filters is not None and image is None:
+        image = True
     hidden = {
         "activation": activation,
+        "kernel_initializer": kernel_initializer,
+        "bias_initializer": bias_initializer,
+        "l1": l1,
+        "l2": l2,
         "batch_normalization": batch_normalization,
-        **initial,
+        "seed": seed,
     }
     names = observed.leaf_names
     inputs = [
@@ -150,33 +239,15 @@ def default_policy(
         dropout=dropout,
         **hidden,
     )
-    acted = head.space
-    outputs = [
-        _branch(
-            x,
-            leaf,
-            size,
-            scale,
-            output_name,
-            to_box_name,
-            {"activation": output_activation, **initial},
-        )
-        for leaf, size, scale, output_name, to_box_name in zip(
-            acted.leaves,
-            acted.flatten(head.output_shape),
-            heads.leaf_scales(acted, action_scale),
-            acted.name_leaves("outputs", prefix=True),
-            acted.name_leaves("to_box", prefix=True),
-            strict=True,
-        )
-    ]
+    return inputs, x
+
+
+def _model(inputs: Any, outputs: Any, name: str) -> keras.Model:
     with warnings.catch_warnings():
         # Keras warns if inputs are not called like their keys. A key such as
         # `joint/angle` is not a valid name of an input.
         warnings.filterwarnings("ignore", "When providing `inputs` as a dict")
-        return keras.Model(
-            observed.pack(inputs), acted.pack(outputs), name=name
-        )
+        return keras.Model(inputs, outputs, name=name)
 
 
 def describe(policy: Any, observation_space: spaces.Space) -> dict[str, str]:

@@ -46,6 +46,11 @@ class EpochProgress:
         self._variables = [
             *agent.variables,
             *agent.optimizer.variables,
+            *(
+                ()
+                if agent.critic_optimizer is None
+                else agent.critic_optimizer.variables
+            ),
             *(agent.memory.buffers if agent.memory is not None else ()),
             *within_epoch(agent),
         ]

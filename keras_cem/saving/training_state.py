@@ -164,6 +164,7 @@ def _settings(saved: dict[str, Any]) -> dict[str, Any]:
     settings = {
         **saved["config"],
         "optimizer": compiled.get("optimizer"),
+        "critic_optimizer": compiled.get("critic_optimizer"),
         "loss": compiled.get("loss"),
     }
     for key in ("name", *VERSION_KEYS):

@@ -36,6 +36,7 @@ class Fault(enum.IntEnum):
     LOSS = 5
     GRADIENT = 6
     WEIGHTS = 7
+    VALUE = 8
 
     @property
     def in_update(self) -> bool:
@@ -63,6 +64,7 @@ _WORDS = {
     Fault.LOSS: "loss",
     Fault.GRADIENT: "gradient",
     Fault.WEIGHTS: "weights or the optimizer's variables",
+    Fault.VALUE: "critic's value",
 }
 
 

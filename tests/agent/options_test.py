@@ -72,7 +72,7 @@ def test_options_that_contradict_each_other_are_shown(given, message):
         ({"discount": -0.5}, ValueError),
         ({"discount": float("nan")}, ValueError),
         ({"discount": "0.9"}, TypeError),
-        ({"discount": None}, TypeError),
+        ({"elite_quantile": None}, TypeError),
         ({"elite_memory": 0}, ValueError),
         ({"elite_memory": 2.5}, ValueError),
         ({"episodes_per_start": 1}, ValueError),

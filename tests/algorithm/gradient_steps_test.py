@@ -89,7 +89,7 @@ def test_weights_that_become_infinite_are_taken_back(num_steps, jit_compile):
     def descend():
         return gradient_steps.descend(
             lambda number: gradient_steps.gradient_step(
-                model,
+                model.optimizer,
                 _with_gradient(
                     model,
                     lambda: tf.reduce_sum(kernel.value - before[0]) * 3e38,
@@ -166,7 +166,7 @@ def test_gradient_step_descends(jit_compile):
 
     def step():
         return gradient_steps.gradient_step(
-            model,
+            model.optimizer,
             _with_gradient(
                 model,
                 lambda: tf.reduce_sum(kernel.value) * 3.0 + bias[0] * 2.0,
@@ -205,7 +205,7 @@ def test_step_that_is_not_finite_is_withheld(jit_compile, factor, infinite):
 
     def step():
         return gradient_steps.gradient_step(
-            model,
+            model.optimizer,
             _with_gradient(model, loss_of),
             model.trainable_variables,
             [counter],

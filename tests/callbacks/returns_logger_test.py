@@ -71,6 +71,7 @@ class Model:
     def __init__(self):
         self.run = object()
         self.iteration = self.env_steps = 0
+        self.critic = None
         self.graph_execution = types.SimpleNamespace(latest_returns=None)
 
 

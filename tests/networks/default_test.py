@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 
 from keras_cem import spaces
-from keras_cem.networks import default_policy
+from keras_cem.networks import default_critic, default_policy
 
 OBSERVATION = gymnasium.spaces.Box(-1.0, 1.0, (4,))
 
@@ -305,3 +305,30 @@ def test_option_without_meaning_is_refused(option, value):
     with pytest.raises(ValueError, match=f"`{option}` is for") as error:
         default_policy(OBSERVATION, spaces.Discrete(2), **{option: value})
     assert f"Received: {option}={value!r}" in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "space",
+    [
+        spaces.Box(-1, 1, (3,)),
+        spaces.Discrete(5),
+        spaces.Box(0, 255, (40, 40, 3), np.uint8),
+        spaces.Dict({"a": spaces.MultiBinary(3), "b": spaces.Box(-1, 1, ())}),
+    ],
+    ids=str,
+)
+def test_default_critic_maps_every_space_to_0_at_first(space):
+    network = {"hidden_units": (8,), "activation": "tanh", "seed": 0}
+    critic = default_critic(space, **network)
+    batch = space.pack(
+        [tf.ones((2, *leaf.shape), leaf.dtype) for leaf in space.leaves]
+    )
+    np.testing.assert_array_equal(critic(batch), np.zeros((2, 1)))
+    again = default_critic(space, **network)
+    policy = default_policy(space, spaces.Discrete(2), **network)
+    hidden = [
+        [w.numpy() for w in model.weights if "hidden_1/kernel" in w.path]
+        for model in (critic, again, policy)
+    ]
+    np.testing.assert_array_equal(hidden[0], hidden[1])
+    assert not np.array_equal(hidden[0], hidden[2])

@@ -76,6 +76,14 @@ def _learning_rate(values: flags.FlagValues) -> Any:
     iterations = values.learning_rate_decay_steps
     if iterations is None:
         return values.learning_rate
+    if values.gradient_epochs or values.elite_unit == "step":
+        raise ValueError(
+            "--learning_rate_decay_steps needs --gradient_steps: with epochs, "
+            "the number of optimizer steps depends on the lengths of episodes. "
+            f"Received: --learning_rate_decay_steps={iterations}, "
+            f"--elite_unit={values.elite_unit}, "
+            f"--gradient_epochs={values.gradient_epochs}"
+        )
     return keras.optimizers.schedules.CosineDecay(
         values.learning_rate, iterations * values.gradient_steps
     )
@@ -101,6 +109,9 @@ def agent(values: flags.FlagValues) -> CEMAgent:
     options: dict[str, Any] = {
         name: values[name].value for name in OPTIONS if name in values
     }
+    in_epochs = values.elite_unit == "step" or values.gradient_epochs
+    if in_epochs and values["gradient_steps"].using_default_value:
+        options["gradient_steps"] = None
     made = CEMAgent.from_env(
         values.env,
         hidden_units=hidden_units(values),

@@ -79,6 +79,9 @@ class ProgressLine(keras.callbacks.Callback):
             f"elites {logs['num_elites']:4.0f}",
             f"epsilon {logs['epsilon']:.3f}",
             f"loss {logs['loss']:10.3f}",
+            f"critic loss {logs['critic_loss']:8.3f}"
+            if "critic_loss" in logs
+            else "",
             f"steps {steps:>10,}",
             f"{self._rate.end(steps):>9,.0f} steps/s",
             f"{self.seconds():7.1f} s",

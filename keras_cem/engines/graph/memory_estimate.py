@@ -1,20 +1,40 @@
 """Estimates whether the trajectories of an iteration fit in memory."""
 
 import math
+from typing import Protocol
 
 import numpy as np
 
+from keras_cem import spaces
 from keras_cem.engines import pairs
-from keras_cem.engines.graph.source import GraphSource
 from keras_cem.engines.graph.trajectories import storage_dtype
 from keras_cem.utils import devices
 
 # Peak memory of an iteration, as a multiple of the size of its trajectories:
 # `benchmarks/memory.py` finds 1.56 at K = 65,536.
 PEAK = 1.6
+# What elite steps keep per step: reward, value, advantage, target, whether it
+# is real and elite, and its number among the elites.
+STEP_BYTES = 4 * 4 + 2 * 1 + 4
 
 
-def stored_bytes(source: GraphSource, state_bytes: int) -> int:
+class Sized(Protocol):
+    """A `GraphSource`."""
+
+    @property
+    def batch_size(self) -> int:
+        """K, the number of episodes."""
+
+    @property
+    def max_episode_steps(self) -> int:
+        """T, the maximum number of steps per episode."""
+
+    @property
+    def action_space(self) -> spaces.Space:
+        """Space of one action."""
+
+
+def stored_bytes(source: Sized, state_bytes: int) -> int:
     """Returns the size in bytes of the trajectories of one iteration.
 
     Args:
@@ -28,7 +48,7 @@ def stored_bytes(source: GraphSource, state_bytes: int) -> int:
     return size * source.batch_size * source.max_episode_steps
 
 
-def check_size(source: GraphSource, state_bytes: int) -> None:
+def check_size(source: Sized, state_bytes: int) -> None:
     """Refuses trajectories that exceed the memory or the step numbers.
 
     It uses the GPU's memory if a GPU reports its size, else the host's.

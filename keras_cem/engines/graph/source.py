@@ -12,6 +12,7 @@ from typing import Any, ClassVar, Protocol, TypeVar
 import tensorflow as tf
 
 from keras_cem import heads, spaces
+from keras_cem.engines.graph import memory_estimate
 from keras_cem.engines.graph.loop import GraphLoop
 from keras_cem.engines.graph.trajectories import GraphTrajectories
 from keras_cem.engines.groups import NO_GROUPS, Groups, check_starts
@@ -152,6 +153,20 @@ class GraphSource:
         """
         del episodes_per_policy
         check_starts(episodes_per_start, self.name, seeded=self.seeded)
+
+    def check_steps(self, batch_size: int) -> None:
+        """Refuses trajectories that do not fit in memory with elite steps.
+
+        Args:
+            batch_size: K, the number of trajectories.
+
+        Raises:
+            ValueError: If they do not fit.
+        """
+        del batch_size
+        memory_estimate.check_size(
+            self, self.env.state_bytes + memory_estimate.STEP_BYTES
+        )
 
     def close(self) -> None:
         """Does nothing: no resource is open."""

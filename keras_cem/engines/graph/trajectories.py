@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_cem import spaces
-from keras_cem.engines.pairs import Pairs, PairsByStep, block_size
+from keras_cem.engines.pairs import Pairs, PairsByStep, PairsOfSteps, block_size
 from keras_cem.engines.trajectories import Trajectories
 from keras_cem.envs.base import Environment
 from keras_cem.networks.moments import Moments, of_batch
@@ -87,8 +87,23 @@ class GraphTrajectories(NamedTuple):
     def pairs(self, mask: tf.Tensor, *, drawn: bool) -> Pairs:
         """Returns the pairs of some trajectories, see `StoredPairs.pairs`."""
         if drawn:
-            return Pairs(self.lengths, mask)
+            return Pairs(self.lengths, mask, most=self.num_steps)
         return PairsByStep(self.lengths, mask, self.max_steps)
+
+    def step_pairs(self, mask: tf.Tensor) -> Pairs:
+        """Returns the pairs of some steps, see `Played.step_pairs`."""
+        return PairsOfSteps(mask, most=self.num_steps)
+
+    @property
+    def step_rewards(self) -> tf.Tensor:
+        """Rewards `(T, K)`.
+
+        Raises:
+            ValueError: If they are not stored.
+        """
+        if self.rewards is None:
+            raise ValueError("These trajectories were played without rewards.")
+        return self.rewards
 
     def gather(
         self, trajectory: tf.Tensor, step: tf.Tensor
@@ -182,9 +197,10 @@ class GraphTrajectories(NamedTuple):
             rewards=None if self.rewards is None else self._marked_rewards(),
             mask=tf.range(steps) < self.lengths[:, None],
             terminated=self.terminated,
-            final_observations=self.final_observations(),
+            final_observations=self.final_observations,
         )
 
+    @property
     def final_observations(self) -> Any:
         """Observations after the last steps, `(K, ...)`; `()` if not stored."""
         if isinstance(self.final_states, tuple) and not self.final_states:

@@ -127,6 +127,13 @@ class HostSource(HostEnvironment):
             partial_reset=self.slots.partial_reset,
         )
 
+    def check_steps(self, batch_size: int) -> None:
+        """Nothing to refuse: what a step adds is small beside its storage.
+
+        Args:
+            batch_size: K, the number of trajectories.
+        """
+
     def close(self) -> None:
         """Closes the environments that were opened for this source."""
         self.slots.close()

@@ -162,14 +162,18 @@ class RecordedSource:
             ),
         )
 
-    def check_bootstrap(self) -> None:
-        """Refuses truncated episodes without their last observation.
+    def check_steps(self, batch_size: int) -> None:
+        """Refuses episodes of which a critic cannot value the end.
+
+        Args:
+            batch_size: K, the number of episodes per iteration.
 
         Raises:
             ValueError: If the value after the last step of an episode is
                 unknown: it was truncated, and its observations end before the
                 last action.
         """
+        del batch_size
         known = self._episodes.terminated | self._episodes.final_known
         if not known.all():
             number = int(np.argmin(known))

@@ -19,6 +19,8 @@ from keras_cem.pictures.plots.style import (
     solved,
 )
 
+EXPLAINED = "explained_variance"
+
 
 def learning_curve(
     history: Path,
@@ -28,6 +30,9 @@ def learning_curve(
     stages: Sequence[dict[str, Any]] = (),
 ) -> None:
     """Draws the returns and epsilon of a training run.
+
+    With elite steps it also draws the explained variance of the critic, and no
+    elite threshold, which is an advantage.
 
     The lower x axis shows environment steps, the upper one iterations. With
     `stages`, the band spans the returns of an iteration from the smallest to
@@ -53,8 +58,15 @@ def learning_curve(
     if steps[-1] <= 0:
         # Training on recorded episodes plays no environment steps.
         steps, played = iterations, False
-    figure = new_figure(9, 5.5)
-    returns, epsilon = figure.subplots(2, 1, sharex=True, height_ratios=[3, 1])
+    # Of elite steps, the threshold is an advantage, not a return.
+    of_steps = EXPLAINED in columns
+    figure = new_figure(9, 7 if of_steps else 5.5)
+    returns, epsilon, *critic = figure.subplots(
+        3 if of_steps else 2,
+        1,
+        sharex=True,
+        height_ratios=[3, 1, 1] if of_steps else [3, 1],
+    )
     few = len(steps) <= 100
     if stages:
         x = [stage["env_steps" if played else "iteration"] for stage in stages]
@@ -65,17 +77,18 @@ def learning_curve(
         _band(
             returns,
             steps,
-            columns["elite_threshold"],
+            columns["episode_return" if of_steps else "elite_threshold"],
             columns["episode_return_max"],
-            "elites, threshold to maximum",
+            "above the mean" if of_steps else "elites, threshold to maximum",
         )
-    returns.plot(
-        steps,
-        columns["elite_threshold"],
-        color=SKY,
-        linewidth=1.2,
-        label="elite threshold",
-    )
+    if not of_steps:
+        returns.plot(
+            steps,
+            columns["elite_threshold"],
+            color=SKY,
+            linewidth=1.2,
+            label="elite threshold",
+        )
     returns.plot(
         steps, columns["episode_return"], color=BLUE, label="explored, mean"
     )
@@ -95,13 +108,19 @@ def learning_curve(
     title = f"means of {read.size} epochs" if read.size > 1 else None
     epsilon.plot(steps, columns["epsilon"], color=GREEN)
     epsilon.set_ylabel("epsilon")
-    epsilon.set_xlabel("environment steps" if played else "iterations")
     epsilon.set_ylim(bottom=0)
-    epsilon.xaxis.set_major_formatter(
+    for axes in critic:
+        axes.plot(steps, columns[EXPLAINED], color=BLUE)
+        axes.set_ylabel("explained\nvariance")
+        # A critic that is wrong at first may be far below 0.
+        axes.set_ylim(-0.1, 1.05)
+    lowest = [epsilon, *critic][-1]
+    lowest.set_xlabel("environment steps" if played else "iterations")
+    lowest.xaxis.set_major_formatter(
         matplotlib.ticker.StrMethodFormatter("{x:,.0f}")
     )
-    plain(returns)
-    plain(epsilon)
+    for axes in (returns, epsilon, *critic):
+        plain(axes)
     if played:
         _iterations_above(returns, steps, iterations)
     returns.legend(loc="best", framealpha=0.85, edgecolor="none", title=title)

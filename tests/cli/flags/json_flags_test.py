@@ -55,7 +55,7 @@ def test_every_argument_is_a_key_or_a_flag(name):
         if parameter.kind is parameter.KEYWORD_ONLY
     }
     # Nothing that a command line could say of these.
-    options -= {"name", "observation_space"}
+    options -= {"name", "observation_space", "critic"}
     if name == "network":
         options -= {"action_scale"}
     values = parsed()

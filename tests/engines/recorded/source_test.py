@@ -151,7 +151,7 @@ def test_last_observations_are_read_where_they_were_recorded():
     np.testing.assert_array_equal(
         played.observations, np.stack([observations[:3]] * 2)
     )
-    source.check_bootstrap()
+    source.check_steps(2)
 
 
 def test_a_truncated_episode_without_its_last_observation_is_named():
@@ -165,4 +165,4 @@ def test_a_truncated_episode_without_its_last_observation_is_named():
     )
     source.load(spaces.Box(-1, 1, (3,)), spaces.Discrete(2), 2)
     with pytest.raises(ValueError, match="mine, episode 1 with 3 observations"):
-        source.check_bootstrap()
+        source.check_steps(2)

@@ -265,3 +265,24 @@ def test_one_epoch_is_drawn(tmp_path, drawn):
     (above,) = drawn[0].axes[0].child_axes
     assert [t.get_text() for t in above.get_xticklabels()] == ["1"]
     assert curves(drawn[1].axes[0])["one"][-1, 0] == 100
+
+
+def test_curve_of_elite_steps_shows_the_critic_and_no_threshold(
+    tmp_path, drawn
+):
+    path = history(tmp_path / "h.csv", epochs=3)
+    lines = path.read_text().splitlines()
+    lines[0] += ",critic_loss,explained_variance"
+    rows = [
+        f"{line},0.5,{0.1 * number}" for number, line in enumerate(lines[1:], 1)
+    ]
+    path.write_text("\n".join([lines[0], *rows]) + "\n")
+    plots.learning_curve(path, tmp_path / "c.png")
+    returns, epsilon, critic = drawn[0].axes[:3]
+    assert "elite threshold" not in curves(returns)
+    assert band(returns)[0] == "above the mean"
+    (line,) = critic.get_lines()
+    np.testing.assert_allclose(line.get_ydata(), [0.1, 0.2, 0.3])
+    assert critic.get_ylabel() == "explained\nvariance"
+    assert critic.get_xlabel() == "environment steps"
+    assert epsilon.get_xlabel() == ""

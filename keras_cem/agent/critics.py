@@ -1,0 +1,77 @@
+"""The critic of an agent with elite steps: its variables and its optimizer."""
+
+from typing import Any
+
+import keras
+
+from keras_cem.networks.normalization import RunningNormalization
+from keras_cem.utils import checks
+
+
+def return_statistics() -> RunningNormalization:
+    """Returns the statistics of lambda-returns, of none at first."""
+    statistics = RunningNormalization(name="return_statistics")
+    statistics.build((None, 1))
+    return statistics
+
+
+def optimizer(agent: Any, given: Any) -> keras.optimizers.Optimizer | None:
+    """Returns the optimizer of the critic; None without elite steps.
+
+    Args:
+        agent: A `CEMAgent` with the optimizer of its policy.
+        given: The `critic_optimizer` of `compile`.
+
+    Raises:
+        ValueError: If one is given without a critic.
+    """
+    if agent.critic is None:
+        checks.only_for("elite_unit='step'", critic_optimizer=given)
+        return None
+    if given is not None:
+        return keras.optimizers.get(given)
+    if agent.optimizer is None:
+        return None
+    config = keras.optimizers.serialize(agent.optimizer)
+    copy = keras.optimizers.deserialize(config)
+    # `SwapEMAWeights` knows the policy's averages only.
+    copy.use_ema = False
+    return copy
+
+
+def build_optimizers(agent: Any) -> None:
+    """Creates the variables of the optimizers of policy and critic."""
+    agent.optimizer.build(agent.trainable_variables)
+    if agent.critic is not None:
+        agent.critic_optimizer.build(agent.critic.trainable_variables)
+
+
+def optimizers(agent: Any) -> list[keras.optimizers.Optimizer]:
+    """Returns the optimizers of the policy and of the critic, if any."""
+    return [
+        each
+        for each in (agent.optimizer, agent.critic_optimizer)
+        if each is not None
+    ]
+
+
+def optimizer_variables(agent: Any) -> list[keras.Variable]:
+    """Returns the variables of all optimizers."""
+    return [
+        variable for each in optimizers(agent) for variable in each.variables
+    ]
+
+
+def variables(agent: Any) -> list[keras.Variable]:
+    """Returns all variables of the critic; none without elite steps."""
+    if agent.critic is None:
+        return []
+    return [*agent.critic.variables, *agent.return_statistics.variables]
+
+
+def without(
+    variables: list[keras.Variable], others: list[keras.Variable]
+) -> list[keras.Variable]:
+    """Returns the variables that are not among others."""
+    left_out = {id(variable) for variable in others}
+    return [each for each in variables if id(each) not in left_out]

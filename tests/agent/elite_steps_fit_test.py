@@ -1,0 +1,334 @@
+"""`fit` with elite steps: both engines, saving, resuming, bad input."""
+
+import contextlib
+import re
+
+import gymnasium
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import keras_cem as cem
+from keras_cem.agent import critics
+from tests.helpers import assert_equal
+
+ENV = "CartPole-v1"
+METRICS = {"critic_loss", "explained_variance"}
+
+
+def make(env=ENV, *, steps_per_execution=1, jit_compile=False, **kwargs):
+    agent = cem.CEMAgent.from_env(
+        env,
+        hidden_units=(8,),
+        **{
+            "elite_unit": "step",
+            "normalize_observations": True,
+            "seed": 0,
+            **kwargs,
+        },
+    )
+    agent.compile(
+        keras.optimizers.Adam(1e-2),
+        steps_per_execution=steps_per_execution,
+        jit_compile=jit_compile,
+    )
+    return agent
+
+
+def fit(agent, env=ENV, epochs=2, **kwargs):
+    return agent.fit(
+        env,
+        epochs=epochs,
+        **{
+            "batch_size": 6,
+            "steps_per_epoch": 2,
+            "max_episode_steps": 30,
+            "verbose": 0,
+            **kwargs,
+        },
+    ).history
+
+
+def state(agent):
+    variables = [*agent.variables, *critics.optimizer_variables(agent)]
+    return [np.copy(variable.numpy()) for variable in variables]
+
+
+@pytest.mark.parametrize("engine", ["host", "graph"])
+def test_critic_and_policy_learn_on_both_engines(engine):
+    agent = make(critic_epochs=40)
+    before = [w.numpy() for w in agent.policy.trainable_variables]
+    critic_before = [w.numpy() for w in agent.critic.trainable_variables]
+    history = fit(agent, engine=engine, epochs=4)
+    assert set(history) >= METRICS
+    assert history["critic_loss"][-1] < 0.5 * history["critic_loss"][0]
+    assert max(history["explained_variance"]) <= 1.0
+    for variable, value in zip(
+        [*agent.policy.trainable_variables, *agent.critic.trainable_variables],
+        [*before, *critic_before],
+        strict=True,
+    ):
+        assert np.any(variable.numpy() != value), variable.path
+    # A share 1 - q of all steps is elite.
+    steps = np.diff([0, *history["env_steps"]]) / 2
+    np.testing.assert_allclose(history["num_elites"], 0.2 * steps, rtol=0.1)
+
+
+@pytest.mark.parametrize("unit", ["trajectory", "step"])
+def test_only_elite_steps_report_a_critic(unit):
+    kwargs = {} if unit == "step" else {"elite_unit": "trajectory"}
+    agent = cem.CEMAgent.from_env(
+        ENV, hidden_units=(), seed=0, **{"elite_unit": "step", **kwargs}
+    )
+    agent.compile("sgd", jit_compile=False)
+    history = fit(agent, engine="host", epochs=1)
+    assert METRICS.intersection(history) == (
+        METRICS if unit == "step" else set()
+    )
+
+
+def test_executions_of_several_iterations_take_the_same_steps():
+    agents = [
+        make(steps_per_execution=n, normalize_observations=False)
+        for n in (1, 2)
+    ]
+    for agent in agents:
+        fit(agent, engine="graph")
+    assert_equal(*map(state, agents))
+
+
+def test_saved_agent_goes_on_like_the_original(tmp_path):
+    agent = make()
+    fit(agent, engine="host", epochs=1)
+    agent.save(tmp_path / "agent.keras")
+    loaded = keras.saving.load_model(tmp_path / "agent.keras")
+    assert_equal(state(agent), state(loaded))
+    config = loaded.get_config()
+    assert config["elite_unit"] == "step"
+    assert (loaded.gradient_epochs, loaded.minibatch_size) == (8, 256)
+    assert (loaded.discount, loaded.gradient_steps) == (0.99, None)
+    for one in (agent, loaded):
+        fit(one, engine="host", epochs=1)
+    assert_equal(state(agent), state(loaded))
+
+
+@pytest.mark.parametrize("engine", ["host", "graph"])
+def test_resumed_equals_uninterrupted_to_the_last_bit(engine, tmp_path):
+    whole, resumed = make(), make()
+    expected = fit(whole, engine=engine, epochs=3)
+
+    def kill(epoch, logs):
+        if epoch == 1:
+            raise RuntimeError("killed")
+
+    checkpoint = cem.callbacks.Checkpoint(tmp_path)
+    with contextlib.suppress(RuntimeError):
+        fit(
+            make(),
+            engine=engine,
+            epochs=3,
+            callbacks=[
+                checkpoint,
+                keras.callbacks.LambdaCallback(on_epoch_end=kill),
+            ],
+        )
+    history = fit(
+        resumed,
+        engine=engine,
+        epochs=3,
+        resume_from=tmp_path,
+        callbacks=[cem.callbacks.Checkpoint(tmp_path)],
+    )
+    assert_equal(state(whole), state(resumed))
+    for name in ("critic_loss", "elite_threshold", "loss"):
+        assert history[name] == expected[name], name
+
+
+def test_arrays_train_the_policy_alone():
+    agent = make()
+    critic = [w.numpy() for w in critics.variables(agent)]
+    observations = np.zeros((8, 4), np.float32)
+    agent.fit(observations, np.ones(8, np.int64), epochs=1, verbose=0)
+    assert_equal(critic, [w.numpy() for w in critics.variables(agent)])
+
+
+def test_critic_is_not_exported(tmp_path):
+    agent = make()
+    fit(agent, engine="host", epochs=1)
+    agent.export(tmp_path / "policy")
+    loaded = tf.saved_model.load(str(tmp_path / "policy"))
+    size = sum(int(tf.size(each)) for each in loaded.variables)
+    policy = sum(int(tf.size(each.value)) for each in agent.policy.variables)
+    assert size <= policy
+
+
+def test_epochs_of_whole_episodes_pass_over_all_pairs():
+    agent = cem.CEMAgent.from_env(
+        ENV, hidden_units=(8,), gradient_epochs=3, minibatch_size=16, seed=0
+    )
+    agent.compile(keras.optimizers.SGD(0.1), jit_compile=False)
+    fit(agent, engine="host", epochs=1, steps_per_epoch=1)
+    played = cem.CEMAgent.from_env(ENV, hidden_units=(8,), seed=0)
+    played.compile("sgd", jit_compile=False)
+    history = fit(played, engine="host", epochs=1, steps_per_epoch=1)
+    assert history["num_elites"][0] >= 1
+    # Minibatches an epoch, three times.
+    steps = int(agent.optimizer.iterations)
+    assert steps % 3 == 0
+    assert steps // 3 >= 1
+
+
+class NaNCritic(keras.layers.Layer):
+    """0 in its first iteration, then NaN."""
+
+    def build(self, shape):
+        self.weight = self.add_weight(shape=(), initializer="zeros")
+
+    def call(self, inputs):
+        value = self.weight * inputs[..., :1]
+        return value / tf.where(self.weight > -1.0, 0.0, 1.0)
+
+
+@pytest.mark.parametrize("engine", ["host", "graph"])
+@pytest.mark.parametrize("on_nonfinite", ["raise", "skip"])
+def test_critic_that_is_not_finite_changes_nothing(engine, on_nonfinite):
+    agent = make(critic=NaNCritic(), on_nonfinite=on_nonfinite)
+    critics.build_optimizers(agent)
+    learned = [
+        *agent.network_variables(),
+        *critics.variables(agent),
+        *agent.optimizer.variables,
+    ]
+    before = [np.copy(each.numpy()) for each in learned]
+    if on_nonfinite == "raise":
+        with pytest.raises(RuntimeError, match="critic's value"):
+            fit(agent, engine=engine, epochs=1)
+    else:
+        history = fit(agent, engine=engine, epochs=1)
+        assert history["num_nonfinite"] == [2]
+    assert_equal(before, [each.numpy() for each in learned])
+
+
+BAD = {
+    "gae_lambda": ({"gae_lambda": 1.5}, ValueError, "gae_lambda=1.5"),
+    "memory": ({"elite_memory": 5}, ValueError, "`elite_memory`.*episodes"),
+    "starts": (
+        {"episodes_per_start": 2},
+        ValueError,
+        "`episodes_per_start`.*episodes",
+    ),
+    "policies": (
+        {"episodes_per_policy": 2},
+        ValueError,
+        "`episodes_per_policy`.*episodes",
+    ),
+    "normalization": (
+        {"loss_normalization": "length"},
+        ValueError,
+        "loss_normalization='length'",
+    ),
+    "both": (
+        {"gradient_steps": 2, "gradient_epochs": 2},
+        ValueError,
+        "`gradient_epochs` must be None",
+    ),
+    "unit": ({"elite_unit": "episode"}, ValueError, "elite_unit='episode'"),
+    "no layer": ({"critic": "mlp"}, TypeError, "critic='mlp'"),
+    "two numbers": (
+        {"critic": keras.layers.Dense(2)},
+        ValueError,
+        r"one number per observation.*\(2, 2\)",
+    ),
+    "alone": (
+        {"elite_unit": "trajectory", "critic": keras.layers.Dense(1)},
+        ValueError,
+        "`critic` is for elite_unit='step' only",
+    ),
+    "lambda alone": (
+        {"elite_unit": "trajectory", "gae_lambda": 0.5},
+        ValueError,
+        "`gae_lambda` is for elite_unit='step' only",
+    ),
+    "epochs alone": (
+        {"elite_unit": "trajectory", "critic_epochs": 3},
+        ValueError,
+        "`critic_epochs` is for elite_unit='step' only",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_bad_input_is_refused(case):
+    kwargs, error, message = BAD[case]
+    with pytest.raises(error, match=f"(?s){message}"):
+        make(**kwargs)
+
+
+def test_step_without_a_critic_names_who_makes_one():
+    with pytest.raises(ValueError, match=r"critic=None.*default_critic"):
+        cem.CEMAgent(
+            keras.layers.Dense(2),
+            gymnasium.spaces.Discrete(2),
+            elite_unit="step",
+        )
+
+
+def test_layers_that_policy_and_critic_share_are_refused():
+    hidden = keras.layers.Dense(4, name="trunk")
+    space = gymnasium.spaces.Box(-1, 1, (3,))
+    with pytest.raises(ValueError, match=r"share layers.*trunk/kernel"):
+        cem.CEMAgent(
+            keras.Sequential([hidden, keras.layers.Dense(2)]),
+            gymnasium.spaces.Discrete(2),
+            observation_space=space,
+            elite_unit="step",
+            critic=keras.Sequential([hidden, keras.layers.Dense(1)]),
+        )
+
+
+def test_optimizer_of_a_critic_needs_a_critic():
+    agent = cem.CEMAgent.from_env(ENV, seed=0)
+    with pytest.raises(ValueError, match="`critic_optimizer` is for"):
+        agent.compile("adam", critic_optimizer="sgd")
+
+
+def test_optimizer_of_the_critic_is_a_copy_unless_given():
+    agent = make()
+    agent.compile(keras.optimizers.Adam(0.03, use_ema=True))
+    assert isinstance(agent.critic_optimizer, keras.optimizers.Adam)
+    assert agent.critic_optimizer is not agent.optimizer
+    assert float(agent.critic_optimizer.learning_rate) == np.float32(0.03)
+    assert not agent.critic_optimizer.use_ema
+    agent.compile("adam", critic_optimizer=keras.optimizers.SGD(0.5))
+    assert isinstance(agent.critic_optimizer, keras.optimizers.SGD)
+    config = agent.get_compile_config()
+    assert config["critic_optimizer"]["class_name"] == "SGD"
+
+
+def test_recorded_episodes_are_learned_from_step_by_step():
+    generator = np.random.default_rng(0)
+    episodes = [
+        {
+            "observations": generator.normal(size=(6, 3)).astype(np.float32),
+            "actions": generator.integers(2, size=5),
+            "rewards": generator.normal(size=5),
+            "terminated": number % 2 == 0,
+        }
+        for number in range(8)
+    ]
+    space = gymnasium.spaces.Box(-9, 9, (3,))
+    agent = cem.CEMAgent(
+        cem.networks.default_policy(space, gymnasium.spaces.Discrete(2)),
+        gymnasium.spaces.Discrete(2),
+        observation_space=space,
+        elite_unit="step",
+        critic=cem.networks.default_critic(space),
+    )
+    agent.compile("adam", jit_compile=False)
+    history = agent.fit(episodes, epochs=2, verbose=0).history
+    assert history["num_elites"] == [8, 8]
+    episodes[1]["observations"] = episodes[1]["observations"][:5]
+    message = re.escape("episode 1 with 5 observations")
+    with pytest.raises(ValueError, match=message):
+        agent.fit(episodes, verbose=0)
