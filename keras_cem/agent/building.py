@@ -94,6 +94,29 @@ def for_env(
     }
 
 
+def head(action_space: object, given: CEMOptions) -> heads.Head:
+    """Returns the head of an action space, with the options of exploration.
+
+    Args:
+        action_space: The action space.
+        given: The options of the method.
+
+    Raises:
+        ValueError: If they do not fit the action space or each other.
+    """
+    made = heads.for_space(
+        action_space,
+        action_scale=given.action_scale,
+        noise=given.noise,
+        correlation=given.correlation,
+        imitate=given.imitate,
+        persistence=given.persistence,
+        entropy_coefficient=given.entropy_coefficient,
+    )
+    option_checks.check_head(given, made)
+    return made
+
+
 def build(agent: BuiltAgent, observation_space: spaces.Space) -> None:
     """Creates the policy's weights, as `CEMAgent.build_for` documents.
 

@@ -9,18 +9,18 @@ from typing import Any, Unpack
 import keras
 import numpy as np
 
-from keras_cem import heads, spaces
+from keras_cem import spaces
 from keras_cem.agent import (
     acting,
     building,
     critics,
     fit_checks,
-    option_checks,
-    options,
+    option_attributes,
 )
 from keras_cem.agent.acting import Scalar, plain_number
 from keras_cem.agent.opening import DEFAULT_BATCH_SIZE
-from keras_cem.agent.options import CEMOptions, OptionAttributes
+from keras_cem.agent.option_attributes import OptionAttributes
+from keras_cem.agent.options import CEMOptions
 from keras_cem.agent.trainer import EnvironmentTrainer
 from keras_cem.algorithm import elite_memory
 from keras_cem.engines import sources
@@ -86,7 +86,7 @@ class CEMAgent(EnvironmentTrainer, OptionAttributes):
         continuous optimization. https://doi.org/10.1023/A:1010091220143
     """
 
-    @option_fields.takes(options.AgentArguments)
+    @option_fields.takes(option_attributes.AgentArguments)
     def __init__(
         self,
         policy: keras.Layer,
@@ -98,16 +98,7 @@ class CEMAgent(EnvironmentTrainer, OptionAttributes):
     ):
         Layer().check("policy", policy)
         given = option_fields.take(CEMOptions, kwargs)
-        head = heads.for_space(
-            action_space,
-            action_scale=given.action_scale,
-            noise=given.noise,
-            correlation=given.correlation,
-            imitate=given.imitate,
-            persistence=given.persistence,
-            entropy_coefficient=given.entropy_coefficient,
-        )
-        option_checks.check_head(given, head)
+        head = building.head(action_space, given)
         super().__init__(name=name, **kwargs)
         self.policy = (
             NormalizedPolicy(policy) if given.normalize_observations else policy
@@ -121,7 +112,7 @@ class CEMAgent(EnvironmentTrainer, OptionAttributes):
             given.episodes_per_start or 1, given.episodes_per_policy
         )
         set_untracked(self, _options=given)
-        options.set_attributes(self, given)
+        option_attributes.set_attributes(self, given)
         self.epsilon = self._counter("epsilon", "float32", given.epsilon)
         self.iteration = self._counter("iteration", "int64")
         self.env_steps = self._counter("env_steps", "int64")
@@ -135,7 +126,7 @@ class CEMAgent(EnvironmentTrainer, OptionAttributes):
             self._tracker.unlock()
 
     @classmethod
-    @option_fields.takes(options.FromEnvArguments)
+    @option_fields.takes(option_attributes.FromEnvArguments)
     def from_env(
         cls,
         env: object,
@@ -186,10 +177,7 @@ class CEMAgent(EnvironmentTrainer, OptionAttributes):
     # would save their values a second time (keras 3.15, saving_lib.py).
 
     def acting_network(self) -> Any:
-        """The network that acts and is exported.
-
-        It is the policy, or the agent itself if `call` is overridden.
-        """
+        """The network that acts: the policy, or the agent with its `call`."""
         return self if self.overrides("call") else self.policy
 
     def network_variables(self) -> list[Any]:
@@ -200,14 +188,10 @@ class CEMAgent(EnvironmentTrainer, OptionAttributes):
     @property
     def trainable_variables(self) -> list[Any]:
         """Variables that imitation trains: the policy's, not the critic's."""
-        return critics.without(
-            super().trainable_variables, critics.variables(self)
-        )
+        own = critics.variables(self)
+        return critics.without(super().trainable_variables, own)
 
-    @property
-    def trainable_weights(self) -> list[Any]:
-        """As `trainable_variables`."""
-        return self.trainable_variables
+    trainable_weights = trainable_variables
 
     def _counters(self) -> tuple[Any, ...]:
         return self.epsilon, self.iteration, self.env_steps
@@ -379,11 +363,8 @@ class CEMAgent(EnvironmentTrainer, OptionAttributes):
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> "CEMAgent":
         config = config_versions.migrate(config)
-        for part in ("policy", "critic"):
-            if config.get(part) is not None:
-                size_limits.check_policy(
-                    config[part], config["observation_space"]
-                )
+        for part in filter(None, (config["policy"], config.get("critic"))):
+            size_limits.check_policy(part, config["observation_space"])
         # A copy, because Keras modifies the config that it deserializes.
         policy = keras.saving.deserialize_keras_object(
             copy.deepcopy(config.pop("policy"))
@@ -404,7 +385,7 @@ class CEMAgent(EnvironmentTrainer, OptionAttributes):
                 self.head.check_epsilon(epsilon)
                 self.epsilon.assign(epsilon)
                 return
-            options.refuse_change(self, name, value)
+            option_attributes.refuse_change(self, name, value)
         super().__setattr__(name, value)
 
     def _counter(self, name: str, dtype: str, value: float = 0) -> Any:

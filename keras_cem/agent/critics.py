@@ -6,6 +6,7 @@ import keras
 
 from keras_cem.networks.normalization import RunningNormalization
 from keras_cem.utils import checks
+from keras_cem.utils.keras_internals import set_untracked
 
 
 def return_statistics() -> RunningNormalization:
@@ -15,8 +16,8 @@ def return_statistics() -> RunningNormalization:
     return statistics
 
 
-def optimizer(agent: Any, given: Any) -> keras.optimizers.Optimizer | None:
-    """Returns the optimizer of the critic; None without elite steps.
+def set_optimizer(agent: Any, given: Any) -> None:
+    """Sets the optimizer of the critic; None without elite steps.
 
     Args:
         agent: A `CEMAgent` with the optimizer of its policy.
@@ -25,6 +26,11 @@ def optimizer(agent: Any, given: Any) -> keras.optimizers.Optimizer | None:
     Raises:
         ValueError: If one is given without a critic.
     """
+    # Keras tracks no optimizer.
+    set_untracked(agent, critic_optimizer=_optimizer(agent, given))
+
+
+def _optimizer(agent: Any, given: Any) -> keras.optimizers.Optimizer | None:
     if agent.critic is None:
         checks.only_for("elite_unit='step'", critic_optimizer=given)
         return None
@@ -37,6 +43,19 @@ def optimizer(agent: Any, given: Any) -> keras.optimizers.Optimizer | None:
     # `SwapEMAWeights` knows the policy's averages only.
     copy.use_ema = False
     return copy
+
+
+def with_optimizer(agent: Any, config: dict[str, Any]) -> dict[str, Any]:
+    """Returns the arguments of `compile`, with that of the critic.
+
+    Args:
+        agent: A `CEMAgent`.
+        config: The arguments, serialized.
+    """
+    if agent.critic_optimizer is None:
+        return config
+    serialized = keras.saving.serialize_keras_object(agent.critic_optimizer)
+    return {**config, "critic_optimizer": serialized}
 
 
 def build_optimizers(agent: Any) -> None:

@@ -8,12 +8,7 @@ import keras
 import tensorflow as tf
 
 from keras_cem import heads, prng, spaces
-from keras_cem.agent import (
-    array_checks,
-    critics,
-    fit_checks,
-    step_functions,
-)
+from keras_cem.agent import array_checks, critics, fit_checks, step_functions
 from keras_cem.agent.fit_arguments import FitArguments
 from keras_cem.agent.fit_callbacks import Callbacks, Verbose
 from keras_cem.agent.graph_execution import GraphExecution, Schedule
@@ -281,8 +276,7 @@ class EnvironmentTrainer(keras.Model):
         and `weighted_metrics` are for training on arrays; on environments
         History has the metrics that `fit` lists. `jit_compile="auto"` compiles
         steps on in-graph environments with XLA if XLA can compile the policy.
-        `critic_optimizer` is the optimizer of the critic of elite steps.
-        Without it, the critic has one like `optimizer`.
+        `critic_optimizer` defaults to a copy of `optimizer`.
 
         Raises:
             ValueError: If an argument is out of range, or there are several
@@ -298,11 +292,8 @@ class EnvironmentTrainer(keras.Model):
         super().compile(
             optimizer, loss, weight, metrics, weighted_metrics, *rest
         )
-        set_untracked(
-            self,
-            loss_weight=1.0 if weight is None else weight,
-            critic_optimizer=critics.optimizer(self, critic_optimizer),
-        )
+        set_untracked(self, loss_weight=1.0 if weight is None else weight)
+        critics.set_optimizer(self, critic_optimizer)
         self._player.forget()
 
     def quantize(self, *args: object, **kwargs: object) -> None:
@@ -311,10 +302,7 @@ class EnvironmentTrainer(keras.Model):
         self._player.forget()
 
     def get_compile_config(self) -> dict[str, Any]:
-        """As in Keras, but keeps `jit_compile="auto"`.
-
-        Keras would save the choice made on this machine.
-        """
+        """As in Keras, but keeps `"auto"`, not the choice for this machine."""
         if self.compiled and self.built:
             # `compile_from_config` builds the optimizer too. It expects saved
             # variables even if the optimizer has taken no step.
@@ -322,11 +310,7 @@ class EnvironmentTrainer(keras.Model):
         config: dict[str, Any] = super().get_compile_config()
         if config and self.jit_is_auto:
             config["jit_compile"] = "auto"
-        if config and self.critic_optimizer is not None:
-            config["critic_optimizer"] = keras.saving.serialize_keras_object(
-                self.critic_optimizer
-            )
-        return config
+        return config and critics.with_optimizer(self, config)
 
     def compile_from_config(self, config: dict[str, Any]) -> None:
         """Compiles with the arguments that `get_compile_config` returned."""
@@ -381,13 +365,9 @@ class EnvironmentTrainer(keras.Model):
         return own.results(keras_internals.attribute_metrics(self))
 
     def allow_xla(self, allowed: bool) -> None:
-        """Sets whether `jit_compile="auto"` may use XLA from the next step on.
+        """Sets whether `jit_compile="auto"` may use XLA; it does at first.
 
-        XLA takes seconds to compile a step on an in-graph environment. Many
-        small steps without XLA take less time than that.
-
-        Args:
-            allowed: Whether XLA may be used. A new agent allows it.
+        XLA takes seconds to compile a step on an in-graph environment.
         """
         set_untracked(self, xla_allowed=allowed)
         if self.training.source is not None:

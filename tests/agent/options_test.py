@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import keras_cem as cem
-from keras_cem.agent import options
+from keras_cem.agent import option_attributes, options
 from keras_cem.agent.options import OPTIONS
 from keras_cem.engines import groups
 from keras_cem.utils import option_fields
@@ -175,7 +175,7 @@ def test_weights_of_a_layer_among_the_options_are_tracked():
 
     owner, critic = Owner(), keras.layers.Dense(3)
     critic.build((None, 2))
-    options.set_attributes(owner, _Declared(critic=critic))
+    option_attributes.set_attributes(owner, _Declared(critic=critic))
     assert owner.critic is critic
     assert [weight.shape for weight in owner.weights] == [(2, 3), (3,)]
 
@@ -214,8 +214,8 @@ def test_signature_and_help_of_the_agent_show_every_option():
 @pytest.mark.parametrize(
     ("method", "arguments"),
     [
-        (cem.CEMAgent.__init__, options.AgentArguments),
-        (cem.CEMAgent.from_env, options.FromEnvArguments),
+        (cem.CEMAgent.__init__, option_attributes.AgentArguments),
+        (cem.CEMAgent.from_env, option_attributes.FromEnvArguments),
     ],
 )
 def test_stated_arguments_are_those_of_the_method(method, arguments):
