@@ -42,9 +42,9 @@ MISTAKES = {
         'Argument "elite_quantile" to "from_env" of "CEMAgent" has '
         'incompatible type "str"; expected "float"'
     ),
-    "cem.CEMAgent(agent.policy, agent.action_space, gradient_steps=None)": (
-        'Argument "gradient_steps" to "CEMAgent" has incompatible type "None"; '
-        'expected "int"'
+    "cem.CEMAgent(agent.policy, agent.action_space, gradient_steps=[])": (
+        'Argument "gradient_steps" to "CEMAgent" has incompatible type '
+        '"list[Never]"; expected "int | None"'
     ),
     "cem.CEMAgent(agent.policy, agent.action_space, elite_quantil=0.7)": (
         'Unexpected keyword argument "elite_quantil" for "CEMAgent"; did you '
