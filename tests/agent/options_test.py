@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import keras_cem as cem
-from keras_cem.agent import option_attributes, options
+from keras_cem.agent import option_attributes
 from keras_cem.agent.options import OPTIONS
 from keras_cem.engines import groups
 from keras_cem.utils import option_fields
