@@ -1,5 +1,6 @@
 """The critic of an agent with elite steps: its variables and its optimizer."""
 
+import warnings
 from typing import Any
 
 import keras
@@ -14,6 +15,38 @@ def return_statistics() -> RunningNormalization:
     statistics = RunningNormalization(name="return_statistics")
     statistics.build((None, 1))
     return statistics
+
+
+class WarnIfEndless(keras.callbacks.Callback):
+    """Warns once if all episodes of the first epoch were truncated.
+
+    Without a discount, the values of an environment that never terminates have
+    no limit.
+
+    Args:
+        max_episode_steps: Number of steps after which episodes are truncated.
+    """
+
+    def __init__(self, max_episode_steps: int):
+        super().__init__()
+        self._limit: int | None = max_episode_steps
+
+    def on_epoch_end(
+        self, epoch: int, logs: dict[str, float] | None = None
+    ) -> None:
+        """Warns if the mean length is the limit."""
+        limit, self._limit = self._limit, None
+        if limit is None or (logs or {}).get("episode_length", 0) < limit:
+            return
+        warnings.warn(
+            "`discount` should be below 1 with elite_unit='step' in an "
+            "environment that does not terminate: the sum of all later rewards "
+            "has no limit. Received: discount=1.0, and every episode of the "
+            f"first epoch was truncated after {limit} steps. Give, for "
+            "example, discount=0.99.",
+            UserWarning,
+            stacklevel=2,
+        )
 
 
 def set_optimizer(agent: Any, given: Any) -> None:

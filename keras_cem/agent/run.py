@@ -175,6 +175,9 @@ class Run:
             arguments.callbacks, arguments.verbose
         )
         source = self._open_train(agent, arguments)
+        if agent.critic is not None and agent.discount == 1.0:
+            limit = source.max_episode_steps
+            self.callbacks.insert(0, critics.WarnIfEndless(limit))
         building.prepare(agent, source, self.batch_size)
         agent.graph_execution.begin_fit(self.batch_size)
         if arguments.validation_data is not None:

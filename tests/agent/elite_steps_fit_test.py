@@ -2,6 +2,7 @@
 
 import contextlib
 import re
+import warnings
 
 import gymnasium
 import keras
@@ -304,6 +305,17 @@ def test_optimizer_of_the_critic_is_a_copy_unless_given():
     assert isinstance(agent.critic_optimizer, keras.optimizers.SGD)
     config = agent.get_compile_config()
     assert config["critic_optimizer"]["class_name"] == "SGD"
+
+
+def test_no_discount_where_nothing_terminates_is_warned_of():
+    agent = make("Pendulum-v1", discount=1.0)
+    with pytest.warns(UserWarning, match=r"discount=1.0.*after 30 steps"):
+        fit(agent, "Pendulum-v1", epochs=1)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        # Poles fall before 400 steps.
+        fit(make(discount=1.0), epochs=1, max_episode_steps=400)
+        fit(make("Pendulum-v1"), "Pendulum-v1", epochs=1)
 
 
 def test_recorded_episodes_are_learned_from_step_by_step():
