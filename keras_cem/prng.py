@@ -90,7 +90,7 @@ def threefry2x32(key: Words, counter: Words, *, rolled: bool = False) -> Words:
         Two uint32 tensors.
     """
     if not rolled:
-        words = [tf.convert_to_tensor(word) for word in (*key, *counter)]
+        words = [_uint32(word) for word in (*key, *counter)]
         if tf.executing_eagerly():
             return _unrolled(*words)
         return _traced(*(word.shape for word in words))(*words)

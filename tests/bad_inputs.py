@@ -141,9 +141,12 @@ _CONSTRUCTOR: _Rows = [
         for value in (0, -1, 2.5, "2")
     ),
     (
-        {"gradient_steps": None},
-        TypeError,
-        ["`gradient_steps` must be a number", "gradient_steps=None"],
+        {"gradient_steps": "3"},
+        ValueError,
+        [
+            "`gradient_steps` must be an integer of at least 1",
+            "gradient_steps='3'",
+        ],
     ),
     *(
         (

@@ -91,7 +91,6 @@ class CEMOptions:
         """lambda in [0, 1] of the advantages, with `elite_unit="step"`. With 1,
         an advantage compares all later rewards with the critic. With 0, it
         compares one reward and the critic's next value.""",
-        search=Numbers(0.8, 1.0),
     )
     gradient_steps: int | None = option(
         None,
@@ -138,7 +137,6 @@ class CEMOptions:
         derive=lambda options: (
             DEFAULT_EPOCHS if options.elite_unit == "step" else None
         ),
-        search=Numbers(1, 20),
     )
     minibatch_size: int | None = option(
         None,

@@ -39,7 +39,7 @@ def test_refusal_names_what_is_needed_and_what_is_there(monkeypatch):
     with pytest.raises(
         ValueError,
         # 1.6 * 17 * 10**6 * 500 / 2**30
-        match=r"batch_size=1000000, .* which take about 12\.7 GiB, of 8\.0 GiB",
+        match=r"batch_size=1000000, .* which take about 12\.7 GiB of 8\.0 GiB",
     ):
         open_with(monkeypatch, 8 * 2**30, 10**6, 500)
 
@@ -48,7 +48,7 @@ def test_memory_of_a_gpu_is_what_counts_where_there_is_one(monkeypatch):
     open_with(monkeypatch, 1, 1000, 500, of_gpu=80 * 2**30)
     with pytest.raises(
         ValueError,
-        match=r"must fit in the GPU's memory\..* 12\.7 GiB, of 8\.0 GiB",
+        match=r"must fit in the GPU's memory\..* 12\.7 GiB of 8\.0 GiB",
     ):
         open_with(monkeypatch, 2**50, 10**6, 500, of_gpu=8 * 2**30)
 

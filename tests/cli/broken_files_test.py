@@ -135,11 +135,11 @@ def test_numbers_that_overflow_in_a_history_name_the_line(
     ("cut", "said"),
     [
         (lambda text: text[:-30], "in line 3"),
-        (lambda text: text.rstrip(b"\r\n"), "a row without end in line 3"),
+        (lambda text: text.rstrip(b"\r\n"), "an incomplete row in line 3"),
         (lambda text: text + b"1,2\r\n", "2 columns in line 4"),
         (lambda text: b"\xff\xfe" + text, "byte 0xff in line 1"),
         (lambda text: text + b"\xe9\r\n", "byte 0xe9 in line 4"),
-        (lambda text: b"", "without env_steps"),
+        (lambda text: b"", "without the columns env_steps"),
     ],
     ids=["half", "no end", "short", "other encoding", "one byte", "empty"],
 )

@@ -129,7 +129,7 @@ def test_network_is_said_and_kept(tmp_path, capsys):
 def test_flag_overrules_what_bytes_are(tmp_path, capsys):
     train = ["train", *SMALL, f"--output={tmp_path / 'run'}"]
     assert main([*train, "--image=false"]) == 2
-    assert "`image` is for observations of images" in capsys.readouterr().err
+    assert "`image` is for image observations" in capsys.readouterr().err
 
 
 def test_exception_of_render_is_no_misuse(tmp_path, capsys):

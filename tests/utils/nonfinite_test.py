@@ -60,7 +60,8 @@ def test_values_with_a_fault_are_marked_and_left_out():
 
 
 def test_each_fault_has_words_and_belongs_to_a_step_or_an_update():
-    assert len({fault.what for fault in Fault}) == len(Fault)
+    words = {(fault.what, fault.wrong) for fault in Fault}
+    assert len(words) == len(Fault)
     in_update = [fault for fault in Fault if fault.in_update]
-    assert in_update == [Fault.LOSS, Fault.GRADIENT, Fault.WEIGHTS]
+    assert in_update == [Fault.LOSS, Fault.GRADIENT, Fault.WEIGHTS, Fault.VALUE]
     assert 0 not in list(Fault)

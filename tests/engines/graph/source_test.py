@@ -275,7 +275,9 @@ def test_what_is_not_finite_is_noted_where_an_episode_goes_on(
     # The reward of the last step but one; what it leaves is seen in the last.
     last = left - 1 if broken == "reward" else left
     faulty = (left >= 2) & (not after_the_end)
-    (number,) = (fault for fault in Fault if fault.what == broken)
+    number = {"observation": Fault.OBSERVATION, "reward": Fault.REWARD}.get(
+        broken, Fault.OUTPUT
+    )
     assert played.faults.numpy().tolist() == (faulty * number).tolist()
     expected = np.where(faulty, last, left)
     assert played.lengths.numpy().tolist() == expected.tolist()
