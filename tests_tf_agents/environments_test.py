@@ -247,6 +247,6 @@ def test_unbounded_actions_of_floats_need_a_scale():
     env = Changed(action=array_spec.ArraySpec((1,), np.float32, "force"))
     with pytest.raises(
         ValueError,
-        match=r"`action_space` must have a finite.*inf.*Give `action_scale`",
+        match=r"`action_space` must have a finite.*inf.*Set `action_scale`",
     ):
         cem.CEMAgent.from_env(env, seed=0)
