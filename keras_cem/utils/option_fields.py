@@ -80,9 +80,8 @@ class Choices:
 
     def including(self, value: Any) -> "Choices":
         """Returns the choices with `value` among them."""
-        if value in self.values:
-            return self
-        return Choices((*self.values, value))
+        known = value in self.values
+        return self if known else Choices((*self.values, value))
 
     @property
     def probe(self) -> str | int | bool | None:

@@ -158,10 +158,8 @@ class Traced(Environment[Latest]):
         if truncated is None:
             truncated = tf.zeros(self.num_rows, tf.bool)
         leaves = zip(values, self.observation_space.leaves, strict=True)
-        return Latest(
-            tuple(self._observed(value, leaf) for value, leaf in leaves),
-            truncated,
-        )
+        seen = tuple(self._observed(value, leaf) for value, leaf in leaves)
+        return Latest(seen, truncated)
 
     def _observed(self, value: Any, leaf: spaces.Leaf) -> tf.Tensor:
         shape = (self.num_rows, *leaf.shape)
@@ -286,9 +284,8 @@ class TFEnvironmentSource(GraphSource):
 def _stack(function: Callable[[Any], Any], times: int) -> Any:
     """Calls a function with 0, 1, ... in order, and stacks the results."""
     if times == 1:
-        return tf.nest.map_structure(
-            lambda leaf: leaf[tf.newaxis], function(tf.constant(0))
-        )
+        once = function(tf.constant(0))
+        return tf.nest.map_structure(lambda leaf: leaf[tf.newaxis], once)
     traced = tf.function(function, autograph=False).get_concrete_function(
         tf.TensorSpec((), tf.int32)
     )

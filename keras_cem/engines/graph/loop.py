@@ -5,13 +5,14 @@ from typing import Any
 
 import tensorflow as tf
 
-from keras_cem import heads, prng, spaces
+from keras_cem import heads, prng
 from keras_cem.engines.graph import blocks
 from keras_cem.engines.graph.fused_dense import fused
 from keras_cem.engines.graph.totals import Totals
 from keras_cem.engines.graph.trajectories import (
     GraphTrajectories,
     cast_leaves,
+    replace_outside,
     storage_dtype,
 )
 from keras_cem.engines.groups import Groups
@@ -213,7 +214,7 @@ class GraphLoop:
             observations = self._env.observe(state)
             if self._env.stateful:
                 # `envs.check` plays a few steps of the others.
-                observations, outside = _inside(
+                observations, outside = replace_outside(
                     self._env.observation_space, observations
                 )
             outputs = self._function(observations, training=False)
@@ -295,32 +296,3 @@ class GraphLoop:
         return space.pack(
             [tf.zeros((size, *leaf.shape), dtype) for leaf, dtype in leaves]
         )
-
-
-def _inside(space: spaces.Space, observations: Nest) -> tuple[Nest, tf.Tensor]:
-    """Replaces integers outside of their space, and returns which rows had any.
-
-    A policy may raise an error for them, such as an `Embedding` on a CPU.
-
-    Args:
-        space: Space of one observation.
-        observations: Batch of observations.
-
-    Returns:
-        The observations, and bool `(K,)` or false for all rows.
-    """
-    inside, outside = [], tf.constant(False)
-    for values, leaf in zip(
-        space.flatten(observations), space.leaves, strict=True
-    ):
-        if isinstance(leaf, spaces.Integers):
-            first, last = (
-                tf.constant(end, values.dtype)
-                for end in (leaf.first, leaf.last)
-            )
-            wrong = (values < first) | (values > last)
-            values = tf.where(wrong, first, values)
-            axes = list(range(1, wrong.shape.rank))
-            outside |= tf.reduce_any(wrong, axis=axes)
-        inside.append(values)
-    return space.pack(inside), outside

@@ -226,3 +226,34 @@ def cast_leaves(
     """Returns actions with each leaf cast to a dtype."""
     leaves = zip(space.flatten(actions), dtypes, strict=True)
     return space.pack([tf.cast(leaf, dtype) for leaf, dtype in leaves])
+
+
+def replace_outside(
+    space: spaces.Space, observations: Nest
+) -> tuple[Nest, tf.Tensor]:
+    """Replaces integers outside of their space, and returns which rows had any.
+
+    A policy may raise an error for them, such as an `Embedding` on a CPU.
+
+    Args:
+        space: Space of one observation.
+        observations: Batch of observations.
+
+    Returns:
+        The observations, and bool `(K,)` or false for all rows.
+    """
+    inside, outside = [], tf.constant(False)
+    for values, leaf in zip(
+        space.flatten(observations), space.leaves, strict=True
+    ):
+        if isinstance(leaf, spaces.Integers):
+            first, last = (
+                tf.constant(end, values.dtype)
+                for end in (leaf.first, leaf.last)
+            )
+            wrong = (values < first) | (values > last)
+            values = tf.where(wrong, first, values)
+            axes = list(range(1, wrong.shape.rank))
+            outside |= tf.reduce_any(wrong, axis=axes)
+        inside.append(values)
+    return space.pack(inside), outside

@@ -88,10 +88,8 @@ class Collection:
     def _continue_with(self, live: np.ndarray) -> None:
         """Sets the slots that continue to play."""
         self._live = live
-        begin, steps = (
-            self._stored.rows(self._counter[0, live]),
-            self._counter[1],
-        )
+        trajectories, steps = self._counter
+        begin = self._stored.rows(trajectories[live])
         self._rows = begin + steps[live]
         self._last_rows = begin + (self._env.max_episode_steps - 1)
         # Number of steps that fit before the storage must grow.
