@@ -82,9 +82,8 @@ def threefry2x32(key: Words, counter: Words, *, rolled: bool = False) -> Words:
         counter: Two uint32 tensors. All four tensors broadcast.
         rolled: Whether the rounds are a loop in the graph, with the same
             numbers. XLA copies code outside loops into each of its uses. This
-            takes seconds to compile where hashes are hashed again. So use it
-            for hashes that are computed once per iteration. Defaults to
-            `False`.
+            takes seconds to compile where hashes are hashed again. Use it for
+            hashes computed once per iteration. Defaults to `False`.
 
     Returns:
         Two uint32 tensors.
