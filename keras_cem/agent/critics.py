@@ -18,7 +18,7 @@ def return_statistics() -> RunningNormalization:
 
 
 class WarnIfEndless(keras.callbacks.Callback):
-    """Warns once if all episodes of the first epoch were truncated.
+    """Warns once if all episodes of the first epoch had the maximum length.
 
     Without a discount, the values of an environment that never terminates have
     no limit.
@@ -42,8 +42,8 @@ class WarnIfEndless(keras.callbacks.Callback):
             "`discount` should be below 1 with elite_unit='step' in an "
             "environment that does not terminate: the sum of all later rewards "
             "has no limit. Received: discount=1.0, and every episode of the "
-            f"first epoch was truncated after {limit} steps. Give, for "
-            "example, discount=0.99.",
+            f"first epoch had the maximum of {limit} steps. Give, for example, "
+            "discount=0.99, unless they terminate there.",
             UserWarning,
             stacklevel=2,
         )

@@ -309,7 +309,7 @@ def test_optimizer_of_the_critic_is_a_copy_unless_given():
 
 def test_no_discount_where_nothing_terminates_is_warned_of():
     agent = make("Pendulum-v1", discount=1.0)
-    with pytest.warns(UserWarning, match=r"discount=1.0.*after 30 steps"):
+    with pytest.warns(UserWarning, match=r"discount=1.0.*of 30 steps"):
         fit(agent, "Pendulum-v1", epochs=1)
     with warnings.catch_warnings():
         warnings.simplefilter("error")

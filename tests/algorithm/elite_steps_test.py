@@ -311,7 +311,7 @@ def preferences_learned(**options):
         kernel = agent.policy.get_weights()[0]
         return kernel[:, 1] - kernel[:, 0]
 
-    arguments = {"batch_size": 200, "max_episode_steps": 2, "verbose": 0}
+    arguments = {"batch_size": 200, "max_episode_steps": 3, "verbose": 0}
     # The critic learns, the policy hardly moves.
     agent.fit(TwoChoices, epochs=10, **arguments)
     before = preference()
