@@ -76,11 +76,13 @@ def check_unit(options: Any) -> None:
             "episodes_per_start",
             "episodes_per_policy",
         ):
-            exclusive(
-                "it ranks whole episodes, not steps",
-                elite_unit="step",
-                **{name: getattr(options, name)},
-            )
+            value = getattr(options, name)
+            if value is not None:
+                raise ValueError(
+                    f"`{name}` must be None with elite_unit='step', which "
+                    "ranks steps, not whole episodes. Received: "
+                    f"{name}={value!r}"
+                )
         if options.loss_normalization != "trajectory":
             raise ValueError(
                 "`loss_normalization` must be left out with elite_unit='step': "

@@ -314,11 +314,12 @@ class CEMOptions:
         "raise",
         Choice(nonfinite.ON_NONFINITE),
         """What to do about a NaN or an infinity in an observation, a reward,
-        the policy's outputs, a loss, a gradient or the updated weights. It
-        never reaches the weights. `"raise"` raises a RuntimeError that names
-        the value. `"skip"` ends the trajectory and excludes it from ranking,
-        elites and means, or skips the update. It counts each case in
-        `num_nonfinite`, and raises if no trajectory is left.""",
+        the policy's outputs, the critic's values, a loss, a gradient or the
+        updated weights. It never reaches the weights. `"raise"` raises a
+        RuntimeError that names the value. `"skip"` ends the trajectory and
+        excludes it from ranking, elites and means, or skips the update. It
+        counts each case in `num_nonfinite`, and raises if no trajectory is
+        left.""",
     )
     seed: int | None = option(
         None,

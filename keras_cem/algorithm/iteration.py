@@ -7,6 +7,8 @@
 | elites, G(tau_k) > gamma_q, the q-quantile of the returns | `select_elites` |
 | gradient steps towards the actions of the elites | `imitate_elites` |
 | V_n, the mean of G(tau_k) | `report` |
+
+With a critic, single steps are ranked and selected, see `elite_steps`.
 """
 
 from collections.abc import Callable

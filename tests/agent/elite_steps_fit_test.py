@@ -12,7 +12,13 @@ import tensorflow as tf
 
 import keras_cem as cem
 from keras_cem.agent import critics
-from tests.helpers import assert_equal
+from tests.helpers import (
+    DISCRETE,
+    assert_equal,
+    improve,
+    make_agent,
+    make_trajectories,
+)
 
 ENV = "CartPole-v1"
 METRICS = {"critic_loss", "explained_variance"}
@@ -165,19 +171,15 @@ def test_critic_is_not_exported(tmp_path):
 
 
 def test_epochs_of_whole_episodes_pass_over_all_pairs():
-    agent = cem.CEMAgent.from_env(
-        ENV, hidden_units=(8,), gradient_epochs=3, minibatch_size=16, seed=0
+    batch = make_trajectories(DISCRETE, np.arange(20.0), steps=9)
+    agent = make_agent(
+        DISCRETE, gradient_epochs=3, minibatch_size=16, elite_quantile=0.5
     )
-    agent.compile(keras.optimizers.SGD(0.1), jit_compile=False)
-    fit(agent, engine="host", epochs=1, steps_per_epoch=1)
-    played = cem.CEMAgent.from_env(ENV, hidden_units=(8,), seed=0)
-    played.compile("sgd", jit_compile=False)
-    history = fit(played, engine="host", epochs=1, steps_per_epoch=1)
-    assert history["num_elites"][0] >= 1
-    # Minibatches an epoch, three times.
-    steps = int(agent.optimizer.iterations)
-    assert steps % 3 == 0
-    assert steps // 3 >= 1
+    improve(agent, batch)
+    elite = batch.returns > np.quantile(batch.returns, 0.5)
+    pairs = int(batch.lengths[elite].sum())
+    assert pairs % 16
+    assert int(agent.optimizer.iterations) == 3 * -(-pairs // 16)
 
 
 class NaNCritic(keras.layers.Layer):
