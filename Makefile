@@ -30,8 +30,8 @@ export TF_CPP_MIN_LOG_LEVEL ?= 2
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help train test test-fast test-tf-agents versions lint format types \
-	build-check build-files clean
+.PHONY: help train test test-fast test-tf-agents versions dist docs lint format \
+	types build-check build-files clean
 .DELETE_ON_ERROR:
 
 help: ## List these commands.
@@ -56,8 +56,17 @@ test-fast: $(VENV)/.installed-test ## Run the fast tests, for work in between.
 test-tf-agents: $(TF_AGENTS_VENV)/.installed ## Run those of TF-Agents alone.
 	$(TEST_TF_AGENTS)
 
-versions: $(VENV)/.created ## Smoke-test the oldest and newest supported packages.
+versions: dist ## Test the wheel with the oldest and newest supported packages.
 	$(BIN)/python -m tools.versions
+
+dist: $(VENV)/.installed-dev ## Build sdist and wheel into dist/, and check them.
+	rm -rf dist
+	$(BIN)/python -m build
+	$(BIN)/twine check --strict dist/*
+
+# Sphinx reads again only pages and docstrings that changed.
+docs: $(VENV)/.installed-docs ## Build the site into .build/docs.
+	$(BIN)/python -m sphinx --fail-on-warning --keep-going docs .build/docs
 
 lint: $(VENV)/.installed-dev ## Check style and formatting.
 	$(BIN)/ruff check .

@@ -43,22 +43,6 @@ def blocks(document, language):
     return re.findall(rf"^```{language}\n(.*?)^```", text, re.M | re.S)
 
 
-def test_readme_shows_code_that_runs_by_line_30():
-    lines = (ROOT / "README.md").read_text().splitlines()
-    assert lines.index("```python") < 30
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("block", blocks("README.md", "python"))
-def test_readme_code_runs(block, tmp_path, monkeypatch, capsys):
-    monkeypatch.chdir(tmp_path)
-    code = compile(block, "README.md", "exec")
-    exec(code, {"__name__": "readme"})  # noqa: S102
-    assert "episode_return" in capsys.readouterr().out
-    assert (tmp_path / "agent.keras").is_file()
-    assert (tmp_path / "policy" / "saved_model.pb").is_file()
-
-
 @pytest.mark.parametrize(
     ("document", "shown"),
     [

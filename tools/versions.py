@@ -1,12 +1,14 @@
-"""Runs the smoke tests with the oldest and the newest supported packages.
+"""Tests the wheel in dist/ with the oldest and the newest supported packages.
 
 setup.cfg says what is supported: `install_requires` the oldest packages, the
 classifiers the versions of Python. Each combination has an environment of its
 own, `.venv-oldest` and `.venv-newest-3.11`, say, which later calls only bring
-up to date. A Python that is not on this machine is skipped and named, and so is
-an environment for which the package index cannot be reached.
+up to date. Each runs the smoke tests with the installed wheel. The first of the
+newest environments also runs the code of README.md. A Python that is not on
+this machine is skipped and named, and so is an environment for which the
+package index cannot be reached.
 
-    python -m tools.versions
+    make versions
 """
 
 import configparser
@@ -22,7 +24,8 @@ from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
-TESTS = "tests/smoke_test.py"
+SMOKE_TESTS = "tests/smoke_test.py"
+README_TESTS = "tests/readme_test.py"
 CLASSIFIER = "Programming Language :: Python :: 3."
 
 # What an environment holds, in its own words.
@@ -82,11 +85,13 @@ class Environment:
         folder: Where it is.
         python: The version of Python.
         requirements: What to install.
+        tests: Files of tests to run.
     """
 
     folder: pathlib.Path
     python: str
     requirements: tuple[str, ...]
+    tests: tuple[str, ...] = (SMOKE_TESTS,)
 
     @property
     def interpreter(self) -> pathlib.Path:
@@ -149,8 +154,9 @@ def environments(supported: Supported, root: pathlib.Path) -> list[Environment]:
             root / f".venv-newest-{python}",
             python,
             (*supported.requirements, supported.pytest),
+            (SMOKE_TESTS,) if place else (SMOKE_TESTS, README_TESTS),
         )
-        for python in supported.pythons
+        for place, python in enumerate(supported.pythons)
     ]
     return [oldest, *newest]
 
@@ -195,7 +201,12 @@ def run(*command: str | pathlib.Path) -> str:
     ended = subprocess.run(
         [*map(str, command)],
         cwd=ROOT,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        # Without the checkout: the tests import the installed wheel.
+        env={
+            name: value
+            for name, value in os.environ.items()
+            if name != "PYTHONPATH"
+        },
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -206,8 +217,30 @@ def run(*command: str | pathlib.Path) -> str:
     return ended.stdout
 
 
-def install(environment: Environment) -> None:
+def find_wheel(folder: pathlib.Path) -> pathlib.Path:
+    """Returns the wheel to test.
+
+    Args:
+        folder: Where `make dist` writes it.
+
+    Raises:
+        VersionsError: If there is not exactly one.
+    """
+    wheels = sorted(folder.glob("*.whl"))
+    if len(wheels) != 1:
+        raise VersionsError(
+            f"{folder} must have one wheel. Received: "
+            f"{[wheel.name for wheel in wheels]}. Run `make dist`."
+        )
+    return wheels[0]
+
+
+def install(environment: Environment, wheel: pathlib.Path) -> None:
     """Installs what an environment should hold.
+
+    Args:
+        environment: The environment.
+        wheel: keras_cem itself.
 
     Raises:
         UnreachableError: If the package index cannot be reached.
@@ -220,6 +253,13 @@ def install(environment: Environment) -> None:
             *("-m", "pip", "install", "--quiet", "--no-compile", "--upgrade"),
             *("--disable-pip-version-check", "--upgrade-strategy=eager"),
             *environment.requirements,
+            wheel,
+        )
+        # Again, because the version of a changed wheel is often the same.
+        run(
+            environment.interpreter,
+            *("-m", "pip", "install", "--quiet", "--no-deps"),
+            *("--disable-pip-version-check", "--force-reinstall", wheel),
         )
     except VersionsError as error:
         if UNREACHABLE.search(str(error)):
@@ -227,13 +267,19 @@ def install(environment: Environment) -> None:
         raise
 
 
-def check(environment: Environment, command: str, names: list[str]) -> str:
-    """Makes an environment and runs the tests in it.
+def check(
+    environment: Environment,
+    command: str,
+    names: list[str],
+    wheel: pathlib.Path,
+) -> str:
+    """Makes an environment and runs its tests in it.
 
     Args:
         environment: Made, or brought up to date.
         command: Runs its Python.
         names: Packages whose versions to report.
+        wheel: keras_cem itself.
 
     Returns:
         Which versions ran, and what pytest says.
@@ -244,7 +290,7 @@ def check(environment: Environment, command: str, names: list[str]) -> str:
     start = time.monotonic()
     if not environment.interpreter.exists():
         run(command, "-m", "venv", "--clear", environment.folder)
-    install(environment)
+    install(environment, wheel)
     installed = time.monotonic()
     said = run(environment.interpreter, "-c", REPORT, *names)
     versions = json.loads(said.splitlines()[-1])
@@ -252,7 +298,9 @@ def check(environment: Environment, command: str, names: list[str]) -> str:
     try:
         output = run(
             environment.interpreter,
-            *("-m", "pytest", "-q", "-p", "no:cacheprovider", TESTS),
+            # -P and an empty `pythonpath`: not the checkout's keras_cem.
+            *("-P", "-m", "pytest", "-q", "-p", "no:cacheprovider"),
+            *("-o", "pythonpath=", *environment.tests),
         )
     except VersionsError as error:
         raise VersionsError(f"{report}\n{error}") from error
@@ -268,6 +316,11 @@ def main(arguments: list[str]) -> int:
         print(f"No arguments are known. Received: {arguments}", file=sys.stderr)
         return 2
     supported = read_supported((ROOT / "setup.cfg").read_text())
+    try:
+        wheel = find_wheel(ROOT / "dist")
+    except VersionsError as error:
+        print(error, file=sys.stderr)
+        return 2
     failed, pending = [], []
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         for environment in environments(supported, ROOT):
@@ -279,7 +332,9 @@ def main(arguments: list[str]) -> int:
                     flush=True,
                 )
                 continue
-            job = pool.submit(check, environment, command, supported.names)
+            job = pool.submit(
+                check, environment, command, supported.names, wheel
+            )
             pending.append((environment.folder.name, job))
         for name, job in pending:
             try:

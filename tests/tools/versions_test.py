@@ -41,7 +41,12 @@ def test_environments_are_the_oldest_and_the_newest_of_each_python():
             "3.9",
             ("keras==3.15", "absl-py==2.0", "pytest>=8.4"),
         ),
-        versions.Environment(folder / ".venv-newest-3.9", "3.9", lower),
+        versions.Environment(
+            folder / ".venv-newest-3.9",
+            "3.9",
+            lower,
+            ("tests/smoke_test.py", "tests/readme_test.py"),
+        ),
         versions.Environment(folder / ".venv-newest-3.13", "3.13", lower),
     ]
 
@@ -75,9 +80,29 @@ def test_interpreters_are_found_by_running_them(tmp_path, monkeypatch):
     assert versions.find_interpreter("3.99") == str(folder / "python")
 
 
+def test_there_must_be_one_wheel(tmp_path):
+    with pytest.raises(versions.VersionsError, match=r"Received: \[\]. Run"):
+        versions.find_wheel(tmp_path)
+    wheel = tmp_path / "keras_cem-0.1.0-py3-none-any.whl"
+    wheel.touch()
+    assert versions.find_wheel(tmp_path) == wheel
+    (tmp_path / "keras_cem-0.2.0-py3-none-any.whl").touch()
+    with pytest.raises(versions.VersionsError, match="must have one wheel"):
+        versions.find_wheel(tmp_path)
+
+
+def test_without_a_wheel_nothing_runs(monkeypatch, tmp_path, capsys):
+    monkeypatch.setattr(versions, "ROOT", tmp_path)
+    (tmp_path / "setup.cfg").write_text(SETUP)
+    assert versions.main([]) == 2
+    assert "Run `make dist`." in capsys.readouterr().err
+
+
 @pytest.fixture
 def one_found(monkeypatch):
-    """Of two Pythons, this machine has the first."""
+    """There is a wheel. Of two Pythons, this machine has the first."""
+    wheel = pathlib.Path("keras_cem.whl")
+    monkeypatch.setattr(versions, "find_wheel", lambda _: wheel)
     monkeypatch.setattr(
         versions,
         "read_supported",
@@ -103,7 +128,7 @@ def fake_runs(monkeypatch, code, pip=""):
         commands.append(command)
         if pip and "pip" in command:
             return types.SimpleNamespace(returncode=1, stdout=pip)
-        tests = versions.TESTS in command
+        tests = versions.SMOKE_TESTS in command
         return types.SimpleNamespace(
             returncode=code if tests else 0,
             stdout="9 passed in 1s\n" if tests else '{"keras": "3.15.0"}\n',
@@ -122,8 +147,11 @@ def test_what_ran_and_what_was_skipped_is_printed(
     assert lines[0].startswith(".venv-newest-3.99: skipped")
     assert lines[1].startswith(".venv-oldest: keras 3.15.0: 9 passed in 1s")
     assert lines[2].startswith(".venv-newest-3.11: keras 3.15.0: 9 passed")
-    installed = [command[-2] for command in commands if "pip" in command]
-    assert sorted(installed) == ["keras==3.15", "keras>=3.15"]
+    installed = [command for command in commands if "pip" in command]
+    assert {command[-1] for command in installed} == {"keras_cem.whl"}
+    assert sorted(
+        command[-3] for command in installed if "--upgrade" in command
+    ) == ["keras==3.15", "keras>=3.15"]
 
 
 def test_failures_are_printed_and_counted(one_found, monkeypatch, capsys):
