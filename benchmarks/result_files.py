@@ -6,6 +6,7 @@ import pathlib
 from typing import Any
 
 from keras_cem.cli import presets
+from keras_cem.cli.flags import old_settings
 
 FOLDER = pathlib.Path(__file__).parent / "results"
 
@@ -76,7 +77,9 @@ def read(
     content = json.loads(path.read_text())
     runs = [Result(**run) for run in content.pop("runs")]
     results = Results(**content, runs=runs)
-    return results if results.settings == settings else None
+    # Results keep the names of settings of their time.
+    known = old_settings.translated(results.settings)
+    return results if known == settings else None
 
 
 def ours(folder: pathlib.Path, env: str) -> Results | None:

@@ -756,7 +756,7 @@ _COMMANDS: _Rows = [
         ),
         (f"{_TRAIN} --env=CartPole-v0.5", ["CartPole-v0.5"]),
         (f"{_TRAIN} --env=no_such_module:Env-v0", ["no_such_module"]),
-        (f"{_TRAIN} --ties=sometimes", ["sometimes"]),
+        (f"{_TRAIN} --engine=sometimes", ["sometimes"]),
         (f"{_TRAIN} --activation=wobbly", ["wobbly"]),
         ("evaluate --run=never --episodes=0", ["episodes=0"]),
         ("evaluate --run=never", ["--run=never"]),

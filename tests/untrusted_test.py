@@ -383,7 +383,7 @@ def test_weights_that_declare_a_huge_shape_are_refused(run, capsys):
                 ('"batch_size": 1e300', "batch_size='1e+300'"),
                 ('"batch_size": 99999999999', "batch_size='99999999999'"),
                 ('"elite_quantile": 1.5', "elite_quantile='1.5'"),
-                ('"ties": "coin"', "ties='coin'"),
+                ('"engine": "coin"', "engine='coin'"),
                 ('"hidden_units": {"a": 1}', "hidden_units=\"{'a': 1}\""),
             )
         ),

@@ -55,9 +55,6 @@ class CEMOptions:
         """Whether returns equal to the threshold are elite. `"strict"` is the
         lecture's `>`. `"inclusive"` is `>=`. `"auto"` is strict, and switches
         to `>=` if strict selects no trajectory although the returns differ.""",
-        flag=Flag(
-            "method", "Whether returns equal to the threshold are elite."
-        ),
     )
     loss_normalization: str = option(
         "trajectory",
@@ -180,10 +177,6 @@ class CEMOptions:
         episodes are rare. In stochastic environments it also keeps lucky
         episodes. `elite_threshold` and `num_elites` include them.""",
         unset="none",
-        flag=Flag(
-            "method",
-            "Number of elites of earlier iterations that are ranked again.",
-        ),
         search=Choices((None, 20, 100, 500)),
     )
     elite_memory_age: int | None = option(
@@ -207,11 +200,6 @@ class CEMOptions:
         start state is shared. `batch_size` must be a multiple of m.
         `elite_threshold` is the mean over the groups.""",
         unset="no groups",
-        flag=Flag(
-            "method",
-            "Number of episodes that share a start state and are ranked "
-            "together.",
-        ),
     )
     episodes_per_policy: int | None = option(
         None,
@@ -261,7 +249,6 @@ class CEMOptions:
         coefficients for each trajectory. It takes normalized observations if
         `normalize_observations` is set.""",
         checked_by_head=True,
-        flag=Flag("exploration", "Kind of noise on Box actions."),
         search=Choices(heads.NOISES),
     )
     correlation: float | None = option(
@@ -279,10 +266,6 @@ class CEMOptions:
         to the box. It learns faster where many actions are clipped: with large
         noise, or with best actions at the bounds.""",
         checked_by_head=True,
-        flag=Flag(
-            "exploration",
-            "Imitate Box actions as played, or as drawn before clipping.",
-        ),
         search=Choices(heads.IMITATED),
     )
     persistence: int = option(

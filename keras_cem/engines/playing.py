@@ -76,11 +76,6 @@ class Options:
         `vectorization_mode="async"`. A sub-environment that takes longer has
         failed.""",
         unset="no limit",
-        flag=Flag(
-            "environment",
-            "Maximum seconds per step with --vectorization_mode=async. A "
-            "sub-environment that takes longer counts as failed.",
-        ),
     )
     max_env_restarts: int | None = option(
         None,
@@ -92,11 +87,6 @@ class Options:
         restart changes no result. `validation_data` has a count of its own.
         Environment objects cannot be restarted.""",
         unset="3 for ids and callables",
-        flag=Flag(
-            "environment",
-            "Maximum number of times that failed sub-environments are "
-            "created again. If not given, 3.",
-        ),
     )
     engine: str = option(
         "auto",

@@ -25,7 +25,8 @@ _KEY = "option"
 class Flag:
     """The flag of an option on the command line.
 
-    An option without one is a key of `--agent_kwargs`.
+    An option without one is a key of `--agent_kwargs`, or of `--fit_kwargs` if
+    it is about playing.
 
     Args:
         subject: Heading of the flag in the help.
@@ -127,7 +128,7 @@ def option(
         checked_by_head: Whether the head of the action space checks the value.
             Defaults to `False`.
         flag: Flag of the command line. Defaults to `None`: a key of
-            `--agent_kwargs`.
+            `--agent_kwargs` or `--fit_kwargs`.
         search: What `keras-cem tune` searches. Defaults to `None`: nothing.
     """
     made = Option(

@@ -18,7 +18,6 @@ SMALL = [
     *small_run.SMALL,
     "--epochs=1",
     "--noplot",
-    "--noreport",
     "--progress=none",
     "--seed=1",
     "--nopreset",
@@ -123,12 +122,12 @@ def test_network_is_said_and_kept(tmp_path, capsys):
     assert f"Network: observations: {said}." in capsys.readouterr().out
     config = json.loads((run / "config.json").read_text())
     assert config["network"] == {"observations": said}
-    assert config["flags"]["image"] is None
+    assert config["flags"]["network"] == {}
 
 
 def test_flag_overrules_what_bytes_are(tmp_path, capsys):
     train = ["train", *SMALL, f"--output={tmp_path / 'run'}"]
-    assert main([*train, "--image=false"]) == 2
+    assert main([*train, '--network={"image": false}']) == 2
     assert "`image` is for image observations" in capsys.readouterr().err
 
 
@@ -161,8 +160,7 @@ def test_first_frame_is_tried_before_training(tmp_path, capsys):
 def test_film_that_fails_later_costs_no_results(tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(BadRender, "good", 3)
     run = tmp_path / "run"
-    flags = [flag for flag in SMALL if flag != "--noreport"]
-    train = ["train", *flags, "--env=BadRender-v0", "--video"]
+    train = ["train", *SMALL, "--env=BadRender-v0", "--video"]
     assert main([*train, f"--output={run}"]) == 1
     printed = capsys.readouterr()
     assert "are complete, but `keras-cem record` failed with" in printed.err

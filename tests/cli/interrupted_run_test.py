@@ -30,7 +30,6 @@ FLAGS = (
     "--validation_episodes=400",
     "--episodes=2",
     "--noplot",
-    "--noreport",
 )
 
 

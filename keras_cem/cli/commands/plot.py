@@ -22,7 +22,6 @@ from keras_cem.utils import extras
 # Settings that may differ between runs of one line.
 _SAME_LINE = {
     "preset",
-    "report",
     "seed",
     "plot",
     "epochs",

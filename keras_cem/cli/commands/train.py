@@ -116,9 +116,8 @@ def run(values: flags.FlagValues) -> None:
     if values.video:
         with _failing_into(failures, "record"):
             _film(values, best, folder)
-    if values.report:
-        with _failing_into(failures, "report"):
-            report.write(folder, folder.path, config)
+    with _failing_into(failures, "report"):
+        report.write(folder, folder.path, config)
     print(summary(evaluation))
     print(
         f"{results['env_steps']:,} environment steps in {results['epochs']} "

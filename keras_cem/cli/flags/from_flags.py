@@ -9,6 +9,7 @@ from keras_cem import CEMAgent, schedules
 from keras_cem.agent import fit_checks
 from keras_cem.agent.options import OPTIONS
 from keras_cem.callbacks import EpsilonDecay
+from keras_cem.cli.flags import json_flags
 from keras_cem.cli.training.confirmations import ConfirmedStop
 from keras_cem.cli.training.deferred_xla import BATCH_SIZE, DeferredXLA
 from keras_cem.engines import groups, sources
@@ -116,16 +117,14 @@ def agent(values: flags.FlagValues) -> CEMAgent:
         values.env,
         hidden_units=hidden_units(values),
         activation=values.activation,
-        network={"image": values.image, **values.network},
+        network=values.network,
         **options,
         **values.agent_kwargs,
     )
     made.compile(
         optimizer=optimizer(values),
-        loss=values.loss,
-        jit_compile="auto"
-        if values.jit_compile is None
-        else values.jit_compile,
+        loss=json_flags.get(values, "loss"),
+        jit_compile=json_flags.get(values, "jit_compile"),
     )
     fit_checks.check_ready(made, "train")
     groups.check_batch_size(
@@ -154,7 +153,9 @@ def fit_arguments(values: flags.FlagValues) -> dict[str, Any]:
 
 def playing(values: flags.FlagValues) -> Playing:
     """Returns the arguments of playing."""
-    return cast(Playing, {name: values[name].value for name in PLAYING})
+    return cast(
+        Playing, {name: json_flags.get(values, name) for name in PLAYING}
+    )
 
 
 def host_arguments(values: flags.FlagValues) -> Playing:
@@ -181,7 +182,7 @@ def callbacks(
         EpsilonDecay(epsilon_schedule(values), values.epsilon_minimum)
     ]
     if (
-        values.jit_compile is None
+        json_flags.get(values, "jit_compile") == "auto"
         and values.batch_size <= BATCH_SIZE
         # On a GPU, starting many small operations is slow, so XLA is worth
         # its compile time from the start.

@@ -11,20 +11,28 @@ from absl import flags
 from keras_cem import networks
 from keras_cem.agent.options import OPTIONS
 from keras_cem.cli.flags.flag_groups import LARGEST
+from keras_cem.engines.playing import PLAYING
 
 _NETWORK = inspect.signature(networks.default_policy).parameters
-# Keys per flag. Keys with a flag of their own are refused.
-KEYS = {
-    "network": tuple(
-        name
+# Keys and their defaults, per flag. Keys with a flag of their own are refused.
+KEYS: dict[str, dict[str, Any]] = {
+    "network": {
+        name: parameter.default
         for name, parameter in _NETWORK.items()
         if parameter.kind is parameter.KEYWORD_ONLY
         # The network takes the action scale of the agent.
         and name not in ("action_scale", "name")
-    ),
-    "agent_kwargs": tuple(
-        name for name, each in OPTIONS.items() if each.kind.is_json
-    ),
+    },
+    "agent_kwargs": {
+        name: each.default
+        for name, each in OPTIONS.items()
+        if each.kind.is_json
+    },
+    "fit_kwargs": {
+        "loss": None,
+        "jit_compile": "auto",
+        **{name: each.default for name, each in PLAYING.items()},
+    },
 }
 
 
@@ -156,7 +164,7 @@ def given(values: flags.FlagValues) -> set[str]:
 
 
 def get(values: flags.FlagValues, name: str) -> Any:
-    """Returns the value of a flag, or of a key of --agent_kwargs.
+    """Returns the value of a flag, or of a key of a flag in `KEYS`.
 
     Args:
         values: The flags.
@@ -164,22 +172,29 @@ def get(values: flags.FlagValues, name: str) -> Any:
     """
     if name in values:
         return values[name].value
-    return _held(values, "agent_kwargs").get(name, OPTIONS[name].default)
+    flag = _flag_with(name)
+    return _held(values, flag).get(name, KEYS[flag][name])
 
 
 def put(values: flags.FlagValues, name: str, value: Any) -> None:
-    """Sets a key of --agent_kwargs, or removes it if it has its default.
+    """Sets a key of a flag in `KEYS`, or removes it if it has its default.
 
     Args:
         values: The flags.
         name: Name of the key.
         value: Value of the key.
     """
-    flag: Any = values["agent_kwargs"]
+    flag: Any = values[_flag_with(name)]
     others = {key: old for key, old in flag.value.items() if key != name}
-    if value != OPTIONS[name].default:
+    if value != KEYS[flag.name][name]:
         others[name] = value
     flag.value = flag.parser.parse(others)
+
+
+def _flag_with(key: str) -> str:
+    """Returns the name of the flag that has a key."""
+    (flag,) = (name for name, keys in KEYS.items() if key in keys)
+    return flag
 
 
 def _held(values: flags.FlagValues, name: str) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """Settings of earlier versions, in presets and in config.json of runs.
 
-Up to version 0.1, some keys of --network and --agent_kwargs were separate
-flags. Other flags of that time no longer exist.
+Up to version 0.1, some keys of --network, --agent_kwargs and --fit_kwargs were
+separate flags. Other flags of that time no longer exist.
 """
 
 from collections.abc import Mapping
@@ -13,16 +13,26 @@ FOLDED: dict[str, tuple[str, Any]] = {
     "batch_normalization": ("network", False),
     "correlation": ("agent_kwargs", None),
     "dropout": ("network", 0.0),
+    "elite_memory": ("agent_kwargs", None),
     "elite_memory_age": ("agent_kwargs", None),
     "embedding": ("network", None),
     "entropy_coefficient": ("agent_kwargs", 0.0),
     "episodes_per_policy": ("agent_kwargs", None),
+    "episodes_per_start": ("agent_kwargs", None),
+    "image": ("network", None),
+    "imitate": ("agent_kwargs", "played"),
+    "jit_compile": ("fit_kwargs", None),
     "kernel_initializer": ("network", "glorot_uniform"),
     "l1": ("network", 0.0),
     "l2": ("network", 0.0),
+    "loss": ("fit_kwargs", None),
     "loss_normalization": ("agent_kwargs", "trajectory"),
+    "max_env_restarts": ("fit_kwargs", None),
+    "noise": ("agent_kwargs", "gaussian"),
     "on_nonfinite": ("agent_kwargs", "raise"),
     "persistence": ("agent_kwargs", 1),
+    "step_timeout": ("fit_kwargs", None),
+    "ties": ("agent_kwargs", "auto"),
 }
 # Old flag: its default, which had no effect.
 TAKEN_OUT: dict[str, Any] = {
@@ -40,12 +50,14 @@ TAKEN_OUT: dict[str, Any] = {
     "segment_doubling_steps": None,
     "segment_steps": None,
 }
+# Old flag without effect on training: what to do now.
+IGNORED = {"report": "Leave it out: report.html is always written."}
 
 
 def translated(settings: Mapping[str, Any]) -> dict[str, Any]:
     """Returns settings under the names of this version.
 
-    Removed flags are dropped if they had their default, which had no effect.
+    Removed flags are dropped if they had no effect on training.
 
     Args:
         settings: Values by name of flag, of this or an earlier version.
@@ -55,7 +67,9 @@ def translated(settings: Mapping[str, Any]) -> dict[str, Any]:
     """
     found: dict[str, Any] = {}
     for name, value in settings.items():
-        if name in FOLDED or TAKEN_OUT.get(name, ...) == value:
+        if name in FOLDED or name in IGNORED:
+            continue
+        if TAKEN_OUT.get(name, ...) == value:
             continue
         found[name] = dict(value) if isinstance(value, dict) else value
     for name in [name for name in settings if name in FOLDED]:
@@ -108,6 +122,7 @@ def about(name: str) -> str:
                 f"--{known} is no longer a flag. Use "
                 f"--{flag}='{{\"{known}\": ...}}' instead."
             )
-        if known in TAKEN_OUT:
-            return f"--{known} was removed from keras_cem. Leave it out."
+        if known in TAKEN_OUT or known in IGNORED:
+            cure = IGNORED.get(known, "Leave it out.")
+            return f"--{known} was removed from keras_cem. {cure}"
     return ""

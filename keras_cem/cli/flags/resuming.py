@@ -16,7 +16,6 @@ _FREE = (
     "epochs",
     "episodes",
     "plot",
-    "report",
     "tensorboard",
     "video",
     "checkpoint_every",

@@ -27,8 +27,8 @@ def define_flags(values: flags.FlagValues) -> None:
         "resume",
         False,
         "Continue the run in --output with its settings. Only --epochs, "
-        "--episodes, --checkpoint_every, --plot, --report, --tensorboard and "
-        "--video may differ.",
+        "--episodes, --checkpoint_every, --plot, --tensorboard and --video may "
+        "differ.",
     )
     output.switch(
         "overwrite", False, "Delete an existing run in --output first."
@@ -46,7 +46,6 @@ def define_flags(values: flags.FlagValues) -> None:
         None,
         "Draw pictures. If not given, only if matplotlib is installed.",
     )
-    output.switch("report", True, "Write report.html, one page about the run.")
     output.switch(
         "video",
         False,
@@ -121,14 +120,16 @@ def define_settings(
             'such as \'{"dropout": 0.1, "embedding": 16}\'.',
         )
     )
-    network.switch(
-        "image",
-        None,
-        "Whether uint8 observations with 2 or 3 axes are images, which get "
-        "convolutions, or category codes. If not given, their shape and the "
-        "first observation decide.",
+    optimizer = Group(values, "optimizer")
+    _define_optimizer(optimizer)
+    optimizer.flag(
+        json_flags.make(
+            "fit_kwargs",
+            values,
+            "More arguments of `CEMAgent.compile` and `fit` as a JSON object, "
+            'such as \'{"loss": "huber", "jit_compile": true}\'.',
+        )
     )
-    _define_optimizer(Group(values, "optimizer"))
     _define_exploration(Group(values, "exploration"))
     _define_evaluation(Group(values, "evaluation"))
 
@@ -160,18 +161,6 @@ def _define_optimizer(group: Group) -> None:
         "given, it stays constant.",
     )
     option_flags.define(group)
-    group.text(
-        "loss",
-        None,
-        "Keras loss for Box actions. If not given, the mean squared error.",
-    )
-    group.switch(
-        "jit_compile",
-        None,
-        "Compile the train step with XLA. If not given, XLA is used in the "
-        "graph; on a CPU with a small --batch_size, only after the first "
-        "iterations, which take less time than compiling.",
-    )
 
 
 def _define_exploration(group: Group) -> None:

@@ -89,7 +89,7 @@ def base(
 
 def _fitted(name: str, values: flags.FlagValues) -> Values:
     fitted = SPACE[name].including(_written(name, values))
-    group = values.episodes_per_start or json_flags.get(
+    group = json_flags.get(values, "episodes_per_start") or json_flags.get(
         values, "episodes_per_policy"
     )
     if name == "batch_size" and group and isinstance(fitted, Numbers):

@@ -21,7 +21,7 @@ from keras_cem.prng import MAX_SEED
 # Number of stages per training; a trial may be pruned after each. Epochs would
 # not do, because their number differs between trials.
 STAGES_PER_TRAINING = 20
-# Flags that describe the machine or the run, and so are not in presets.
+# Flags and keys about the machine or the run, which are not in presets.
 _NOT_IN_PRESETS = {
     *HOST_OPTIONS,
     "engine",
@@ -127,7 +127,7 @@ def settled(
             proportion. Ignored if `epochs` is in `given`.
     """
     copy = search_space.changed(values, tried)
-    if copy.elite_memory is None:
+    if json_flags.get(copy, "elite_memory") is None:
         # Without a memory, its age has no meaning.
         json_flags.put(copy, "elite_memory_age", None)
     if "epochs" not in given:
@@ -149,6 +149,14 @@ def as_preset(values: flags.FlagValues) -> dict[str, Value]:
         if name not in _NOT_IN_PRESETS
         and values[name].value != values[name].default
     }
+    for name in json_flags.KEYS.keys() & found.keys():
+        found[name] = {
+            key: value
+            for key, value in found[name].items()
+            if key not in _NOT_IN_PRESETS
+        }
+        if not found[name]:
+            del found[name]
     if "hidden_units" in found:
         found["hidden_units"] = list(from_flags.hidden_units(values))
     return found

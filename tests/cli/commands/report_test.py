@@ -132,13 +132,6 @@ def test_environment_in_a_module_is_not_imported(run):
     assert main(["report", f"--run={run}"]) == 0
 
 
-def test_no_page_without_the_flag(tmp_path):
-    folder = tmp_path / "run"
-    flags = ["--noreport", "--noplot", "--epochs=1", f"--output={folder}"]
-    assert main(["train", *SMALL, *flags]) == 0
-    assert not (folder / "report.html").exists()
-
-
 def test_run_that_is_no_run_is_named(tmp_path, capsys):
     assert main(["report", f"--run={tmp_path}"]) == 2
     assert f"--run={tmp_path}" in capsys.readouterr().err

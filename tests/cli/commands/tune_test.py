@@ -229,7 +229,7 @@ def test_what_is_found_can_be_trained_with(tmp_path):
     small = [
         "--env=CartPole-v1",
         "--engine=host",
-        "--nojit_compile",
+        '--fit_kwargs={"jit_compile": false}',
         "--max_episode_steps=10",
         "--validation_episodes=2",
         "--episodes=2",

@@ -67,10 +67,10 @@ def test_flags_stand_where_one_looks_for_them():
         "environment": {"env", "num_envs", "max_episode_steps"},
         "method": {"batch_size", "elite_quantile", "agent_kwargs"},
         "network": {"hidden_units", "activation", "network"},
-        "optimizer": {"optimizer", "learning_rate", "gradient_steps"},
-        "exploration": {"epsilon", "epsilon_schedule", "noise"},
+        "optimizer": {"optimizer", "gradient_steps", "fit_kwargs"},
+        "exploration": {"epsilon", "epsilon_schedule"},
         "evaluation": {"stop_at", "validation_episodes", "episodes"},
-        "output": {"output", "resume", "report", "video"},
+        "output": {"output", "resume", "video"},
     }.items():
         assert names <= set(found[subject])
 

@@ -155,3 +155,22 @@ def test_keys_that_were_given_prevail_over_others():
     new = json_flags.add(flag, {"l1": 0.1, "l2": 0.2})
     assert new == {"l2": 0.2}
     assert flag.value == {"l1": 0.5, "l2": 0.2}
+
+
+def test_more_arguments_of_fit_reach_compile_and_the_engine():
+    values = parsed(
+        "--env=Pendulum-v1",
+        '--fit_kwargs={"loss": "huber", "jit_compile": false, '
+        '"step_timeout": 9}',
+    )
+    agent = from_flags.agent(values)
+    assert (agent.loss, agent.jit_compile) == ("huber", False)
+    assert from_flags.playing(values)["step_timeout"] == 9
+    assert from_flags.fit_arguments(values)["max_env_restarts"] is None
+
+
+def test_no_key_is_of_two_flags():
+    keys = [
+        key for name in json_flags.KEYS for key in parsed()[name].parser.keys
+    ]
+    assert len(keys) == len(set(keys))

@@ -25,16 +25,26 @@ VALUES = {
     "batch_normalization": True,
     "correlation": 0.5,
     "dropout": 0.1,
+    "elite_memory": 3,
     "elite_memory_age": 3,
     "embedding": 4,
     "entropy_coefficient": 0.01,
     "episodes_per_policy": 2,
+    "episodes_per_start": 2,
+    "image": True,
+    "imitate": "drawn",
+    "jit_compile": True,
     "kernel_initializer": "zeros",
     "l1": 0.1,
     "l2": 0.1,
+    "loss": "huber",
     "loss_normalization": "length",
+    "max_env_restarts": 0,
+    "noise": "uniform",
     "on_nonfinite": "skip",
     "persistence": 100,
+    "step_timeout": 9.0,
+    "ties": "strict",
 }
 ASKED = {
     "confirm_best": True,
@@ -56,12 +66,16 @@ ASKED = {
 @pytest.mark.parametrize("name", FOLDED)
 def test_defaults_are_those_of_the_arguments(name):
     flag, default = FOLDED[name]
-    function = {
+    functions = {
         "network": cem.networks.default_policy,
         "agent_kwargs": cem.CEMAgent,
-    }[flag]
-    assert inspect.signature(function).parameters[name].default == default
-    assert name in KEYS[flag]
+        "fit_kwargs": cem.CEMAgent.fit,
+    }
+    if name != "jit_compile":  # Its flag took no "auto".
+        assert KEYS[flag][name] == default
+    if name not in ("jit_compile", "loss"):  # Of `compile`.
+        parameters = inspect.signature(functions[flag]).parameters
+        assert parameters[name].default == default
     assert name not in parsed()
 
 
@@ -80,6 +94,8 @@ def test_a_setting_that_was_a_flag_becomes_a_key(name):
 def test_settings_of_today_stay():
     today = {"network": {"l1": 0.1}, "agent_kwargs": {}, "epochs": 3}
     assert old_settings.translated(today) == today
+    # What had no effect on training goes, whatever it was.
+    assert old_settings.translated({**today, "report": False}) == today
     both = old_settings.translated({**today, "dropout": 0.5})
     assert both == {**today, "network": {"l1": 0.1, "dropout": 0.5}}
     assert today["network"] == {"l1": 0.1}
@@ -114,7 +130,7 @@ def test_a_preset_of_before_is_taken(tmp_path):
         batch_size=50,
         kernel_initializer="zeros",
         persistence=100,
-        elite_memory=5,
+        imitate="drawn",
         elite_memory_age=10,
         initial_policies=1,
     )
@@ -123,7 +139,11 @@ def test_a_preset_of_before_is_taken(tmp_path):
     assert values.batch_size == 50
     assert values.network == {"kernel_initializer": "zeros"}
     # What was given prevails, key by key.
-    assert values.agent_kwargs == {"persistence": 20, "elite_memory_age": 10}
+    assert values.agent_kwargs == {
+        "persistence": 20,
+        "imitate": "drawn",
+        "elite_memory_age": 10,
+    }
 
 
 def test_a_preset_with_what_was_taken_out_is_refused(tmp_path, capsys):
@@ -141,7 +161,7 @@ def test_a_run_of_before_is_read_under_the_names_of_today():
     content["flags"] |= {"dropout": 0.1, "persistence": 5}
     found = run_config.parse(json.dumps(content).encode())["flags"]
     assert found["network"] == {"dropout": 0.1}
-    assert found["agent_kwargs"] == {"persistence": 5}
+    assert found["agent_kwargs"] == {"elite_memory": 2, "persistence": 5}
     assert not FOLDED.keys() & found.keys()
 
 
@@ -165,7 +185,7 @@ def test_a_run_of_before_goes_on_with_its_settings(tmp_path):
     assert dense.kernel_regularizer.l2 == 0.5
     kept = json.loads((run / "config.json").read_text())["flags"]
     assert kept["network"] == {"l2": 0.5}
-    assert kept["agent_kwargs"] == {"persistence": 5}
+    assert kept["agent_kwargs"] == {"elite_memory": 2, "persistence": 5}
 
 
 def test_a_run_with_what_was_taken_out_does_not_go_on(tmp_path, capsys):
@@ -204,7 +224,12 @@ def test_contradictions_with_a_run_of_before_are_refused():
         ("--dropout=0.1", "Use --network='{\"dropout\": ...}' instead."),
         ("--nobatch_normalization", "--batch_normalization is no longer a"),
         ("--persistence=3", "--agent_kwargs='{\"persistence\": ...}' instead."),
+        ("--loss=huber", "Use --fit_kwargs='{\"loss\": ...}' instead."),
         ("--segment_steps=3", "--segment_steps was removed from keras_cem."),
+        (
+            "--noreport",
+            "--report was removed from keras_cem. Leave it out: rep",
+        ),
         ("--confirm_best", "--confirm_best was removed from keras_cem."),
         ("--wobbly=3", "Unknown command line flag 'wobbly'"),
     ],

@@ -20,7 +20,7 @@ SHORT = [
     "--validation_episodes=2",
     "--episodes=2",
     "--engine=host",
-    "--nojit_compile",
+    '--fit_kwargs={"jit_compile": false}',
     "--noplot",
 ]
 
@@ -49,10 +49,11 @@ def tuned(tmp_path):
     settings = {
         "batch_size": 32,
         "learning_rate": 0.5,
-        "noise": "uniform",
+        "epsilon_schedule": "linear",
+        "agent_kwargs": {"noise": "uniform"},
         "hidden_units": [64, 32],
         "network": {"batch_normalization": True},
-        "report": False,
+        "plot": False,
     }
     path.write_text(json.dumps(settings))
     return path
@@ -103,14 +104,16 @@ def test_preset_of_another_environment_is_taken_by_its_id():
 def test_settings_of_a_file_are_taken(tuned, capsys):
     values = _taken("--env=CartPole-v1", f"--preset={tuned}")
     assert (values.batch_size, values.learning_rate) == (32, 0.5)
-    assert (values.noise, values.hidden_units) == ("uniform", ["64", "32"])
+    assert values.hidden_units == ["64", "32"]
+    assert values.epsilon_schedule == "linear"
+    assert values.agent_kwargs == {"noise": "uniform"}
     assert values.network == {"batch_normalization": True}
-    assert values.report is False
+    assert values.plot is False
     # Not of the environment's own preset.
     assert values.stop_at is None
     printed = capsys.readouterr().out
     assert "hidden_units=64,32, network={" in printed
-    assert '{"batch_normalization": true}, report=false' in printed
+    assert '{"batch_normalization": true}, plot=false' in printed
 
 
 @pytest.mark.parametrize(
@@ -132,7 +135,7 @@ def test_preset_that_is_not_there_is_refused(flag, message):
         ({"output": "x"}, "other than env, output, .* Received: output='x'"),
         ({"batch_size": 1}, "of their flags. Received: flag --batch_size=1:"),
         ({"epochs": 2.5}, "Received: flag --epochs=2.5"),
-        ({"noise": True}, "Received: flag --noise=true"),
+        ({"engine": True}, "Received: flag --engine=true"),
         ({"stop_at": float("nan")}, "Received: flag --stop_at=nan: must be fi"),
         (
             {"network": {"units": 3}},
@@ -167,7 +170,8 @@ def test_run_folder_keeps_what_was_taken_and_resume_takes_it(tuned, tmp_path):
     train = ["train", "--env=Pendulum-v1", *SHORT, "--seed=1"]
     assert main([*train, *given]) == 0
     config = json.loads((folder / "config.json").read_text())["flags"]
-    assert (config["noise"], config["learning_rate"]) == ("uniform", 0.5)
+    assert config["agent_kwargs"] == {"noise": "uniform"}
+    assert config["learning_rate"] == 0.5
     assert (config["batch_size"], config["hidden_units"]) == (4, ["4"])
     assert config["preset"] == str(tuned)
     # The settings are those of the run, not of the file.

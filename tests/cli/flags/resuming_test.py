@@ -148,7 +148,7 @@ def test_settings_are_those_of_the_run():
     assert values.seed == 12
     # Not 30: epsilon falls as it did.
     assert values.epsilon_steps == 20
-    assert values.loss is None
+    assert values.stop_at is None
 
 
 @pytest.mark.parametrize(

@@ -118,7 +118,7 @@ def test_flags_are_written_as_the_command_line_takes_them():
     settings = {
         "epochs": 3,
         "learning_rate": 0.5,
-        "noise": "uniform",
+        "optimizer": "sgd",
         "hidden_units": [64, 32],
         "datasets": [],
         "network": {"dropout": 0.1},
@@ -129,7 +129,7 @@ def test_flags_are_written_as_the_command_line_takes_them():
     assert presets.as_flags(settings) == [
         "--epochs=3",
         "--learning_rate=0.5",
-        "--noise=uniform",
+        "--optimizer=sgd",
         "--hidden_units=64,32",
         "--datasets=",
         '--network={"dropout": 0.1}',

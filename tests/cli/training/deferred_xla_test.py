@@ -106,7 +106,7 @@ def test_training_that_ends_before_never_compiles(compiled):
         ([], False, True),
         ([], True, False),
         (["--batch_size=65"], False, False),
-        (["--jit_compile"], False, False),
+        (['--fit_kwargs={"jit_compile": true}'], False, False),
     ],
 )
 def test_small_trainings_on_a_cpu_defer_it(monkeypatch, given, gpu, deferred):

@@ -50,7 +50,6 @@ SMALL = [
     "--validation_episodes=2",
     "--episodes=2",
     "--noplot",
-    "--noreport",
 ]
 
 

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.slow
 
 SMALL = [
     "--engine=host",
-    "--nojit_compile",
+    '--fit_kwargs={"jit_compile": false}',
     "--max_episode_steps=10",
     "--batch_size=4",
     "--hidden_units=4",
@@ -94,7 +94,8 @@ def test_there_is_no_age_without_a_memory():
     assert trial.settled(parsed(), tried, (), 10).agent_kwargs == {}
     tried["elite_memory"] = 20
     assert trial.settled(parsed(), tried, (), 10).agent_kwargs == {
-        "elite_memory_age": 5
+        "elite_memory": 20,
+        "elite_memory_age": 5,
     }
 
 
