@@ -57,13 +57,15 @@ def optimizer(values: flags.FlagValues) -> keras.optimizers.Optimizer:
     """Returns the optimizer, found by its Keras name.
 
     Raises:
-        ValueError: If Keras has no optimizer of that name.
+        ValueError: If Keras has no optimizer of that name, or the decay of the
+            learning rate cannot be counted.
     """
+    learning_rate = _learning_rate(values)
     try:
         return keras.optimizers.get(
             {
                 "class_name": values.optimizer,
-                "config": {"learning_rate": _learning_rate(values)},
+                "config": {"learning_rate": learning_rate},
             }
         )
     except (ValueError, TypeError) as error:
