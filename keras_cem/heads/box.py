@@ -34,9 +34,12 @@ class BoxHead(Head):
     If the noise is large, or the best actions lie at the bounds, many actions
     are clipped. A policy that imitates clipped actions shrinks towards the
     middle of the box. With `imitate="drawn"`, a in the loss is the action
-    before clipping, F(s) + epsilon h Noise; the environment still gets the
-    clipped action. F is then the mean of the elites' distribution, and may
-    leave the box if that raises the return.
+    before clipping, clip(F(s), A) + epsilon h Noise; the environment still gets
+    the clipped action. F is then the mean of the elites' distribution, and
+    half of the noise at a bound points into the box. If it were added to
+    outputs far outside, every action would be clipped to the bound, and the
+    policy would explore no more. State noise changes the function itself, so
+    it is added to F(s) as it is.
 
     Args:
         space: `Box` space of any shape and bounds.
@@ -108,6 +111,8 @@ class BoxHead(Head):
     ) -> tuple[tf.Tensor, ExplorationState]:
         noise, state = self._numbers.draw(key, counter, state, features)
         noise = tf.reshape(noise, (-1, *self.space.shape))
+        if self.exceeds and not self.observes:
+            outputs = self._to_action(outputs)
         outputs = tf.cast(outputs, tf.float32)
         drawn = outputs + epsilon * self.scale * noise
         if self.exceeds:

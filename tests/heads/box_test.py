@@ -124,6 +124,13 @@ def test_drawn_actions_are_not_clipped_until_they_are_played():
     np.testing.assert_array_equal(head.loss(outputs, outputs), np.zeros(20))
 
 
+def test_outputs_outside_of_the_box_go_on_exploring():
+    head = heads.BoxHead(_space(), imitate="drawn")
+    far = (HIGH + 20 * HALF).astype(np.float32)
+    inside = np.mean(_explore(head, far, 0.5) < HIGH, axis=0)
+    np.testing.assert_allclose(inside, 0.5, atol=TOLERANCE / 2)
+
+
 def test_drawn_actions_are_of_the_spaces_dtype():
     head = heads.BoxHead(_space(np.float64), imitate="drawn")
     drawn = tf.constant(_explore(head, MIDDLE, 5.0, rows=50))
