@@ -93,6 +93,18 @@ class Endpoints:
             **self._named(self._head.parts(outputs), "logits"),
         }
 
+    def named(self, outputs: Any, root: str) -> dict[str, Any]:
+        """Returns outputs of another endpoint by the names of `serve`.
+
+        Args:
+            outputs: What the endpoint returned.
+            root: `"actions"` or `"logits"`.
+        """
+        if self._is_deep:
+            named: dict[str, Any] = outputs
+            return named
+        return self._named(self.action_space.flatten(outputs), root)
+
     def _outputs(self, observations: Any) -> Any:
         return self.policy(observations, training=False)
 
@@ -105,7 +117,10 @@ class Endpoints:
 
         Signatures of a SavedModel have one level.
         """
-        space = self.action_space
-        if all(len(path) < 2 for path in space.leaf_paths):
-            return nest
-        return self._named(space.flatten(nest), root)
+        if self._is_deep:
+            return self._named(self.action_space.flatten(nest), root)
+        return nest
+
+    @property
+    def _is_deep(self) -> bool:
+        return any(len(path) > 1 for path in self.action_space.leaf_paths)

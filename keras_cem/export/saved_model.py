@@ -1,31 +1,47 @@
 """SavedModel: for TensorFlow, without Keras."""
 
 import os
+from collections.abc import Callable
+from typing import Any
 
 import keras
 import tensorflow as tf
 
 from keras_cem.export.endpoints import Endpoints
+from keras_cem.utils import keras_internals
 
 
 def write(endpoints: Endpoints, path: str) -> None:
-    """Writes the folder of a SavedModel with all endpoints."""
+    """Writes the folder of a SavedModel with all endpoints.
+
+    As attributes, the endpoints return actions or logits. As signatures, they
+    return them by name, as `serving_default` does.
+    """
     archive = keras.export.ExportArchive()
     archive.track(endpoints.policy)
     observations = endpoints.observations
-    archive.add_endpoint("act", endpoints.act, [observations])
-    archive.add_endpoint("logits", endpoints.logits, [observations])
-    archive.add_endpoint(
-        "act_sample",
-        endpoints.act_sample,
-        [
-            observations,
-            tf.TensorSpec((2,), tf.int32, name="seed"),
-            tf.TensorSpec((), tf.float32, name="epsilon"),
-        ],
+    seed = tf.TensorSpec((2,), tf.int32, name="seed")
+    epsilon = tf.TensorSpec((), tf.float32, name="epsilon")
+    signatures = {}
+    for name, root, inputs in (
+        ("act", "actions", [observations]),
+        ("logits", "logits", [observations]),
+        ("act_sample", "actions", [observations, seed, epsilon]),
+    ):
+        function = archive.add_endpoint(name, getattr(endpoints, name), inputs)
+        signatures[name] = tf.function(
+            _named(endpoints, function, root), inputs, autograph=False
+        )
+    signatures["serving_default"] = archive.add_endpoint(
+        "serving_default", endpoints.serve, endpoints.leaves
     )
-    archive.add_endpoint("serving_default", endpoints.serve, endpoints.leaves)
-    archive.write_out(path, verbose=False)
+    keras_internals.write_archive(archive, path, signatures)
+
+
+def _named(
+    endpoints: Endpoints, function: Callable[..., Any], root: str
+) -> Callable[..., dict[str, Any]]:
+    return lambda *inputs: endpoints.named(function(*inputs), root)
 
 
 def write_serving(endpoints: Endpoints, path: str) -> None:

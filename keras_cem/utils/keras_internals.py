@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 import keras
+import tensorflow as tf
 
 from keras_cem.utils import private_names
 
@@ -41,6 +42,8 @@ NAMES = {
     "CSVLogger.csv_file": "3.15.1",
     "CSVLogger.filename": "3.15.1",
     "CSVLogger.keys": "3.15.1",
+    "ExportArchive._tf_trackable": "3.15.1",
+    "ExportArchive._filter_and_track_resources": "3.15.1",
 }
 
 _WITH_STATE = (
@@ -224,6 +227,22 @@ def csv_snapshot(logger: Any) -> Callable[[], dict[str, Any]]:
             return {"keys": keys, "text": file.read(size).decode()}
 
     return content
+
+
+def write_archive(archive: Any, path: str, signatures: dict[str, Any]) -> None:
+    """Writes an `ExportArchive` with signatures that are not its endpoints.
+
+    `ExportArchive.write_out` makes a signature of each endpoint, whose outputs
+    then have names such as `output_0`.
+
+    Args:
+        archive: A `keras.export.ExportArchive` with endpoints.
+        path: Folder to write.
+        signatures: `tf.function` of each signature by name.
+    """
+    _read(archive, "ExportArchive._filter_and_track_resources")()
+    trackable = _read(archive, "ExportArchive._tf_trackable")
+    tf.saved_model.save(trackable, path, signatures=signatures)
 
 
 def _read(owner: Any, name: str) -> Any:

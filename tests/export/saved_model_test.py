@@ -63,7 +63,17 @@ def exported(request, tmp_path_factory):
 @pytest.mark.parametrize(("observed", "acted"), agents.PAIRS)
 def test_tensorflow_acts_as_the_agent(observed, acted, tmp_path):
     agent = agents.make_agent(observed, acted)
-    served = _exported(agent, tmp_path).signatures["serving_default"]
+    signatures = _exported(agent, tmp_path).signatures
+    served = signatures["serving_default"]
+    outputs = served.structured_outputs
+    for name, root in (
+        ("act", "actions"),
+        ("act_sample", "actions"),
+        ("logits", "logits"),
+    ):
+        assert set(signatures[name].structured_outputs) == {
+            output for output in outputs if output.startswith(root)
+        }
 
     def run(inputs):
         found = served(**{k: tf.constant(v) for k, v in inputs.items()})
@@ -110,6 +120,20 @@ def test_inputs_have_name_and_dtype_of_the_space(exported):
         "observations": expected,
         "seed": tf.TensorSpec((2,), tf.int32, name="seed"),
         "epsilon": tf.TensorSpec((), tf.float32, name="epsilon"),
+    }
+
+
+def test_outputs_have_the_names_of_serving_default(exported):
+    _, _, policy, _ = exported
+    named = {
+        name: set(signature.structured_outputs)
+        for name, signature in policy.signatures.items()
+    }
+    assert named == {
+        "serving_default": {"actions", "logits"},
+        "act": {"actions"},
+        "act_sample": {"actions"},
+        "logits": {"logits"},
     }
 
 

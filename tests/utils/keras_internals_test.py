@@ -39,6 +39,7 @@ def owners(tmp_path_factory):
         "ReduceLROnPlateau": _begun(kc.ReduceLROnPlateau()),
         "TensorBoard": kc.TensorBoard(folder),
         "CSVLogger": logger,
+        "ExportArchive": keras.export.ExportArchive(),
     }
     logger.on_train_end()
 
