@@ -21,16 +21,21 @@ from keras_cem.version import __version__
 FORMAT_VERSION = 1
 MIGRATIONS: dict[int, Callable[[dict[str, Any]], dict[str, Any]]] = {}
 VERSION_KEYS = ("format_version", "keras_cem_version")
+# If the class is unknown, Keras raises an error that shows the configuration.
+HINT = {"to_load_this": "import keras_cem, then keras.saving.load_model(...)"}
 
 
 def stamp(config: dict[str, Any]) -> dict[str, Any]:
-    """Returns a configuration with the versions of format and keras_cem."""
+    """Returns a configuration with the versions of format and keras_cem.
+
+    It starts with a hint for users who load it without importing keras_cem.
+    """
     versions = (FORMAT_VERSION, __version__)
-    return {**config, **dict(zip(VERSION_KEYS, versions, strict=True))}
+    return {**HINT, **config, **dict(zip(VERSION_KEYS, versions, strict=True))}
 
 
 def migrate(config: dict[str, Any]) -> dict[str, Any]:
-    """Returns a configuration in the current format, without its versions.
+    """Returns a configuration in the current format, without what `stamp` adds.
 
     Args:
         config: Configuration from `stamp` of this or an earlier version.
@@ -38,7 +43,7 @@ def migrate(config: dict[str, Any]) -> dict[str, Any]:
     Raises:
         ValueError: If it was written by a later version.
     """
-    config = dict(config)
+    config = {name: config[name] for name in config if name not in HINT}
     version, writer = (config.pop(key, None) for key in VERSION_KEYS)
     if not isinstance(version, int) or not 1 <= version <= FORMAT_VERSION:
         raise ValueError(
