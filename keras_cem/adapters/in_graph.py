@@ -36,15 +36,17 @@ def open_source(env: Any, options: Options) -> GraphSource:
     sources.refuse_host_options(
         options,
         env,
-        "an in-graph environment, which plays all trajectories at once "
-        "inside the compiled step",
+        "an in-graph environment, which plays inside the compiled step",
+        set(HOST_OPTIONS) - {"num_envs"},
     )
     if isinstance(env, str):
         env = envs.make(_known(env))
     else:
         envs.check(env)
     limit = sources.limit(options, env.max_episode_steps, repr(env))
-    source = GraphSource(env, options.batch_size, limit)
+    source = GraphSource(
+        env, options.batch_size, limit, num_envs=options.num_envs
+    )
     check_size(source, env.state_bytes)
     return source
 

@@ -13,7 +13,8 @@ from keras_cem.utils.option_kinds import Choice, Integer, Number
 Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")
 
-# Options of sub-environments. In-graph environments have no sub-environments.
+# Options of sub-environments. In-graph environments have no sub-environments:
+# of these options, they take `num_envs` only.
 HOST_OPTIONS = (
     "num_envs",
     "vectorization_mode",
@@ -39,11 +40,15 @@ class Options:
     num_envs: int | None = option(
         None,
         Integer(1),
-        "Number of sub-environments.",
-        unset="as many as `batch_size`, at most 256",
+        """Number of sub-environments, or of trajectories that are played at
+        once in the graph. It changes no result, up to the last bits of floats
+        where it is below 64.""",
+        unset="""as many as `batch_size`, at most 256; in the graph, a number
+        close to 8 times the square root of `batch_size`""",
         flag=Flag(
             "environment",
-            "Number of sub-environments. If not given, --batch_size.",
+            "Number of sub-environments, or of episodes played at once with "
+            "--engine=graph. If not given, it follows from --batch_size.",
         ),
     )
     vectorization_mode: str | None = option(

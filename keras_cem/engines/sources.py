@@ -1,7 +1,7 @@
 """Opens every supported form of environment as a playable source."""
 
 import importlib
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Protocol
 
 import numpy as np
@@ -167,18 +167,24 @@ def look_at(
     return space, action_space, observations
 
 
-def refuse_host_options(options: Options, env: object, what: str) -> None:
+def refuse_host_options(
+    options: Options,
+    env: object,
+    what: str,
+    names: Collection[str] = HOST_OPTIONS,
+) -> None:
     """Refuses options of sub-environments where none are made.
 
     Args:
         options: How to play the environment.
         env: The environment, as given by the caller.
         what: Description of the environment for the message.
+        names: Options to refuse; all of them if not given.
 
     Raises:
-        ValueError: If one of `HOST_OPTIONS` is given.
+        ValueError: If one of them is given.
     """
-    for name in HOST_OPTIONS:
+    for name in names:
         value = getattr(options, name)
         if value is not None:
             raise ValueError(

@@ -495,7 +495,7 @@ class Changing(Guess):
         (lambda: None, {"engine": "graph"}, ValueError, "engine='graph'"),
         ("CartPole-v1", {"engine": "gpu"}, ValueError, "engine='gpu'"),
         (Guess(), {"engine": "host"}, ValueError, "engine='host'"),
-        (Guess(), {"num_envs": 4}, ValueError, "num_envs=4"),
+        (Guess(), {"step_timeout": 4.0}, ValueError, "step_timeout=4.0"),
         (Guess(), {"max_episode_steps": 0}, ValueError, "max_episode_steps=0"),
         (Guess(), {"batch_size": 10**12}, ValueError, "GiB"),
         (Changing(), {}, ValueError, "goal"),

@@ -1,13 +1,20 @@
-"""The loop over the steps of K episodes, inside a compiled step."""
+"""The loop over the steps of K episodes, inside a compiled step.
 
+M slots play the K episodes. With M < K, a slot whose episode has ended starts
+the next one. All random numbers are keyed by (trajectory, step), so M changes
+no trajectory.
+"""
+
+import functools
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeAlias
 
 import tensorflow as tf
 
 from keras_cem import heads, prng
-from keras_cem.engines.graph import blocks
+from keras_cem.engines.graph import slots
 from keras_cem.engines.graph.fused_dense import fused
+from keras_cem.engines.graph.slots import Record, Slots
 from keras_cem.engines.graph.totals import Totals
 from keras_cem.engines.graph.trajectories import (
     GraphTrajectories,
@@ -17,11 +24,14 @@ from keras_cem.engines.graph.trajectories import (
 )
 from keras_cem.engines.groups import Groups
 from keras_cem.engines.policies import Policy
+from keras_cem.engines.trajectories import discount_weights
 from keras_cem.envs.base import Environment
-from keras_cem.heads.base import ExplorationState
 from keras_cem.networks import state_features
 from keras_cem.utils import nonfinite
 from keras_cem.utils.tensors import Integer, Nest
+
+# `TensorArray`s of what is stored, one entry per step.
+Arrays: TypeAlias = dict[str, Nest]
 
 
 class GraphLoop:
@@ -70,24 +80,31 @@ class GraphLoop:
         ]
 
     def run(
-        self, rows: tf.Tensor, steps: int, store: bool, store_rewards: bool
+        self,
+        rows: tf.Tensor,
+        num_slots: int,
+        steps: int,
+        store: bool,
+        store_rewards: bool,
     ) -> GraphTrajectories:
         """Plays the episodes.
 
         Args:
             rows: uint32 `(K,)`, numbers of the trajectories.
+            num_slots: M, the number of trajectories played at once, at most K.
             steps: T. Every episode is truncated after T steps.
             store: Whether to store states and actions.
             store_rewards: Whether to store rewards and the states after the
                 last steps.
         """
-        size = blocks.rows_at_once(rows.shape[0], self._env)
-        in_blocks = tf.reshape(rows, (-1, size))
-        count = in_blocks.shape[0]
-        states = tf.nest.map_structure(
-            lambda leaf: tf.reshape(leaf, (count, size, *leaf.shape[1:])),
-            self._start(rows),
-        )
+        size = rows.shape[0]
+        start = self._start(rows)
+
+        def first(count: int) -> tuple[Nest, Totals]:
+            state = tf.nest.map_structure(lambda leaf: leaf[:count], start)
+            return state, Totals.none(
+                count, state if store_rewards else (), self._discount
+            )
 
         def keep(
             states: Nest, actions: Nest, rewards: tf.Tensor
@@ -98,59 +115,28 @@ class GraphLoop:
                 "rewards": rewards if store_rewards else (),
             }
 
-        def body(
-            number: tf.Tensor, kept: dict[str, Nest], totals: Totals
-        ) -> tuple[tf.Tensor, dict[str, Nest], Totals]:
-            rows, state = tf.nest.map_structure(
-                lambda leaf: tf.gather(leaf, number), (in_blocks, states)
-            )
-            # The order is by step, then by block. Stacked, this is `(T, K)`
-            # without a copy.
-            kept, summed = self._play(
-                rows,
-                state,
-                steps,
-                store_rewards,
-                kept,
-                lambda kept, step, *made: blocks.write(
-                    kept, step * count + number, keep(*made)
-                ),
-            )
-            return number + 1, kept, blocks.write(totals, number, summed)
-
-        nothing = (
-            tf.constant(0),
-            blocks.arrays(
-                keep(
-                    tf.nest.map_structure(lambda leaf: leaf[0], states),
-                    self._no_actions(size),
-                    tf.zeros(size),
-                ),
-                steps * count,
-            ),
-            blocks.arrays(
-                Totals.none(
-                    size,
-                    tf.nest.map_structure(lambda leaf: leaf[0], states)
-                    if store_rewards
-                    else (),
-                    self._discount,
-                ),
-                count,
-            ),
+        state, begun = first(num_slots)
+        filled = slots.Slots.begin(
+            state,
+            ()
+            if self._epsilon is None
+            else self._head.initial_exploration(num_slots),
+            begun,
         )
-        _, kept, totals = (
-            body(*nothing)
-            if count == 1
-            else tf.while_loop(
-                lambda number, *_: number < count,
-                body,
-                nothing,
-                parallel_iterations=1,
-            )
+        kept = slots.arrays(
+            keep(state, self._no_actions(num_slots), tf.zeros(num_slots)),
+            slots.max_time(size, num_slots, steps),
         )
-        stacked = blocks.stack(kept, (steps, rows.shape[0]))
-        totals = blocks.stack(totals, (rows.shape[0],))
+        play = functools.partial(self._play, rows, steps, keep)
+        if num_slots == size:
+            _, filled, kept = play(tf.constant(0), filled, kept)
+            totals, places = filled.totals, None
+        else:
+            record = slots.Record.nothing(first(size)[1])
+            (totals, places), kept = self._refilled(
+                play, steps, start, begun, (filled, kept, record)
+            )
+        stacked = tf.nest.map_structure(lambda array: array.stack(), kept)
         # A NaN return marks a trajectory to leave out, as on the host.
         returns = nonfinite.marked(
             tf.cast(totals.returns, tf.float32), totals.faults
@@ -171,118 +157,179 @@ class GraphLoop:
             totals.terminated,
             totals.faults,
             totals.final,
+            places,
         )
+
+    def _refilled(
+        self,
+        play: Callable[..., tuple[tf.Tensor, Slots, Arrays]],
+        steps: int,
+        start: Nest,
+        begun: Totals,
+        begin: tuple[Slots, Arrays, Record],
+    ) -> tuple[Record, Arrays]:
+        """Plays K trajectories in fewer slots, which are refilled.
+
+        Args:
+            play: Plays steps of the slots, as `_play`.
+            steps: T, the maximum number of steps.
+            start: Start states of all K trajectories.
+            begun: Totals of M trajectories before their first step.
+            begin: The slots with the first M trajectories, the arrays for the
+                stored values, and the record of all K.
+        """
+        filled, *_ = begin
+        num_slots = int(filled.live.shape[0])
+        size = tf.nest.flatten(start)[0].shape[0]
+        idle = max(1, int(num_slots * slots.IDLE_SHARE))
+
+        def body(
+            started: tf.Tensor,
+            time: tf.Tensor,
+            filled: Slots,
+            kept: Arrays,
+            record: Record,
+        ) -> tuple[tf.Tensor, tf.Tensor, Slots, Arrays, Record]:
+            least = tf.where(started < size, num_slots - idle, 0)
+            time, filled, kept = play(
+                time, filled, kept, least, (time // steps + 1) * steps
+            )
+            record = record.updated(filled)
+            filled, started = filled.refill(started, time, start, begun)
+            return started, time, filled, kept, record
+
+        *_, kept, record = tf.while_loop(
+            lambda started, time, filled, *_: tf.reduce_any(filled.live),
+            body,
+            (tf.constant(num_slots), tf.constant(0), *begin),
+        )
+        return record, kept
 
     def _play(
         self,
         rows: tf.Tensor,
-        state: Nest,
         steps: int,
-        keep_final: bool,
-        kept: dict[str, Nest],
-        write: Callable[..., dict[str, Nest]],
-    ) -> tuple[dict[str, Nest], Totals]:
-        """Plays one block; returns the stored arrays and the totals.
+        keep: Callable[[Nest, Nest, tf.Tensor], dict[str, Nest]],
+        time: tf.Tensor,
+        filled: Slots,
+        kept: Arrays,
+        least: Integer = 0,
+        end: tf.Tensor | None = None,
+    ) -> tuple[tf.Tensor, Slots, Arrays]:
+        """Plays steps of the slots.
 
         Args:
-            rows: uint32 `(rows,)`, numbers of the trajectories.
-            state: Start states of the environment.
+            rows: uint32 `(K,)`, numbers of the trajectories.
             steps: T, the maximum number of steps.
-            keep_final: Whether to return the states after the last steps.
-            kept: Arrays for the stored values.
-            write: Function of the arrays, the step, and its states, actions and
-                rewards. It returns the arrays with the step written.
+            keep: Function of states, actions and rewards that returns what to
+                store.
+            time: int32 scalar, number of steps taken so far.
+            filled: The slots.
+            kept: Arrays for the stored values, one entry per step.
+            least: Plays until at most this number of slots are live. Defaults
+                to `0`.
+            end: Time to stop at the latest. Defaults to `None`.
+
+        Returns:
+            Time, slots and arrays after the steps.
         """
-        size = rows.shape[0]
+        rows = tf.gather(rows, filled.numbers)
+        weights = None
+        if self._discount is not None:
+            weights = discount_weights(self._discount, tf.range(steps))
+
+        def going_on(time: tf.Tensor, filled: Slots, _: Arrays) -> tf.Tensor:
+            if end is None:
+                return tf.reduce_any(filled.live)
+            live = tf.reduce_sum(tf.cast(filled.live, tf.int32))
+            return (live > least) & (time < end)
 
         def body(
-            step: tf.Tensor,
-            state: Nest,
-            explored: ExplorationState,
-            live: tf.Tensor,
-            totals: Totals,
-            kept: dict[str, Nest],
-        ) -> tuple[
-            tf.Tensor,
-            Nest,
-            ExplorationState,
-            tf.Tensor,
-            Totals,
-            dict[str, Nest],
-        ]:
-            counter = (rows, tf.fill([size], tf.cast(step, tf.uint32)))
-            observations = self._env.observe(state)
-            if self._env.stateful:
-                # `envs.check` plays a few steps of the others.
-                observations, outside = replace_outside(
-                    self._env.observation_space, observations
-                )
-            outputs = self._function(observations, training=False)
-            if self._epsilon is None:
-                actions = self._head.greedy(outputs)
-            else:
-                actions, explored = self._head.explore(
-                    outputs,
-                    self._epsilon,
-                    self._exploration,
-                    self._groups.counter(
-                        *counter,
-                        self._env.observation_space.flatten(observations),
-                    ),
-                    explored,
-                    state_features.observed(
-                        self._head,
-                        self._policy,
-                        self._env.observation_space,
-                        observations,
-                    ),
-                )
-            actions = cast_leaves(
-                self._env.action_space, actions, self._action_dtypes
-            )
-            played = actions
-            if self._epsilon is not None:
-                played = self._head.playable(actions)
-            following, rewards, terminated = self._env.transition(
-                state, played, prng.threefry2x32(self._step_key, counter)
-            )
-            fault = nonfinite.first_faults(observations, outputs, rewards)
-            if self._env.stateful:
-                fault = tf.where(outside, int(nonfinite.Fault.OUTSIDE), fault)
-            fault = tf.where(live, fault, 0)
-            totals = totals.after_step(
-                step,
-                live,
-                tf.cast(rewards, tf.float64),
-                terminated,
-                fault,
-                following,
-                self._discount,
-            )
-            kept = write(kept, step, state, actions, rewards)
-            ended = terminated | self._env.truncated(following)
-            live &= ~ended & tf.equal(fault, 0)
-            return step + 1, following, explored, live, totals, kept
+            time: tf.Tensor, filled: Slots, kept: Arrays
+        ) -> tuple[tf.Tensor, Slots, Arrays]:
+            after, made = self._step(rows, steps, weights, filled)
+            return time + 1, after, slots.write(kept, time, keep(*made))
 
-        *_, totals, kept = tf.while_loop(
-            lambda step, state, explored, live, totals, kept: (
-                (step < steps) & tf.reduce_any(live)
-            ),
+        played: tuple[tf.Tensor, Slots, Arrays] = tf.while_loop(
+            going_on,
             body,
-            (
-                tf.constant(0),
-                state,
-                ()
-                if self._epsilon is None
-                else self._head.initial_exploration(size),
-                tf.ones(size, tf.bool),
-                Totals.none(size, state if keep_final else (), self._discount),
-                kept,
-            ),
+            (time, filled, kept),
             # Variables of a stateful environment need steps in sequence.
             parallel_iterations=1 if self._env.stateful else 10,
         )
-        return kept, totals
+        return played
+
+    def _step(
+        self,
+        rows: tf.Tensor,
+        steps: int,
+        weights: tf.Tensor | None,
+        filled: Slots,
+    ) -> tuple[Slots, tuple[Nest, Nest, tf.Tensor]]:
+        """Plays one step; returns the slots, and states, actions and rewards.
+
+        Args:
+            rows: uint32 `(M,)`, numbers of the trajectories.
+            steps: T, the maximum number of steps.
+            weights: float32 `(T,)`, the discount of each step, or None.
+            filled: The slots.
+        """
+        state, live, totals = filled.state, filled.live, filled.totals
+        explored = filled.explored
+        counter = (rows, tf.cast(totals.lengths, tf.uint32))
+        observations = self._env.observe(state)
+        if self._env.stateful:
+            # `envs.check` plays a few steps of the others.
+            observations, outside = replace_outside(
+                self._env.observation_space, observations
+            )
+        outputs = self._function(observations, training=False)
+        if self._epsilon is None:
+            actions = self._head.greedy(outputs)
+        else:
+            actions, explored = self._head.explore(
+                outputs,
+                self._epsilon,
+                self._exploration,
+                self._groups.counter(
+                    *counter,
+                    self._env.observation_space.flatten(observations),
+                ),
+                explored,
+                state_features.observed(
+                    self._head,
+                    self._policy,
+                    self._env.observation_space,
+                    observations,
+                ),
+            )
+        actions = cast_leaves(
+            self._env.action_space, actions, self._action_dtypes
+        )
+        played = actions
+        if self._epsilon is not None:
+            played = self._head.playable(actions)
+        following, rewards, terminated = self._env.transition(
+            state, played, prng.threefry2x32(self._step_key, counter)
+        )
+        fault = nonfinite.first_faults(observations, outputs, rewards)
+        if self._env.stateful:
+            fault = tf.where(outside, int(nonfinite.Fault.OUTSIDE), fault)
+        fault = tf.where(live, fault, 0)
+        totals = totals.after_step(
+            live,
+            tf.cast(rewards, tf.float64),
+            terminated,
+            fault,
+            following,
+            weights,
+        )
+        ended = terminated | self._env.truncated(following)
+        live &= ~ended & tf.equal(fault, 0) & (totals.lengths < steps)
+        after = filled._replace(
+            state=following, explored=explored, live=live, totals=totals
+        )
+        return after, (state, actions, rewards)
 
     def _start(self, rows: tf.Tensor) -> Nest:
         starts = (rows // self._groups.per_start, tf.zeros_like(rows))

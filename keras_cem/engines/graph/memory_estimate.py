@@ -30,6 +30,10 @@ class Sized(Protocol):
         """T, the maximum number of steps per episode."""
 
     @property
+    def num_stored(self) -> int:
+        """Largest number of steps that an iteration stores."""
+
+    @property
     def action_space(self) -> spaces.Space:
         """Space of one action."""
 
@@ -45,7 +49,7 @@ def stored_bytes(source: Sized, state_bytes: int) -> int:
         math.prod(leaf.shape) * storage_dtype(leaf).itemsize
         for leaf in source.action_space.leaves
     )
-    return size * source.batch_size * source.max_episode_steps
+    return size * source.num_stored
 
 
 def check_size(source: Sized, state_bytes: int) -> None:

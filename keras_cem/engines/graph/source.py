@@ -12,7 +12,7 @@ from typing import Any, ClassVar, Protocol, TypeVar
 import tensorflow as tf
 
 from keras_cem import heads, spaces
-from keras_cem.engines.graph import memory_estimate
+from keras_cem.engines.graph import memory_estimate, slots
 from keras_cem.engines.graph.loop import GraphLoop
 from keras_cem.engines.graph.trajectories import GraphTrajectories
 from keras_cem.engines.groups import NO_GROUPS, Groups, check_starts
@@ -43,6 +43,8 @@ class GraphSource:
         max_episode_steps: T. Every episode is truncated after T steps.
         fuse: Whether `keras_cem.engines.graph.fused_dense` computes small
             dense layers. None uses it on a GPU only.
+        num_envs: Number of trajectories played at once, at most K. None
+            chooses it, see `slots.default_number`.
         num_env_restarts: 0, because nothing restarts in the graph.
     """
 
@@ -52,6 +54,7 @@ class GraphSource:
     batch_size: int
     max_episode_steps: int
     fuse: bool | None = None
+    num_envs: int | None = None
 
     @property
     def name(self) -> str:
@@ -78,6 +81,20 @@ class GraphSource:
         """Steps to which trajectories are padded: always to the limit."""
         return self.max_episode_steps
 
+    @property
+    def num_slots(self) -> int:
+        """M, the number of trajectories that are played at once."""
+        if self.num_envs is None:
+            return slots.default_number(self.batch_size, self.env)
+        return min(self.num_envs, self.batch_size)
+
+    @property
+    def num_stored(self) -> int:
+        """Largest number of steps that an iteration stores."""
+        return self.num_slots * slots.max_time(
+            self.batch_size, self.num_slots, self.max_episode_steps
+        )
+
     @functools.cached_property
     def key(self) -> tuple[Hashable, ...]:
         """Key of all that a compiled step depends on, fixed at first use."""
@@ -86,6 +103,7 @@ class GraphSource:
             self.batch_size,
             self.max_episode_steps,
             self.fuse,
+            self.num_envs,
         )
 
     def compilable(self, policy: Policy) -> bool:
@@ -127,6 +145,7 @@ class GraphSource:
         return loop.run(
             tf.cast(first, tf.uint32)
             + tf.cast(tf.range(self.batch_size), tf.uint32),
+            self.num_slots,
             self.max_episode_steps,
             store,
             store_rewards,

@@ -4,7 +4,6 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
-from keras_cem.engines.trajectories import discount_weights
 from keras_cem.utils.tensors import Nest, where_rows
 
 
@@ -53,30 +52,30 @@ class Totals(NamedTuple):
 
     def after_step(
         self,
-        step: tf.Tensor,
         live: tf.Tensor,
         rewards: tf.Tensor,
         terminated: tf.Tensor,
         faults: tf.Tensor,
         state: Nest,
-        discount: tf.Tensor | None,
+        weights: tf.Tensor | None,
     ) -> "Totals":
         """Returns the totals after one step.
 
         Args:
-            step: int32 scalar, number of the step, from 0.
             live: bool `(K,)`, true for episodes that took the step.
             rewards: float64 `(K,)`.
             terminated: bool `(K,)`.
             faults: int32 `(K,)`, a `nonfinite.Fault`, or 0.
             state: States after the step.
-            discount: As in `none`.
+            weights: float32 `(T,)`, discount^t for each step t, or None.
         """
         rewards = tf.where(live, rewards, 0.0)
         discounted, final = self.discounted, self.final
-        if discount is not None:
-            weight = tf.cast(discount_weights(discount, step), tf.float64)
-            discounted += rewards * weight
+        if weights is not None:
+            step = tf.minimum(self.lengths, tf.size(weights) - 1)
+            discounted += rewards * tf.cast(
+                tf.gather(weights, step), tf.float64
+            )
         if not (isinstance(final, tuple) and not final):
             final = where_rows(live, state, final)
         return Totals(

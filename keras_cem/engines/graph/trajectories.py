@@ -19,15 +19,17 @@ class GraphTrajectories(NamedTuple):
     """K episodes in the layout of the compiled loop.
 
     It stores states, not observations. Each vector of the state is stored
-    separately, with the time axis first and the trajectory axis last. XLA
-    writes this layout fastest, and it takes the least memory.
+    separately, with the time axis first and the axis of the M slots last. XLA
+    writes this layout fastest, and it takes the least memory. Each slot plays
+    one trajectory after the other. With M = K, it plays one only.
 
     Attributes:
         env: The environment, which computes observations from states.
-        states: States of the environment. Each leaf is `(T, K)`, or
-            `(T, K, ...)` if it is not a vector.
-        actions: `(T, K, ...)`, or a nest in the structure of the space.
-        rewards: float32 `(T, K)`, or None if they are not stored.
+        states: States of the environment. Each leaf is `(S, M)`, or
+            `(S, M, ...)` if it is not a vector. S is T times the largest
+            possible number of trajectories per slot.
+        actions: `(S, M, ...)`, or a nest in the structure of the space.
+        rewards: float32 `(S, M)`, or None if they are not stored.
         returns: float32 `(K,)`.
         discounted: float32 `(K,)`, sums of discount^t r_t.
         lengths: int32 `(K,)`, number of steps per trajectory.
@@ -36,6 +38,8 @@ class GraphTrajectories(NamedTuple):
             episode: 0 for none, else a `nonfinite.Fault`.
         final_states: States after the last steps. Each leaf is `(K,)` or
             `(K, ...)`. `()` if rewards are not stored.
+        places: int32 `(K, 2)`, time and slot of the first step of each
+            trajectory. None if slot k plays trajectory k.
     """
 
     env: Environment[Any]
@@ -48,6 +52,7 @@ class GraphTrajectories(NamedTuple):
     terminated: tf.Tensor
     faults: tf.Tensor
     final_states: Nest = ()
+    places: tf.Tensor | None = None
 
     @property
     def num_steps(self) -> int:
@@ -63,8 +68,46 @@ class GraphTrajectories(NamedTuple):
     @property
     def _num_rows(self) -> tuple[int, int]:
         """T and K."""
-        steps, size = tf.nest.flatten(self.actions)[0].shape[:2]
-        return int(steps), int(size)
+        size = int(self.lengths.shape[0])
+        times, slots = tf.nest.flatten(self.actions)[0].shape[:2]
+        return int(times) // -(-size // int(slots)), size
+
+    def _at(self, nest: Nest, trajectory: tf.Tensor, step: tf.Tensor) -> Any:
+        """Returns stored values of some steps.
+
+        Args:
+            nest: Nest of stored tensors, `(S, M, ...)`.
+            trajectory: int32 tensor, numbers of trajectories.
+            step: int32 tensor of the same shape, numbers of steps. Values after
+                the end of a trajectory have no meaning.
+        """
+        where = tf.stack([step, trajectory], axis=-1)
+        if self.places is not None:
+            first = tf.gather(self.places, trajectory)
+            where = first + tf.stack([step, tf.zeros_like(step)], axis=-1)
+            # Only steps after the end of a trajectory are beyond the last time.
+            where = tf.minimum(where, _last(nest))
+        return tf.nest.map_structure(
+            lambda leaf: tf.gather_nd(leaf, where), nest
+        )
+
+    def _by_trajectory(self, nest: Nest, rows: tf.Tensor | None = None) -> Any:
+        """Returns stored values of all steps, `(T, K, ...)`.
+
+        Args:
+            nest: Nest of stored tensors, `(S, M, ...)`.
+            rows: int32 `(B,)`, the trajectories to return. Defaults to `None`:
+                all.
+        """
+        steps, size = self._num_rows
+        if self.places is not None:
+            rows = tf.range(size) if rows is None else rows
+            return self._at(nest, *tf.meshgrid(rows, tf.range(steps)))
+        if rows is None:
+            return nest
+        return tf.nest.map_structure(
+            lambda leaf: tf.gather(leaf, rows, axis=1), nest
+        )
 
     @property
     def block_size(self) -> int:
@@ -103,24 +146,20 @@ class GraphTrajectories(NamedTuple):
         """
         if self.rewards is None:
             raise ValueError("These trajectories were played without rewards.")
-        return self.rewards
+        return self._by_trajectory(self.rewards)
 
     def gather(
         self, trajectory: tf.Tensor, step: tf.Tensor
     ) -> tuple[Nest, Nest]:
         """Returns observations and actions of pairs, `(B, ...)`."""
-        where = tf.stack([step, trajectory], axis=-1)
-        states, actions = tf.nest.map_structure(
-            lambda leaf: tf.gather_nd(leaf, where), (self.states, self.actions)
+        states, actions = self._at(
+            (self.states, self.actions), trajectory, step
         )
         return self.env.observe(states), actions
 
     def take(self, rows: tf.Tensor) -> Trajectories:
         """Returns some of the trajectories, with observations of all steps."""
-        states, actions = tf.nest.map_structure(
-            lambda leaf: tf.gather(leaf, rows, axis=1),
-            (self.states, self.actions),
-        )
+        states, actions = self._by_trajectory((self.states, self.actions), rows)
         return self._replace(
             states=states,
             actions=actions,
@@ -128,6 +167,7 @@ class GraphTrajectories(NamedTuple):
             lengths=tf.gather(self.lengths, rows),
             terminated=tf.gather(self.terminated, rows),
             final_states=(),
+            places=None,
         ).to_trajectories()
 
     def moments(self, space: spaces.Space) -> list[Moments]:
@@ -137,11 +177,19 @@ class GraphTrajectories(NamedTuple):
         Episodes with a nonfinite value are left out.
         """
         lengths = tf.where(tf.equal(self.faults, 0), self.lengths, 0)
+        everyone = tf.range(tf.size(lengths))
 
-        def body(step: tf.Tensor, sofar: list[Moments]) -> tuple[Any, Any]:
-            states = tf.nest.map_structure(
+        def of_step(step: tf.Tensor) -> Any:
+            if self.places is not None:
+                return self._at(
+                    self.states, everyone, tf.fill(tf.shape(everyone), step)
+                )
+            return tf.nest.map_structure(
                 lambda leaf: tf.gather(leaf, step), self.states
             )
+
+        def body(step: tf.Tensor, sofar: list[Moments]) -> tuple[Any, Any]:
+            states = of_step(step)
             leaves = spaces.float_leaves(space, self.env.observe(states))
             counts = step < lengths
             return step + 1, [
@@ -167,18 +215,20 @@ class GraphTrajectories(NamedTuple):
         steps, _ = self._num_rows
         last = tf.equal(tf.range(steps), self.lengths[:, None] - 1)
         faults = tf.where(last, self.faults[:, None], 0)
-        return nonfinite.marked(tf.transpose(self.rewards), faults)
+        rewards = self._by_trajectory(self.rewards)
+        return nonfinite.marked(tf.transpose(rewards), faults)
 
     def to_trajectories(self) -> Trajectories:
         """Returns `Trajectories`, with the trajectory axis first."""
         steps, size = self._num_rows
         action_space = self.env.action_space
+        states, actions = self._by_trajectory((self.states, self.actions))
         flat = tf.nest.map_structure(
             lambda leaf: tf.reshape(
                 tf.experimental.numpy.swapaxes(leaf, 0, 1),
                 (-1, *leaf.shape[2:]),
             ),
-            self.states,
+            states,
         )
         observations = self.env.observe(flat)
         return Trajectories(
@@ -190,7 +240,7 @@ class GraphTrajectories(NamedTuple):
                 action_space,
                 tf.nest.map_structure(
                     lambda leaf: tf.experimental.numpy.swapaxes(leaf, 0, 1),
-                    self.actions,
+                    actions,
                 ),
                 [leaf.dtype for leaf in action_space.leaves],
             ),
@@ -206,6 +256,12 @@ class GraphTrajectories(NamedTuple):
         if isinstance(self.final_states, tuple) and not self.final_states:
             return ()
         return self.env.observe(self.final_states)
+
+
+def _last(nest: Nest) -> tf.Tensor:
+    """Returns the last time and the last slot of stored values."""
+    times, num_slots = tf.nest.flatten(nest)[0].shape[:2]
+    return tf.constant([times - 1, num_slots - 1])
 
 
 def storage_dtype(leaf: spaces.Leaf) -> np.dtype:

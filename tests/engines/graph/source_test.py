@@ -9,7 +9,6 @@ import tensorflow as tf
 
 import keras_cem as cem
 from keras_cem import envs, heads, prng, spaces
-from keras_cem.engines.graph import blocks
 from keras_cem.engines.graph import loop as graph_loop
 from keras_cem.engines.graph.source import GraphSource
 from keras_cem.utils.nonfinite import Fault
@@ -62,9 +61,10 @@ def play(
     epsilon=0.5,
     iteration=4,
     fuse=None,
+    num_envs=None,
     **kwargs,
 ):
-    source = GraphSource(Countdown(), size, STEPS, fuse)
+    source = GraphSource(Countdown(), size, STEPS, fuse, num_envs)
     network, head = policy(), heads.for_space(Countdown().action_space)
 
     def run():
@@ -110,11 +110,9 @@ def brute_force(first=0, epsilon=0.5, iteration=4):
 
 
 @pytest.mark.parametrize("mode", ["eager", "graph", "compiled"])
-@pytest.mark.parametrize("most_rows", [SIZE, 4])
-def test_trajectories_equal_brute_force(mode, most_rows, monkeypatch):
-    # Side by side, or in two blocks of three.
-    monkeypatch.setattr(blocks, "MOST_ROWS", most_rows)
-    played, returns, lengths = play(mode)
+@pytest.mark.parametrize("num_envs", [SIZE, 4, 1])
+def test_trajectories_equal_brute_force(mode, num_envs):
+    played, returns, lengths = play(mode, num_envs=num_envs)
     expected = brute_force()
     assert lengths.numpy().tolist() == [len(episode) for episode in expected]
     assert len(set(lengths.numpy())) > 1
