@@ -159,10 +159,16 @@ class EliteMemory(keras.Layer):
             K + M trajectories, and float32 `(K + M,)`, infinity for rows
             without a candidate.
         """
+        return Candidates(fresh, self), self.ranked(returns, iteration)
+
+    def ranked(self, returns: tf.Tensor, iteration: tf.Tensor) -> tf.Tensor:
+        """Returns what ranks new and remembered trajectories; see `candidates`.
+
+        It needs no steps of the new trajectories.
+        """
         alive = self._alive(iteration)
         remembered = tf.where(alive, self._returns.value(), np.inf)
-        ranked = tf.concat([returns, remembered], axis=0)
-        return Candidates(fresh, self), ranked
+        return tf.concat([returns, remembered], axis=0)
 
     def gather(
         self, trajectory: tf.Tensor, step: tf.Tensor

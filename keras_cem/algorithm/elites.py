@@ -3,6 +3,7 @@
 import numpy as np
 import tensorflow as tf
 
+from keras_cem.engines.trajectories import Chosen
 from keras_cem.utils.tensors import Number
 
 TIES = ("auto", "strict", "inclusive")
@@ -81,7 +82,7 @@ def select(
     *,
     per_start: int = 1,
     per_policy: int | None = None,
-) -> tuple[tf.Tensor, tf.Tensor]:
+) -> Chosen:
     """Returns thresholds and elites of the trajectories of an iteration.
 
     Args:
@@ -107,4 +108,4 @@ def select(
     elite = mask(returns, gamma_q, ties)
     if per_policy is not None:
         elite = tf.repeat(elite, per_policy)
-    return gamma_q, tf.reshape(elite, (size,))
+    return Chosen(gamma_q, tf.reshape(elite, (size,)))

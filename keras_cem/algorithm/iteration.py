@@ -4,7 +4,7 @@
 |---|---|
 | trajectories tau_1, ..., tau_K of the explored policy pi_n | `play` |
 | returns G(tau_k) | `rank` |
-| elites, G(tau_k) > gamma_q, the q-quantile of the returns | `select_elites` |
+| elites, G(tau_k) > gamma_q, the q-quantile of the returns | `choose` |
 | gradient steps towards the actions of the elites | `imitate_elites` |
 | V_n, the mean of G(tau_k) | `report` |
 
@@ -18,24 +18,8 @@ import tensorflow as tf
 
 from keras_cem.algorithm import critic, elite_steps, elites, imitation
 from keras_cem.algorithm.learner import Elites, Learner, Update
-from keras_cem.engines.trajectories import Played, StoredPairs
+from keras_cem.engines.trajectories import Chosen, Played, StoredPairs
 from keras_cem.networks.normalization import NormalizedPolicy
-
-
-def iterate(agent: Learner, play: Callable[[], Played]) -> None:
-    """Takes one iteration; called in the train step.
-
-    Args:
-        agent: A compiled `CEMAgent`. Its weights, counters and
-            `train_metrics` are updated.
-        play: Returns the K trajectories of the iteration.
-    """
-    trajectories = play()
-    ranked = rank(agent, trajectories)
-    selected = select_elites(agent, ranked)
-    update = imitate_elites(agent, trajectories, ranked, selected)
-    remember(agent, trajectories, ranked, selected, update)
-    report(agent, trajectories, selected, update)
 
 
 class Ranked(NamedTuple):
@@ -58,6 +42,37 @@ class Ranked(NamedTuple):
     steps: elite_steps.Steps | None = None
 
 
+def iterate(agent: Learner, play: Callable[[], Played]) -> None:
+    """Takes one iteration; called in the train step.
+
+    Args:
+        agent: A compiled `CEMAgent`. Its weights, counters and
+            `train_metrics` are updated.
+        play: Returns the K trajectories of the iteration.
+    """
+    trajectories = play()
+    ranked = rank(agent, trajectories)
+    learn(agent, trajectories, ranked, choose(agent, ranked.returns))
+
+
+def learn(
+    agent: Learner, trajectories: Played, ranked: Ranked, chosen: Chosen
+) -> None:
+    """Learns from the trajectories of an iteration, elites chosen.
+
+    Args:
+        agent: A compiled `CEMAgent`.
+        trajectories: The K trajectories.
+        ranked: Their ranks.
+        chosen: What `choose` returned for `ranked.returns`.
+    """
+    number = tf.reduce_sum(tf.cast(chosen.mask, tf.float32))
+    selected = Elites(ranked.candidates, *chosen, number)
+    update = imitate_elites(agent, trajectories, ranked, selected)
+    remember(agent, trajectories, ranked, selected, update)
+    report(agent, trajectories, selected, update)
+
+
 def rank(agent: Learner, trajectories: Played) -> Ranked:
     """Returns what ranks the trajectories and those of the memory, or steps."""
     if agent.critic is not None:
@@ -73,17 +88,21 @@ def rank(agent: Learner, trajectories: Played) -> Ranked:
     return Ranked(candidates, all_returns, returns)
 
 
-def select_elites(agent: Learner, ranked: Ranked) -> Elites:
-    """Returns the candidates whose return exceeds the q-quantile."""
-    gamma_q, mask = elites.select(
-        ranked.returns,
+def choose(agent: Learner, returns: tf.Tensor) -> Chosen:
+    """Returns which candidates are elites; needs nothing but their returns.
+
+    Args:
+        agent: The agent.
+        returns: float32, the (discounted) return of each candidate, or the
+            advantage of each step, as in `Ranked`.
+    """
+    return elites.select(
+        returns,
         agent.elite_quantile,
         agent.ties,
         per_start=agent.groups.per_start,
         per_policy=agent.groups.per_policy,
     )
-    number = tf.reduce_sum(tf.cast(mask, tf.float32))
-    return Elites(ranked.candidates, gamma_q, mask, number)
 
 
 def imitate_elites(

@@ -11,6 +11,18 @@ from keras_cem.networks.moments import Moments, of_batch
 from keras_cem.utils.tensors import Array, Integer, Nest, Number
 
 
+class Chosen(NamedTuple):
+    """Which candidates are elites.
+
+    Attributes:
+        gamma_q: The elite threshold, a float32 scalar, or one per group.
+        mask: bool, true for each candidate that is elite.
+    """
+
+    gamma_q: tf.Tensor
+    mask: tf.Tensor
+
+
 class StoredSteps(Protocol):
     """Trajectories whose pairs (s, a) can be read."""
 

@@ -7,8 +7,16 @@ import tensorflow as tf
 
 import keras_cem as cem
 from keras_cem import prng
+from keras_cem.algorithm import iteration
 from keras_cem.engines.graph.source import GraphSource
-from tests.helpers import DISCRETE, MODES, improve, make_agent
+from tests.helpers import (
+    DISCRETE,
+    MODES,
+    assert_equal,
+    improve,
+    learned_state,
+    make_agent,
+)
 
 DISCOUNT = 0.5
 
@@ -44,6 +52,30 @@ def test_discounted_returns_are_what_is_ranked(mode):
     assert logs["episode_return_max"] == 5
     # The third trajectory is imitated, whose action is 4.
     assert agent.act(np.ones(3, np.float32)) == 4
+
+
+def test_elites_are_chosen_by_returns_alone_before_learning():
+    """As where the steps of others than elites never arrive."""
+    options = {"elite_quantile": 0.75, "discount": DISCOUNT, "elite_memory": 2}
+    whole, apart = (
+        make_agent(DISCRETE, **options),
+        make_agent(DISCRETE, **options),
+    )
+    for agent in (whole, apart):
+        agent.memory.prepare(agent.observation_space, agent.action_space, 4)
+    batch = _batch()
+    logs = improve(whole, batch)
+    returns = tf.constant([0.5, 1.25, 3.0, 2.0, 1.0])
+    chosen = iteration.choose(
+        apart, apart.memory.ranked(returns, apart.iteration.value)
+    )
+    assert float(chosen.gamma_q) == logs["elite_threshold"]
+    assert chosen.mask.numpy().tolist() == [False, False, True] + [False] * 4
+    steps = tf.nest.map_structure(tf.convert_to_tensor, batch)
+    ranked = iteration.rank(apart, steps)
+    np.testing.assert_array_equal(ranked.new, returns)
+    iteration.learn(apart, steps, ranked, chosen)
+    assert_equal(learned_state(apart), learned_state(whole))
 
 
 @pytest.mark.parametrize("discount", [1.0, 0.9])
