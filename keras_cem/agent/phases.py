@@ -30,6 +30,7 @@ from keras_cem.engines.graph.source import GraphSource
 from keras_cem.engines.host.source import HostSource
 from keras_cem.engines.recorded.source import RecordedSource
 from keras_cem.engines.sources import Playable, Source
+from keras_cem.engines.summed import summed
 from keras_cem.engines.trajectories import Played, Trajectories
 
 Data = TypeVar("Data")
@@ -222,7 +223,7 @@ class Training(Phase):
         agent = self._agent
         return OnCollected(
             key,
-            collect,
+            lambda: summed(collect(), agent.discount),
             agent.steps_per_execution,
             agent.graph_execution.check_update,
         )
@@ -270,13 +271,14 @@ class Testing(Phase):
         """Plays a batch before each step."""
         agent = self._agent
 
-        def play() -> Trajectories:
+        def play() -> Played:
             run = running(agent)
             size, first = run.test_batch_size, run.tested
             run.tested += size
-            return run.player.play(
+            played = run.player.play(
                 source, size, run.stream, epsilon=None, first=first
             )
+            return summed(played, discount=1.0)
 
         return OnCollected("host", play, agent.steps_per_execution)
 

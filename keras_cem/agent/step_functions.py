@@ -10,7 +10,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from keras_cem.engines.trajectories import Trajectories
+from keras_cem.engines.trajectories import Played
 from keras_cem.saving import interrupts
 from keras_cem.saving.epoch_progress import EpochProgress
 from keras_cem.utils.recent import Recent
@@ -56,7 +56,7 @@ class CollectThenStep:
     def __init__(
         self,
         inner: KerasFunction,
-        collect: Callable[[], Trajectories],
+        collect: Callable[[], Played],
         steps_per_execution: int,
         check: Callable[[], None] | None = None,
     ):

@@ -12,7 +12,7 @@ from keras_cem.agent.step_functions import (
     PlayInStep,
 )
 from keras_cem.engines.graph.source import GraphSource
-from keras_cem.engines.trajectories import Played, Trajectories
+from keras_cem.engines.trajectories import Played
 
 
 class Steps(Protocol):
@@ -32,7 +32,7 @@ class Steps(Protocol):
 class PlayingSteps(Steps, Protocol):
     """How the steps on one source run."""
 
-    def play(self, data: tf.Tensor | Trajectories) -> Played:
+    def play(self, data: tf.Tensor | Played) -> Played:
         """Returns the trajectories of a step; called inside the step.
 
         Args:
@@ -67,7 +67,7 @@ class OnCollected:
     def __init__(
         self,
         key: str,
-        collect: Callable[[], Trajectories],
+        collect: Callable[[], Played],
         steps_per_execution: int,
         check: Callable[[], None] | None = None,
     ):
@@ -91,7 +91,7 @@ class OnCollected:
             self._check,
         )
 
-    def play(self, data: Trajectories) -> Played:
+    def play(self, data: Played) -> Played:
         """Returns the trajectories, which are the data of the step."""
         return data
 

@@ -52,7 +52,8 @@ def iterate(agent: Learner, play: Callable[[], Played]) -> None:
     """
     trajectories = play()
     ranked = rank(agent, trajectories)
-    learn(agent, trajectories, ranked, choose(agent, ranked.returns))
+    chosen = trajectories.chosen or choose(agent, ranked.returns)
+    learn(agent, trajectories, ranked, chosen)
 
 
 def learn(

@@ -1,23 +1,35 @@
 """Plays with an agent's policy, compiled once per number of slots."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import tensorflow as tf
 
 from keras_cem import prng
-from keras_cem.engines.graph.source import GraphSource
+from keras_cem.engines.graph.source import GraphSource, PlaysInGraph
 from keras_cem.engines.groups import NO_GROUPS, Groups
 from keras_cem.engines.host.actor import Actor
 from keras_cem.engines.host.environment import EpisodeError
 from keras_cem.engines.host.observation_buffer import ObservationBuffer
+from keras_cem.engines.host.source import HostSource, PlaysOnHost
 from keras_cem.engines.policies import ActingAgent
-from keras_cem.engines.sources import Playable
 from keras_cem.engines.trajectories import Trajectories
+from keras_cem.engines.wanted import Wanted
 from keras_cem.saving import interrupts
 from keras_cem.utils import nonfinite
 from keras_cem.utils.recent import Recent
+
+
+class AnyPlayer(PlaysOnHost, PlaysInGraph, Protocol):
+    """A player of every kind of source."""
+
+
+class PlayedBy(Protocol):
+    """A source that a player can play."""
+
+    def played_by(self, player: AnyPlayer, wanted: Wanted) -> Trajectories:
+        """Returns the episodes that a player plays."""
 
 
 class Player:
@@ -45,7 +57,7 @@ class Player:
 
     def play(
         self,
-        source: Playable,
+        source: PlayedBy,
         size: int,
         stream: int,
         *,
@@ -63,36 +75,54 @@ class Player:
             epsilon: Amount of exploration; None acts greedily.
             seed: Defaults to the agent's.
             first: Number of the first episode, for batches of one evaluation.
-            groups: Groups of trajectories, on the host.
+            groups: Groups of trajectories; no groups if not given.
 
         Returns:
             `Trajectories` of NumPy arrays.
         """
         interrupts.check()
-        seed = self._agent.seed if seed is None else seed
-        iteration = int(self._agent.iteration)
-        if isinstance(source, GraphSource):
-            numbers = tf.constant([seed, iteration, first], tf.int64)
-            played, faults = self._graph_function(source, stream, epsilon)(
-                numbers, tf.constant(epsilon or 0.0, tf.float32)
-            )
-            arrays: Trajectories = tf.nest.map_structure(
-                lambda leaf: leaf.numpy(), played
-            )
-            self._check_faults(source, arrays, faults.numpy(), first)
-            return arrays
-        begin, end = first // groups.per_start, first + size
-        starts = prng.reset_seeds(
-            seed, stream, iteration, -(-end // groups.per_start) - begin, begin
+        agent = self._agent
+        wanted = Wanted(
+            size,
+            stream,
+            epsilon,
+            agent.seed if seed is None else seed,
+            int(agent.iteration),
+            first,
+            groups,
         )
-        seeds = np.repeat(starts, groups.per_start).tolist()
-        begin = first - begin * groups.per_start
-        actor = self._actor(source.slots.num_envs, epsilon, groups=groups)
-        act = actor.bind(epsilon or 0.0, seed, prng.EXPLORATION, iteration)
+        return source.played_by(self, wanted)
+
+    def play_in_graph(
+        self, source: GraphSource, wanted: Wanted
+    ) -> Trajectories:
+        """Plays whole episodes inside a compiled function; see `play`."""
+        numbers = tf.constant(
+            [wanted.seed, wanted.iteration, wanted.first], tf.int64
+        )
+        function = self._graph_function(source, wanted)
+        played, faults = function(
+            numbers, tf.constant(wanted.epsilon or 0.0, tf.float32)
+        )
+        arrays: Trajectories = tf.nest.map_structure(
+            lambda leaf: leaf.numpy(), played
+        )
+        self._check_faults(source, arrays, faults.numpy(), wanted.first)
+        return arrays
+
+    def play_on_host(self, source: HostSource, wanted: Wanted) -> Trajectories:
+        """Plays whole episodes, stepped from Python; see `play`."""
+        epsilon = wanted.epsilon
+        actor = self._actor(
+            source.slots.num_envs, epsilon, groups=wanted.groups
+        )
+        act = actor.bind(
+            epsilon or 0.0, wanted.seed, prng.EXPLORATION, wanted.iteration
+        )
         return source.collect(
             act,
-            seeds[begin : begin + size],
-            first,
+            wanted.reset_seeds,
+            wanted.first,
             skip_nonfinite=self._agent.on_nonfinite == nonfinite.SKIP,
             clip=self._agent.head.exceeds and epsilon is not None,
         )
@@ -117,11 +147,11 @@ class Player:
         return self._agent.action_space.clip_leaves(actions)
 
     def _graph_function(
-        self, source: GraphSource, stream: int, epsilon: float | None
+        self, source: GraphSource, wanted: Wanted
     ) -> Callable[..., tuple[Any, tf.Tensor]]:
-        agent, explore = self._agent, epsilon is not None
-        if epsilon is not None:
-            agent.head.check_epsilon(epsilon)
+        agent, explore = self._agent, wanted.epsilon is not None
+        if wanted.epsilon is not None:
+            agent.head.check_epsilon(wanted.epsilon)
 
         def make() -> Callable[..., tuple[Any, tf.Tensor]]:
             @tf.function(
@@ -134,9 +164,10 @@ class Player:
                 played = source.play(
                     agent.acting_network(),
                     agent.head,
-                    numbers=(numbers[0], stream, numbers[1]),
+                    numbers=(numbers[0], wanted.stream, numbers[1]),
                     epsilon=epsilon if explore else None,
                     first=numbers[2],
+                    groups=wanted.groups,
                     store_rewards=True,
                 )
                 return played.to_trajectories(), played.faults
@@ -144,7 +175,7 @@ class Player:
             compiled: Callable[..., tuple[Any, tf.Tensor]] = function
             return compiled
 
-        key = (source.key, stream, explore)
+        key = (source.key, wanted.stream, explore, wanted.groups)
         function: Callable[..., tuple[Any, tf.Tensor]]
         function = self._graph_functions.get(key, make)
         return function

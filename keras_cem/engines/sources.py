@@ -112,8 +112,7 @@ def open_source(env: object, options: Options) -> Source:
     for adapter in _adapters():
         if adapter.accepts(env, options):
             source = adapter.open_source(env, options)
-            if isinstance(source, HostSource):
-                _check_size(source, options.batch_size)
+            _check_size(source, options.batch_size)
             return source
     raise TypeError(
         f"`env` must be {FORMS}. "
@@ -214,7 +213,7 @@ def limit(options: Options, own: int | None, name: str) -> int:
     return min(known)
 
 
-def _check_size(source: HostSource, batch_size: int) -> None:
+def _check_size(source: Source, batch_size: int) -> None:
     try:
         source.check_size(batch_size)
     except BaseException:

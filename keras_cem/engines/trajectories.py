@@ -7,7 +7,8 @@ import tensorflow as tf
 
 from keras_cem import spaces
 from keras_cem.engines.pairs import Pairs, PairsOfSteps
-from keras_cem.networks.moments import Moments, of_batch
+from keras_cem.engines.returns import sums
+from keras_cem.networks.moments import Moments, of_trajectories
 from keras_cem.utils.tensors import Array, Integer, Nest, Number
 
 
@@ -85,6 +86,10 @@ class Played(StoredPairs, Protocol):
     @property
     def counts_env_steps(self) -> bool:
         """Whether the steps were taken in an environment."""
+
+    @property
+    def chosen(self) -> Chosen | None:
+        """The elites, if they were chosen before their steps were fetched."""
 
     def ranked(self, discount: float) -> tf.Tensor:
         """Returns what ranks the trajectories, float32 `(K,)`.
@@ -168,10 +173,7 @@ class Trajectories(NamedTuple):
         Rewards are summed in float64, as in the graph engine.
         """
         if isinstance(self.rewards, np.ndarray):
-            total = np.where(self.mask, self.rewards, 0.0).sum(
-                axis=1, dtype=np.float64
-            )
-            return total.astype(np.float32)
+            return sums(self.rewards, self.mask)
         return self._sums(tf.cast(self.rewards, tf.float64))
 
     def ranked(self, discount: float) -> tf.Tensor:
@@ -223,6 +225,11 @@ class Trajectories(NamedTuple):
         """Whether the steps were taken in an environment."""
         return True
 
+    @property
+    def chosen(self) -> None:
+        """None: the elites are chosen in the step."""
+        return None
+
     def pairs(self, mask: tf.Tensor, *, drawn: bool) -> Pairs:
         """Returns the pairs of some trajectories, see `StoredPairs.pairs`."""
         del drawn
@@ -257,15 +264,16 @@ class Trajectories(NamedTuple):
     def moments(self, space: spaces.Space) -> list[Moments]:
         """Moments of the observations in all real steps.
 
+        They are computed for `moments.GROUP_SIZE` trajectories at a time.
+
         Args:
             space: Space of one observation.
 
         Returns:
             `Moments` of each float leaf of the space.
         """
-        counts = tf.reshape(self.mask, (-1,))
         return [
-            of_batch(tf.reshape(leaf, (-1, *leaf.shape[2:])), counts)
+            of_trajectories(leaf, self.mask)
             for leaf in spaces.float_leaves(space, self.observations)
         ]
 

@@ -1,10 +1,17 @@
 """Running count, mean and variance of numbers that arrive in batches."""
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import tensorflow as tf
 
 from keras_cem.utils.nonfinite import finite_rows
+from keras_cem.utils.tensors import Integer
+
+# Number of trajectories whose moments are computed together. The moments of
+# more are merged in their order. So a part of the groups may be computed
+# elsewhere, with the same result to the last bit.
+GROUP_SIZE = 64
 
 
 class Moments(NamedTuple):
@@ -63,3 +70,71 @@ def of_batch(batch: tf.Tensor, counts: tf.Tensor) -> Moments:
     mean = tf.math.divide_no_nan(tf.reduce_sum(batch, axis=0), count)
     squares = tf.reduce_sum(weights * tf.square(batch - mean), axis=0)
     return Moments(count, mean, squares)
+
+
+def of_group(values: tf.Tensor, mask: tf.Tensor) -> Moments:
+    """Returns the moments of the real steps of some trajectories.
+
+    Args:
+        values: Floats `(K, T, ...)`.
+        mask: bool `(K, T)`, true for the real steps.
+    """
+    flat = tf.reshape(values, (-1, *values.shape[2:]))
+    return of_batch(flat, tf.reshape(mask, (-1,)))
+
+
+def of_trajectories(values: tf.Tensor, mask: tf.Tensor) -> Moments:
+    """Returns the moments of the real steps of K trajectories.
+
+    They are the merged moments of groups of `GROUP_SIZE` trajectories.
+
+    Args:
+        values: Floats `(K, T, ...)`.
+        mask: bool `(K, T)`, true for the real steps.
+    """
+    values, mask = tf.convert_to_tensor(values), tf.convert_to_tensor(mask)
+    # Under XLA, sizes are known only if they are known here.
+    size = mask.shape[0] or tf.shape(mask)[0]
+    end = size // GROUP_SIZE * GROUP_SIZE
+
+    def of_full(number: tf.Tensor) -> Moments:
+        rows = number * GROUP_SIZE + tf.range(GROUP_SIZE)
+        return of_group(tf.gather(values, rows), tf.gather(mask, rows))
+
+    rest = of_group(values[end:], mask[end:])
+    return _merged(of_full, size // GROUP_SIZE, rest)
+
+
+def merged(groups: Moments) -> Moments:
+    """Returns the merged moments of groups that were computed apart.
+
+    TensorFlow may change the order of sums in a graph. Inside a graph, the
+    result equals that of `of_trajectories` to the last bit.
+
+    Args:
+        groups: K // `GROUP_SIZE` + 1 moments, stacked: of the full groups, and
+            of the rest, which may be empty.
+    """
+
+    def of(number: tf.Tensor) -> Moments:
+        return Moments(
+            *(
+                tf.ensure_shape(tf.gather(part, number), part.shape[1:])
+                for part in groups
+            )
+        )
+
+    last = tf.shape(groups.count)[0] - 1
+    return _merged(of, last, of(last))
+
+
+def _merged(
+    group: Callable[[tf.Tensor], Moments], count: Integer, rest: Moments
+) -> Moments:
+    _, merged = tf.while_loop(
+        lambda number, merged: number < count,
+        lambda number, merged: (number + 1, merged.merge(group(number))),
+        (tf.constant(0), Moments.nothing(rest.mean.shape)),
+    )
+    whole: Moments = merged.merge(rest)
+    return whole

@@ -70,6 +70,28 @@ def test_members_of_a_group_share_the_start_and_explore_apart(play, env):
     np.testing.assert_array_equal(alone.actions[0], played.actions[0])
 
 
+@pytest.mark.parametrize("engine", ["host", "graph"])
+def test_groups_are_the_same_in_parts_of_an_iteration(engine, monkeypatch):
+    """A part begins anywhere, also within a group."""
+    monkeypatch.setattr(GraphSource, "compilable", lambda *_: False)
+    agent = _agent("CartPole-v1")
+
+    def played(first, size):
+        options = Options(size, max_episode_steps=STEPS, engine=engine)
+        source = open_source("CartPole-v1", options)
+        stream, groups = prng.TRAINING_RESETS, Groups(per_start=4)
+        return agent._player.play(
+            source, size, stream, epsilon=1.0, first=first, groups=groups
+        )
+
+    whole, parts = played(0, SIZE), [played(0, 6), played(6, 2)]
+    np.testing.assert_array_equal(
+        whole.observations[0, 0], whole.observations[3, 0]
+    )
+    for leaf, *of_parts in zip(whole, *parts, strict=True):
+        np.testing.assert_array_equal(leaf, np.concatenate(of_parts))
+
+
 def test_chance_in_the_graph_is_each_members_own():
     """FrozenLake starts in one place, and slips."""
     played = _in_graph("FrozenLake-v1", Groups(per_start=SIZE))

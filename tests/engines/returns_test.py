@@ -9,6 +9,7 @@ import tensorflow as tf
 import keras_cem as cem
 from keras_cem import envs
 from keras_cem.agent import metrics
+from keras_cem.engines.summed import summed
 
 STEPS = 10**5
 # On the host, where 10^5 take long. In float32, one by one, they are 999.90.
@@ -88,6 +89,28 @@ def test_returns_are_sums_step_by_step_in_float64(convert, discount):
     )
     assert got.dtype == np.float32
     np.testing.assert_array_equal(got, total.astype(np.float32))
+
+
+@pytest.mark.parametrize("discount", [1.0, 0.999])
+def test_returns_depend_neither_on_padding_nor_on_other_trajectories(discount):
+    """In float64, where pairwise sums differ in the last bits."""
+    numbers = np.random.default_rng(0)
+    rewards = numbers.normal(size=(50, 3000))
+    mask = np.arange(3000) < numbers.integers(1, 2000, 50)[:, None]
+    played = cem.Trajectories(None, None, rewards, mask, None)
+    whole = summed(played, discount)
+    weights = np.float32(discount ** np.arange(3000.0))
+    total = np.zeros(50)
+    for step in range(3000):
+        total += np.where(mask[:, step], rewards[:, step] * weights[step], 0.0)
+    ranked = whole.ranked(discount)
+    np.testing.assert_array_equal(ranked, total.astype(np.float32))
+    for rows, steps in ((slice(0, 1), 3000), (slice(7, 23), 2001)):
+        part = played._replace(rewards=rewards[rows, :steps])
+        part = part._replace(mask=mask[rows, :steps])
+        apart = summed(part, discount)
+        np.testing.assert_array_equal(apart.ranked(discount), ranked[rows])
+        np.testing.assert_array_equal(apart.returns, whole.returns[rows])
 
 
 def test_engines_rank_by_the_same_returns():

@@ -1,3 +1,5 @@
+import itertools
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -44,3 +46,46 @@ def test_moments_of_nothing_are_zero():
     skipped = moments.of_batch(bad, np.ones(2, bool))
     for value in (*nothing.merge(nothing), *nothing.merge(skipped)):
         assert not np.any(value)
+
+
+@pytest.mark.parametrize("size", [5, 64, 150])
+def test_moments_of_trajectories_merge_those_of_groups_in_order(size):
+    """To the last bit, so that groups may be computed elsewhere."""
+    generator = np.random.default_rng(2)
+    values = generator.normal(1e3, 1.0, (size, 7, 3)).astype(np.float32)
+    mask = np.arange(7) < generator.integers(1, 8, size)[:, None]
+    found = tf.function(moments.of_trajectories)(values, mask)
+    _check(found, np.float64(values[mask]))
+    # One more group than full ones.
+    groups = [
+        moments.of_group(tf.constant(values[begin:end]), mask[begin:end])
+        for begin, end in itertools.pairwise([*range(0, size, 64), size])
+    ]
+    if size == 64:
+        groups.append(moments.Moments.nothing((3,)))
+    stacked = moments.Moments(*map(tf.stack, zip(*groups, strict=True)))
+    merged = tf.function(moments.merged)(stacked)
+    for a, b in zip(found, merged, strict=True):
+        np.testing.assert_array_equal(a, b)
+    if size <= 64:
+        # As before there were groups.
+        everyone = tf.constant(values.reshape(-1, 3))
+        whole = moments.of_batch(everyone, mask.reshape(-1))
+        for a, b in zip(found, whole, strict=True):
+            np.testing.assert_array_equal(a, b)
+
+
+@pytest.mark.parametrize("size", [7, 70])
+def test_xla_compiles_moments_of_trajectories_where_a_step_needs_them(size):
+    @tf.function(jit_compile=True)
+    def compiled(values, mask, needed):
+        return tf.cond(
+            needed,
+            lambda: moments.of_trajectories(values, mask),
+            lambda: moments.Moments.nothing(()),
+        )
+
+    values = np.random.default_rng(3).normal(size=(size, 2))
+    values = tf.constant(values, tf.float32)
+    found = compiled(values, tf.ones((size, 2), tf.bool), tf.constant(True))
+    _check(found, np.float64(values).reshape(-1))

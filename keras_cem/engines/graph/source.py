@@ -17,6 +17,8 @@ from keras_cem.engines.graph.loop import GraphLoop
 from keras_cem.engines.graph.trajectories import GraphTrajectories
 from keras_cem.engines.groups import NO_GROUPS, Groups, check_starts
 from keras_cem.engines.policies import Policy
+from keras_cem.engines.trajectories import Trajectories
+from keras_cem.engines.wanted import Wanted
 from keras_cem.engines.xla import compilable
 from keras_cem.envs.base import Environment
 from keras_cem.envs.content import key_of
@@ -24,6 +26,15 @@ from keras_cem.utils import devices
 from keras_cem.utils.tensors import Integer
 
 Made_co = TypeVar("Made_co", covariant=True)
+
+
+class PlaysInGraph(Protocol):
+    """A player of this kind of source."""
+
+    def play_in_graph(
+        self, source: "GraphSource", wanted: Wanted
+    ) -> Trajectories:
+        """Returns the episodes that it plays."""
 
 
 class PlaysInStep(Protocol[Made_co]):
@@ -151,6 +162,10 @@ class GraphSource:
             store_rewards,
         )
 
+    def played_by(self, player: PlaysInGraph, wanted: Wanted) -> Trajectories:
+        """Returns the episodes that a player plays in the graph."""
+        return player.play_in_graph(self, wanted)
+
     def step_function(self, steps: PlaysInStep[Made_co]) -> Made_co:
         """Returns what `steps` makes for a source that plays in the step."""
         return steps.play_in_step(self)
@@ -172,6 +187,13 @@ class GraphSource:
         """
         del episodes_per_policy
         check_starts(episodes_per_start, self.name, seeded=self.seeded)
+
+    def check_size(self, batch_size: int) -> None:
+        """Nothing to refuse: the adapter checks the size when it opens it.
+
+        Args:
+            batch_size: K, the number of trajectories.
+        """
 
     def check_steps(self, batch_size: int) -> None:
         """Refuses trajectories that do not fit in memory with elite steps.

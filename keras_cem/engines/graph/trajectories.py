@@ -119,6 +119,11 @@ class GraphTrajectories(NamedTuple):
         """Whether the steps were taken in an environment."""
         return True
 
+    @property
+    def chosen(self) -> None:
+        """None: the elites are chosen in the step."""
+        return None
+
     def ranked(self, discount: float) -> tf.Tensor:
         """Returns what ranks the trajectories: their discounted returns.
 

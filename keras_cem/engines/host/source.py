@@ -19,8 +19,18 @@ from keras_cem.engines.host.collection import Act, Collection
 from keras_cem.engines.host.environment import HostEnvironment
 from keras_cem.engines.host.step_storage import check_size, padded_steps
 from keras_cem.engines.trajectories import Trajectories
+from keras_cem.engines.wanted import Wanted
 
 Made_co = TypeVar("Made_co", covariant=True)
+
+
+class PlaysOnHost(Protocol):
+    """A player of this kind of source."""
+
+    def play_on_host(
+        self, source: "HostSource", wanted: Wanted
+    ) -> Trajectories:
+        """Returns the episodes that it plays."""
 
 
 class CollectsThenSteps(Protocol[Made_co]):
@@ -70,6 +80,10 @@ class HostSource(HostEnvironment):
             ValueError: If the machine cannot hold the played steps.
         """
         return Collection(self, act, seeds, first, skip_nonfinite, clip).run()
+
+    def played_by(self, player: PlaysOnHost, wanted: Wanted) -> Trajectories:
+        """Returns the episodes that a player plays, stepped from Python."""
+        return player.play_on_host(self, wanted)
 
     @property
     def first_steps(self) -> int:

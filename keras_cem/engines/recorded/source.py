@@ -162,6 +162,13 @@ class RecordedSource:
             ),
         )
 
+    def check_size(self, batch_size: int) -> None:
+        """Nothing to refuse: the episodes are in memory.
+
+        Args:
+            batch_size: K, the number of episodes per iteration.
+        """
+
     def check_steps(self, batch_size: int) -> None:
         """Refuses episodes of which a critic cannot value the end.
 
