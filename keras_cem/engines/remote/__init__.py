@@ -1,0 +1,1 @@
+"""Episodes that workers play in other processes."""
