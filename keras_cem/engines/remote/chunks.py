@@ -1,0 +1,235 @@
+"""Which worker plays which chunk, and what happens if one is lost.
+
+A chunk is a part of the trajectories of an iteration. Its result depends on
+its own keys only, so any worker may play it, again if need be.
+"""
+
+import collections
+import statistics
+import time
+from collections.abc import Callable, Hashable, Sequence
+from typing import Any, Generic, NamedTuple, Protocol, TypeVar
+
+# Number of calls that a worker holds: one that runs, one that waits.
+MAX_CALLS = 2
+# Number of times that a chunk may be lost with its worker. A chunk that always
+# ends its worker would otherwise go round for ever.
+MAX_LOSSES = 3
+# A chunk is given to a second worker after this multiple of the median
+# duration of the others, and at least these seconds.
+LATE, LEAST_LATE = 1.5, 0.2
+# Seconds between two looks at the workers and at signals.
+POLL = 0.1
+
+Ticket = TypeVar("Ticket", bound=Hashable)
+
+
+class WorkerLostError(RuntimeError):
+    """A worker ended, or its machine is gone."""
+
+
+class Job(NamedTuple):
+    """A call of a worker.
+
+    Attributes:
+        chunk: Number of the chunk.
+        argument: What the worker gets.
+        holder: Number of the worker that has played the chunk. Another one
+            gets the job only if that one is gone. Defaults to `None`.
+    """
+
+    chunk: int
+    argument: Any
+    holder: int | None = None
+
+
+class Team(Protocol[Ticket]):
+    """Workers, each with a number that no later worker has again."""
+
+    def ready(self) -> Sequence[int]:
+        """Returns the numbers of the workers that take calls now."""
+
+    def send(self, worker: int, job: Job) -> Ticket:
+        """Calls a worker; returns at once."""
+
+    def wait(self, tickets: Sequence[Ticket], seconds: float) -> list[Ticket]:
+        """Returns tickets that are done, after at most some seconds."""
+
+    def result(self, ticket: Ticket) -> Any:
+        """Returns what a call returned.
+
+        Raises:
+            WorkerLostError: If the worker is gone.
+        """
+
+    def lost(self, worker: int, error: WorkerLostError) -> None:
+        """Starts another worker in the place of one that is gone."""
+
+    def give_up(self, worker: int) -> None:
+        """Lets a worker give up what it plays, because it is not needed."""
+
+
+class Done(NamedTuple):
+    """The result of a job.
+
+    Attributes:
+        worker: Number of the worker whose result came first.
+        result: What it returned.
+    """
+
+    worker: int
+    result: Any
+
+
+class _Sent(NamedTuple):
+    worker: int
+    job: Job
+    since: float
+
+
+class Chunks(Generic[Ticket]):
+    """Gives chunks to workers until all are done.
+
+    Args:
+        team: The workers.
+        check: Called several times per second. It may raise. Defaults to
+            `None`.
+        clock: Returns seconds. Defaults to `time.monotonic`.
+
+    Attributes:
+        num_replayed: Number of chunks that were given to a worker again,
+            because theirs was lost.
+        num_second_tries: Number of chunks that were given to a second worker,
+            because the first was late.
+    """
+
+    def __init__(
+        self,
+        team: Team[Ticket],
+        check: Callable[[], None] | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ):
+        self._team = team
+        self._check = check
+        self._clock = clock
+        self.num_replayed = 0
+        self.num_second_tries = 0
+
+    def run(self, jobs: Sequence[Job]) -> dict[int, Done]:
+        """Returns the result of each job by the number of its chunk.
+
+        Args:
+            jobs: The jobs, of different chunks.
+
+        Raises:
+            RuntimeError: If a chunk was lost more than `MAX_LOSSES` times. The
+                message names the first cause.
+        """
+        return _Round(self, jobs).run()
+
+
+class _Round(Generic[Ticket]):
+    """The jobs of one call of `Chunks.run`."""
+
+    def __init__(self, chunks: Chunks[Ticket], jobs: Sequence[Job]):
+        self._chunks = chunks
+        self._team = chunks._team
+        self._clock = chunks._clock
+        self._jobs = jobs
+        self._todo = collections.deque(jobs)
+        self._sent: dict[Ticket, _Sent] = {}
+        self._done: dict[int, Done] = {}
+        self._seconds: list[float] = []
+        self._losses: dict[int, list[WorkerLostError]] = {}
+
+    def run(self) -> dict[int, Done]:
+        while len(self._done) < len(self._jobs):
+            if self._chunks._check is not None:
+                self._chunks._check()
+            ready = self._team.ready()
+            self._give(ready)
+            self._give_again(ready)
+            for ticket in self._team.wait(list(self._sent), POLL):
+                if ticket in self._sent:
+                    self._take(ticket)
+        for sent in self._sent.values():
+            self._team.give_up(sent.worker)
+        return self._done
+
+    def _send(self, worker: int, job: Job) -> None:
+        ticket = self._team.send(worker, job)
+        self._sent[ticket] = _Sent(worker, job, self._clock())
+
+    def _load(self) -> collections.Counter[int]:
+        return collections.Counter(each.worker for each in self._sent.values())
+
+    def _give(self, ready: Sequence[int]) -> None:
+        """Gives the jobs that wait: first to those who have nothing to do."""
+        for job in [each for each in self._todo if each.holder in ready]:
+            self._todo.remove(job)
+            # It only has to be read there.
+            self._send(job.holder or 0, job)
+        load = self._load()
+        for most in range(1, MAX_CALLS + 1):
+            for worker in ready:
+                if self._todo and load[worker] < most:
+                    self._send(worker, self._todo.popleft())
+                    load[worker] += 1
+
+    def _give_again(self, ready: Sequence[int]) -> None:
+        """Gives late jobs to workers that have nothing to do."""
+        if self._todo or not self._seconds:
+            return
+        late = max(LATE * statistics.median(self._seconds), LEAST_LATE)
+        now, load = self._clock(), self._load()
+        copies = collections.Counter(
+            each.job.chunk for each in self._sent.values()
+        )
+        waiting = sorted(self._sent.values(), key=lambda sent: sent.since)
+        idle = [worker for worker in ready if not load[worker]]
+        for sent in waiting:
+            if not idle or now - sent.since < late:
+                return
+            if copies[sent.job.chunk] == 1:
+                self._send(idle.pop(0), sent.job)
+                self._chunks.num_second_tries += 1
+
+    def _take(self, ticket: Ticket) -> None:
+        sent = self._sent.pop(ticket)
+        now = self._clock()
+        for other, waited in self._sent.items():
+            if waited.worker == sent.worker:
+                # Only now it begins.
+                self._sent[other] = waited._replace(since=now)
+        try:
+            result = self._team.result(ticket)
+        except WorkerLostError as error:
+            self._lost(sent, error)
+            return
+        chunk = sent.job.chunk
+        if chunk not in self._done:
+            self._done[chunk] = Done(sent.worker, result)
+            self._seconds.append(now - sent.since)
+
+    def _lost(self, sent: _Sent, error: WorkerLostError) -> None:
+        """Plays again all that was given to a worker that is gone."""
+        gone = [sent.job]
+        for ticket, other in list(self._sent.items()):
+            # Their calls may take seconds to fail.
+            if other.worker == sent.worker:
+                gone.append(self._sent.pop(ticket).job)
+        self._team.lost(sent.worker, error)
+        running = {each.job.chunk for each in self._sent.values()}
+        for job in gone:
+            if job.chunk in self._done:
+                continue
+            losses = self._losses.setdefault(job.chunk, [])
+            losses.append(error)
+            if len(losses) > MAX_LOSSES:
+                raise RuntimeError(
+                    f"{len(losses)} workers ended while they played chunk "
+                    f"{job.chunk}. The first: {losses[0]}"
+                ) from losses[0]
+            if job.chunk not in running:
+                self._chunks.num_replayed += 1
+                self._todo.appendleft(job)
