@@ -36,6 +36,16 @@ GOALS: dict[str, tuple[float | None, float | None]] = {
     "Swimmer-v5": (100, 340),
 }
 
+# Environments in the README.
+SIX = (
+    "CartPole-v1",
+    "MountainCar-v0",
+    "Pendulum-v1",
+    "LunarLander-v3",
+    "Taxi-v4",
+    "Swimmer-v5",
+)
+
 # A column: its head, and its cell of one environment.
 Column = tuple[str, Callable[[Results, Results | None], str]]
 
@@ -114,6 +124,13 @@ _ENVIRONMENT: Column = ("environment", lambda ours, _: ours.env)
 _STEPS: Column = ("env steps", lambda ours, _: median(ours, _env_steps))
 _SECONDS: Column = ("seconds", lambda ours, _: median(ours, _wall))
 COLUMNS: dict[str, list[Column]] = {
+    "readme": [
+        _ENVIRONMENT,
+        ("return", lambda ours, _: returns(ours)),
+        _STEPS,
+        _SECONDS,
+        ("PPO", lambda _, ppo: returns(ppo)),
+    ],
     "results": [
         _ENVIRONMENT,
         ("greedy return of each seed", lambda ours, _: returns(ours)),
@@ -183,10 +200,16 @@ def tables(
     return {
         name: _table(
             columns,
-            [row for row in rows if name != "peers" or row[1] is not None],
+            [row for row in rows if _has_row(name, *row)],
         )
         for name, columns in COLUMNS.items()
     }
+
+
+def _has_row(table: str, ours: Results, ppo: Results | None) -> bool:
+    if table == "readme":
+        return ours.env in SIX
+    return table != "peers" or ppo is not None
 
 
 def ppo(folder: pathlib.Path, env: str) -> Results | None:

@@ -17,6 +17,9 @@ from keras_cem.cli.commands import (
     evaluate,
     export,
     list_environments,
+    plot,
+    record,
+    report,
     train,
     tune,
 )
@@ -28,6 +31,9 @@ COMMANDS = {
     "evaluate": evaluate,
     "export": export,
     "list": list_environments,
+    "plot": plot,
+    "record": record,
+    "report": report,
     "tune": tune,
 }
 # Needs a package of an extra, or is run as a command.
@@ -44,24 +50,60 @@ def blocks(document, language):
 
 
 @pytest.mark.parametrize(
-    ("document", "shown"),
+    "document",
     [
-        ("README.md", {"train", "evaluate", "export", "list"}),
-        ("docs/presets.md", {"train", "list", "tune"}),
+        path.relative_to(ROOT).as_posix()
+        for path in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
+        if re.search("^keras-cem ", path.read_text(), re.M)
     ],
 )
-def test_commands_of_a_page_parse(document, shown):
+def test_commands_of_a_page_parse(document):
     commands = [
         shlex.split(line, comments=True)
-        for block in blocks(document, "bash")
+        for block in blocks(document, "(?:bash|shell)")
         for line in block.splitlines()
         if line.startswith("keras-cem ")
     ]
-    assert {command[1] for command in commands} == shown
+    assert commands
     for program, name, *arguments in commands:
         values = flags.FlagValues()
         COMMANDS[name].define_flags(values)
         assert values([program, *arguments]) == [program]
+
+
+def test_lecture_shows_lines_of_the_textbook():
+    page = (ROOT / "docs" / "lecture.md").read_text()
+    script = (ROOT / "examples" / "textbook_cem.py").read_text()
+    shown = re.findall(r"^\| [^|`]*(?:\\\|[^|`]*)* \| `(.*)` \|$", page, re.M)
+    lines = [line for line in shown if "(" in line or "[" in line]
+    assert len(lines) == 9
+    for line in lines:
+        assert line.replace("\\|", "|") in script
+
+
+def links(document):
+    text = re.sub(r"```.*?```", "", (ROOT / document).read_text(), flags=re.S)
+    inline = re.findall(r"\]\(([^)\s]+)\)", text)
+    return inline + re.findall(r"^\[[^\]]+\]: (\S+)$", text, re.M)
+
+
+@pytest.mark.parametrize(
+    "document", ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md"]
+)
+def test_links_lead_somewhere(document):
+    """`tests/site_test.py` follows those of the site."""
+    for link in links(document):
+        name = re.sub(
+            r"^https://(?:raw\.githubusercontent|github)\.com/keras-cem/"
+            r"keras-cem/(?:blob/|tree/)?main/",
+            "",
+            link,
+        )
+        assert name.startswith("https://") or (ROOT / name).exists(), link
+
+
+def test_links_of_the_readme_work_on_a_package_index():
+    assert all(link.startswith("https://") for link in links("README.md"))
 
 
 @pytest.mark.slow

@@ -61,8 +61,14 @@ def test_rows_stand_in_the_order_of_the_goals(tmp_path):
     table = result_tables.tables(tmp_path)["results"]
     rows = [line.split(" | ")[0] for line in table.splitlines()[2:]]
     assert rows == ["| CartPole-v1", "| Acrobot-v1", "| Taxi-v4"]
-    (table, *_) = result_tables.tables(tmp_path, ["Taxi-v4"]).values()
+    table = result_tables.tables(tmp_path, ["Taxi-v4"])["results"]
     assert len(table.splitlines()) == 3
+
+
+def test_the_readme_has_six_environments():
+    made = result_tables.tables(result_files.FOLDER)
+    rows = [line.split(" | ")[0] for line in made["readme"].splitlines()[2:]]
+    assert rows == [f"| {env}" for env in result_tables.SIX]
 
 
 def test_cells_of_a_row(tmp_path):
