@@ -46,6 +46,15 @@ __all__ = [
 moved.install()
 
 
+# Imported on demand: some need gymnasium or matplotlib. So they are not in
+# `__all__`, which `from keras_cem import *` imports.
+_ON_DEMAND = ("elites", "plots", "prng", "recording")
+
+
+def __dir__() -> list[str]:
+    return sorted([*__all__, *_ON_DEMAND])
+
+
 def __getattr__(name: str) -> Any:
     # Imported on demand, because it imports gymnasium.
     if name == "adapters":

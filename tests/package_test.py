@@ -31,3 +31,11 @@ def test_public_names_are_there(name):
 def test_other_names_are_not():
     with pytest.raises(AttributeError, match="no attribute 'PPOAgent'"):
         _ = keras_cem.PPOAgent
+
+
+def test_completion_shows_public_names_only():
+    names = set(dir(keras_cem))
+    assert set(keras_cem.__all__) < names
+    assert {"elites", "plots", "prng", "recording"} < names
+    assert not names & {"keras", "importlib", "moved", "utils", "Any"}
+    assert all(getattr(keras_cem, name) for name in names)

@@ -9,7 +9,7 @@ import tensorflow as tf
 from keras_cem import heads, prng
 from keras_cem.agent import critics
 from keras_cem.algorithm.learner import Learner
-from keras_cem.engines import trajectories
+from keras_cem.engines import returns
 from keras_cem.engines.graph.source import GraphSource
 from keras_cem.engines.graph.trajectories import GraphTrajectories
 from keras_cem.engines.policies import Policy
@@ -60,6 +60,9 @@ class GraphExecution:
         self._returns = tf.Variable(
             tf.zeros(0), trainable=False, shape=tf.TensorShape([None])
         )
+        self._elite = tf.Variable(
+            tf.zeros(0, tf.bool), trainable=False, shape=tf.TensorShape([None])
+        )
         self._before: list[tuple[keras.Variable, tf.Tensor]] = []
 
     @property
@@ -68,9 +71,17 @@ class GraphExecution:
         return self._returns.value()
 
     @property
+    def latest_elites(self) -> tf.Tensor:
+        """Which trajectories of the last iteration were elite, bool `(K,)`.
+
+        With elite steps, those with at least one elite step.
+        """
+        return self._elite.value()
+
+    @property
     def within_epoch(self) -> list[tf.Variable]:
         """Variables that callbacks read at the end of an epoch."""
-        return [self._returns]
+        return [self._returns, self._elite]
 
     def begin_fit(self, batch_size: int) -> None:
         """Prepares for the first step of a `fit`.
@@ -80,16 +91,19 @@ class GraphExecution:
         """
         # Under XLA, a step cannot change the shape of a variable.
         self._returns.assign(tf.zeros(batch_size))
+        self._elite.assign(tf.zeros(batch_size, tf.bool))
 
-    def note_returns(self, returns: tf.Tensor) -> None:
-        """Stores the returns of an iteration for callbacks.
+    def note(self, returns: tf.Tensor, elite: tf.Tensor) -> None:
+        """Stores the returns and elites of an iteration for callbacks.
 
         It is called inside the step.
 
         Args:
             returns: float32 tensor `(K,)`.
+            elite: bool tensor `(K,)`.
         """
         self._returns.assign(returns)
+        self._elite.assign(elite)
 
     def begin_training(
         self, schedule: Schedule | None, num_iterations: int
@@ -180,7 +194,7 @@ class GraphExecution:
             numbers=(agent.seed, prng.TRAINING_RESETS, iteration),
             epsilon=epsilon,
             groups=agent.groups,
-            discount=trajectories.constant_discount(
+            discount=returns.constant_discount(
                 1.0 if agent.critic is not None else agent.discount
             ),
             store_rewards=agent.critic is not None,

@@ -60,6 +60,12 @@ class Steps:
             tf.reshape(mask, tf.shape(self.estimated.mask))
         )
 
+    def any_per_trajectory(self, mask: tf.Tensor) -> tf.Tensor:
+        """Whether `mask`, bool `(T K,)`, is true in a step, bool `(K,)`."""
+        return tf.reduce_any(
+            tf.reshape(mask, tf.shape(self.estimated.mask)), axis=0
+        )
+
     def gather(self, trajectory: tf.Tensor, step: tf.Tensor) -> tuple[Any, Any]:
         """Returns observations and actions of pairs, `(B, ...)`."""
         return self._played.gather(trajectory, step)

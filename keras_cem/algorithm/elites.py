@@ -4,24 +4,26 @@ import numpy as np
 import tensorflow as tf
 
 from keras_cem.engines.trajectories import Chosen
-from keras_cem.utils.tensors import Number
+from keras_cem.utils.tensors import Array, Number
 
 TIES = ("auto", "strict", "inclusive")
 
 
-def threshold(returns: tf.Tensor, quantile: Number) -> tf.Tensor:
+def threshold(returns: Array, quantile: Number) -> tf.Tensor:
     """Returns the quantile gamma_q of the returns.
 
     Interpolates linearly between order statistics, as `numpy.quantile` does.
 
     Args:
-        returns: float tensor `(..., K)`. Nonfinite returns are ignored.
+        returns: float tensor or array `(..., K)`. Nonfinite returns are
+            ignored.
         quantile: q in (0, 1), a number or a float64 scalar.
 
     Returns:
         Tensor `(...)` of the same dtype with one threshold per row. It is not
         finite if the row has no finite return.
     """
+    returns = _floats(returns)
     finite = tf.math.is_finite(returns)
     ordered = tf.sort(tf.where(finite, returns, np.inf))
     last = tf.maximum(tf.reduce_sum(tf.cast(finite, tf.int32), -1) - 1, 0)
@@ -45,13 +47,11 @@ def threshold(returns: tf.Tensor, quantile: Number) -> tf.Tensor:
     )
 
 
-def mask(
-    returns: tf.Tensor, gamma_q: tf.Tensor, ties: str = "auto"
-) -> tf.Tensor:
+def mask(returns: Array, gamma_q: Array, ties: str = "auto") -> tf.Tensor:
     """Returns the mask of the elite trajectories.
 
     Args:
-        returns: float tensor `(..., K)`.
+        returns: float tensor or array `(..., K)`.
         gamma_q: `(...)`, the elite threshold of each row.
         ties: `"strict"` is the lecture's G > gamma_q. `"inclusive"` is
             G >= gamma_q. `"auto"` is strict, and switches to inclusive in a row
@@ -61,7 +61,8 @@ def mask(
     Returns:
         bool tensor `(..., K)`. A nonfinite return is never elite.
     """
-    gamma_q = gamma_q[..., tf.newaxis]
+    returns = _floats(returns)
+    gamma_q = tf.convert_to_tensor(gamma_q, returns.dtype)[..., tf.newaxis]
     finite = tf.math.is_finite(returns)
     strict = finite & (returns > gamma_q)
     inclusive = finite & (returns >= gamma_q)
@@ -76,9 +77,9 @@ def mask(
 
 
 def select(
-    returns: tf.Tensor,
+    returns: Array,
     quantile: Number,
-    ties: str,
+    ties: str = "auto",
     *,
     per_start: int = 1,
     per_policy: int | None = None,
@@ -86,9 +87,9 @@ def select(
     """Returns thresholds and elites of the trajectories of an iteration.
 
     Args:
-        returns: float tensor `(K,)`.
+        returns: float tensor or array `(K,)`.
         quantile: q in (0, 1), a number or a float64 scalar.
-        ties: As in `mask`.
+        ties: As in `mask`. Defaults to `"auto"`.
         per_start: m, the group size. With m > 1, each of the K / m groups has
             its own quantile and ties. Defaults to `1`: no groups.
         per_policy: m, the group size. The groups are ranked by their mean
@@ -98,7 +99,14 @@ def select(
     Returns:
         gamma_q, a scalar, or `(K / m,)` with `per_start`; and the elite mask,
         a bool tensor `(K,)`.
+
+    Example:
+
+    >>> gamma_q, elite = select([1.0, 2.0, 3.0, 4.0, 5.0], 0.6)
+    >>> round(float(gamma_q), 2), elite.numpy().tolist()
+    (3.4, [False, False, False, True, True])
     """
+    returns = _floats(returns)
     size = tf.shape(returns)[0]
     if per_start > 1:
         returns = tf.reshape(returns, (-1, per_start))
@@ -109,3 +117,11 @@ def select(
     if per_policy is not None:
         elite = tf.repeat(elite, per_policy)
     return Chosen(gamma_q, tf.reshape(elite, (size,)))
+
+
+def _floats(returns: Array) -> tf.Tensor:
+    """Returns a float tensor, unchanged if it is one."""
+    returns = tf.convert_to_tensor(returns)
+    if returns.dtype.is_floating:
+        return returns
+    return tf.cast(returns, tf.float32)

@@ -71,7 +71,7 @@ def learn(
     selected = Elites(ranked.candidates, *chosen, number)
     update = imitate_elites(agent, trajectories, ranked, selected)
     remember(agent, trajectories, ranked, selected, update)
-    report(agent, trajectories, selected, update)
+    report(agent, trajectories, ranked, selected, update)
 
 
 def rank(agent: Learner, trajectories: Played) -> Ranked:
@@ -169,8 +169,15 @@ def remember(
 
 
 def report(
-    agent: Learner, trajectories: Played, selected: Elites, update: Update
+    agent: Learner,
+    trajectories: Played,
+    ranked: Ranked,
+    selected: Elites,
+    update: Update,
 ) -> None:
     """Updates the metrics and what callbacks read."""
-    agent.graph_execution.note_returns(trajectories.returns)
+    elite = selected.mask[: tf.size(ranked.new)]
+    if ranked.steps is not None:
+        elite = ranked.steps.any_per_trajectory(elite)
+    agent.graph_execution.note(trajectories.returns, elite)
     agent.train_metrics.update(agent, trajectories, selected, update)

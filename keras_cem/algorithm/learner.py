@@ -93,8 +93,8 @@ class Execution(Protocol):
     def learned(self, withheld: tf.Tensor) -> None:
         """Records an update that was withheld."""
 
-    def note_returns(self, returns: tf.Tensor) -> None:
-        """Stores the returns of an iteration for callbacks."""
+    def note(self, returns: tf.Tensor, elite: tf.Tensor) -> None:
+        """Stores the returns and elites of an iteration for callbacks."""
 
 
 class Metrics(Protocol):

@@ -2,6 +2,7 @@
 
 from keras_cem.callbacks.checkpoint import Checkpoint
 from keras_cem.callbacks.epsilon_decay import EpsilonDecay
+from keras_cem.callbacks.on_iteration_end import Iteration, OnIterationEnd
 from keras_cem.callbacks.policy_logger import PolicyLogger
 from keras_cem.callbacks.record_video import RecordVideo
 from keras_cem.callbacks.returns_logger import ReturnsLogger
@@ -12,6 +13,8 @@ from keras_cem.saving.interrupts import TrainingInterrupted
 __all__ = [
     "Checkpoint",
     "EpsilonDecay",
+    "Iteration",
+    "OnIterationEnd",
     "PolicyLogger",
     "RecordVideo",
     "ReturnsLogger",

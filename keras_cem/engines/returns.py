@@ -1,9 +1,22 @@
-"""Sums of rewards that depend on nothing but the rewards."""
+"""Discounts, and sums of rewards that depend on nothing but the rewards."""
 
 import numpy as np
+import tensorflow as tf
+
+from keras_cem.utils.tensors import Number
 
 # Number of float64 values that a block of sums may take.
 _BLOCK = 2**20
+
+
+def constant_discount(discount: float) -> tf.Tensor | None:
+    """Returns the discount as a float64 scalar, or None if it is 1."""
+    return None if discount == 1.0 else tf.constant(discount, tf.float64)
+
+
+def discount_weights(discount: Number, steps: tf.Tensor) -> tf.Tensor:
+    """Returns discount^t as float32 for int32 steps t."""
+    return tf.cast(discount ** tf.cast(steps, tf.float64), tf.float32)
 
 
 def sums(

@@ -6,13 +6,12 @@ import tensorflow as tf
 
 from keras_cem import spaces
 from keras_cem.engines.pairs import Pairs
-from keras_cem.engines.returns import sums
-from keras_cem.engines.trajectories import (
-    Chosen,
-    Trajectories,
+from keras_cem.engines.returns import (
     constant_discount,
     discount_weights,
+    sums,
 )
+from keras_cem.engines.trajectories import Chosen, Trajectories
 from keras_cem.networks.moments import Moments
 from keras_cem.utils.tensors import Integer, Nest
 

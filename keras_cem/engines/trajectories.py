@@ -6,8 +6,13 @@ import numpy as np
 import tensorflow as tf
 
 from keras_cem import spaces
+from keras_cem.engines.description import describe
 from keras_cem.engines.pairs import Pairs, PairsOfSteps
-from keras_cem.engines.returns import sums
+from keras_cem.engines.returns import (
+    constant_discount,
+    discount_weights,
+    sums,
+)
 from keras_cem.networks.moments import Moments, of_trajectories
 from keras_cem.utils.tensors import Array, Integer, Nest, Number
 
@@ -120,16 +125,6 @@ class Played(StoredPairs, Protocol):
         """Returns the pairs of some steps; `mask` is bool `(T, K)`."""
 
 
-def constant_discount(discount: float) -> tf.Tensor | None:
-    """Returns the discount as a float64 scalar, or None if it is 1."""
-    return None if discount == 1.0 else tf.constant(discount, tf.float64)
-
-
-def discount_weights(discount: Number, steps: tf.Tensor) -> tf.Tensor:
-    """Returns discount^t as float32 for int32 steps t."""
-    return tf.cast(discount ** tf.cast(steps, tf.float64), tf.float32)
-
-
 class Trajectories(NamedTuple):
     """K recorded episodes, padded to the same T steps.
 
@@ -165,6 +160,10 @@ class Trajectories(NamedTuple):
     mask: Array
     terminated: Array
     final_observations: Nest = ()
+
+    def __repr__(self) -> str:
+        """Describes the trajectories in three lines."""
+        return describe(self)
 
     @property
     def returns(self) -> Any:

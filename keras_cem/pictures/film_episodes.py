@@ -1,6 +1,7 @@
 """Films greedy episodes."""
 
 import contextlib
+import dataclasses
 import importlib
 import itertools
 import os
@@ -10,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from keras_cem import prng, spaces
+from keras_cem import envs, prng, spaces
 from keras_cem.pictures import films
 from keras_cem.saving import interrupts
 from keras_cem.utils import checks
@@ -40,8 +41,10 @@ def record(
 
     Args:
         agent: A `CEMAgent`, built.
-        env: Id of a gymnasium environment, or a callable that makes one with
-            `render_mode="rgb_array"`.
+        env: Id of a gymnasium environment; a callable that makes one with
+            `render_mode="rgb_array"`, or such an environment, which stays
+            open; or a vector environment or an in-graph environment, of whose
+            registered id a new environment is made.
         episodes: Number of episodes. Defaults to `1`.
         mp4: MP4 file to write. Defaults to `None`.
         gif: GIF file to write. Defaults to `None`.
@@ -58,6 +61,7 @@ def record(
         ImportError: If the packages of the extra `video` are missing.
         ValueError: If an argument is out of range, or the environment does not
             render frames.
+        TypeError: If `env` is none of these.
         RuntimeError: If the environment raises.
     """
     checks.at_least(
@@ -75,6 +79,8 @@ def record(
         int(agent.iteration),
         episodes,
     )
+    if max_episode_steps is None and isinstance(env, envs.Environment):
+        max_episode_steps = env.max_episode_steps
     made = open_env(env)
     returns: list[float] = []
     try:
@@ -92,7 +98,8 @@ def record(
             gif,
         )
     finally:
-        close_env(made)
+        if made is not env:
+            close_env(made)
     return returns
 
 
@@ -111,7 +118,8 @@ def try_first_frame(env: Any) -> None:
             made.reset(seed=0)
         films.check_frame(_picture(made))
     finally:
-        close_env(made)
+        if made is not env:
+            close_env(made)
 
 
 def _frames(
@@ -168,6 +176,25 @@ def _environments_own(call: str) -> Iterator[None]:
         ) from error
 
 
+def _check_drawable(env: envs.Environment[Any]) -> None:
+    """Refuses an in-graph environment that gymnasium's own does not equal."""
+    reference = envs.make(env.id) if env.id in envs.registry else None
+    if reference is None or not _equal(env.parameters, reference.parameters):
+        raise ValueError(
+            "`env` must be an in-graph environment of gymnasium with its "
+            f"default parameters, because gymnasium draws it. Received: "
+            f"env={env!r}. Pass a callable that makes an environment with "
+            "render_mode='rgb_array'."
+        )
+
+
+def _equal(first: Any, second: Any) -> bool:
+    return type(first) is type(second) and all(
+        np.array_equal(getattr(first, field.name), getattr(second, field.name))
+        for field in dataclasses.fields(first)
+    )
+
+
 def open_env(env: Any) -> Any:
     """Makes an environment that can be filmed.
 
@@ -176,14 +203,29 @@ def open_env(env: Any) -> Any:
 
     Raises:
         ValueError: If no environment has this id, or it cannot render frames.
+        TypeError: If `env` is none of these.
         RuntimeError: If making the environment raises.
     """
     # SDL looks for a screen even if no window is opened.
     os.environ.setdefault("SDL_VIDEODRIVER", "dummy")
+    import gymnasium
+
+    if isinstance(env, gymnasium.Env):
+        return env
+    if isinstance(env, envs.Environment):
+        _check_drawable(env)
+        env = env.id
+    elif isinstance(env, gymnasium.vector.VectorEnv):
+        env = getattr(env.spec, "id", None)
     make: Callable[..., Any] = env
-    if not isinstance(env, str):
+    if callable(env):
         with _environments_own("__init__"):
             return make()
+    if not isinstance(env, str):
+        raise TypeError(
+            "`env` must be an id, an environment of gymnasium or "
+            f"`keras_cem.envs`, or a callable. Received: env={env!r}"
+        )
     # A late import by name: the module needs gymnasium, this package does not.
     ids = importlib.import_module("keras_cem.adapters.gymnasium_ids")
     found = ids.make_env(env)

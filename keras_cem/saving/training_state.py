@@ -94,7 +94,9 @@ def load(folder: pathlib.Path, agent: Any) -> TrainingState:
     state = TrainingState(**_from_json((folder / STATE).read_text(), arrays))
     if state.executions:
         for number, variable in enumerate(within_epoch(agent)):
-            variable.assign(arrays[f"epoch_{number}"])
+            # Earlier versions have fewer of them.
+            if (name := f"epoch_{number}") in arrays:
+                variable.assign(arrays[name])
     return state
 
 

@@ -280,3 +280,13 @@ def test_rows_that_are_not_there_do_not_count():
         equal = tf.constant([*[2.0] * size, *[np.inf] * 5], tf.float32)
         _, elite = elites.select(equal, 0.7, "auto")
         assert not elite.numpy().any()
+
+
+@pytest.mark.parametrize("convert", [np.asarray, list, tf.constant])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64, np.int64])
+def test_arrays_and_lists_are_taken(convert, dtype):
+    returns = convert(np.array([3, 1, 2, 5], dtype))
+    gamma_q, elite = elites.select(returns, 0.5)
+    assert float(gamma_q) == float(elites.threshold(returns, 0.5)) == 2.5
+    np.testing.assert_array_equal(elite, [True, False, False, True])
+    np.testing.assert_array_equal(elites.mask(returns, 2.5), elite)

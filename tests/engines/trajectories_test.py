@@ -3,7 +3,7 @@ import pytest
 import tensorflow as tf
 
 from keras_cem import Trajectories
-from keras_cem.engines import trajectories
+from keras_cem.engines import returns
 
 # Three episodes of 2, 3 and 1 steps; what is padded must not count.
 MASK = np.array([[1, 1, 0], [1, 1, 1], [1, 0, 0]], bool)
@@ -25,6 +25,23 @@ def test_returns_are_sums_of_real_rewards(convert):
     returns = _trajectories(convert).returns
     assert returns.dtype == np.float32
     np.testing.assert_array_equal(returns, [3, 4, 6])
+
+
+@pytest.mark.parametrize("convert", [np.asarray, tf.constant])
+def test_repr_has_three_lines(convert):
+    assert repr(_trajectories(convert)).splitlines() == [
+        "Trajectories (3, 3): 6 steps, 2 terminated",
+        "returns: mean 4.33333, 3 to 6",
+        "observations: float32 (4,); actions: int64 ()",
+    ]
+
+
+def test_repr_while_a_graph_is_traced():
+    shown = []
+    tf.function(lambda given: shown.append(repr(given)))(
+        _trajectories(tf.constant)
+    )
+    assert shown[0].startswith("Trajectories (3, 3): known when the graph runs")
 
 
 @pytest.mark.parametrize("convert", [np.asarray, tf.constant])
@@ -69,18 +86,18 @@ def test_some_of_the_trajectories_are_taken_in_the_order_asked_for():
 
 
 def test_nothing_is_discounted_by_one():
-    assert trajectories.constant_discount(1.0) is None
+    assert returns.constant_discount(1.0) is None
 
 
 def test_it_is_not_rounded_to_float32():
-    found = trajectories.constant_discount(0.7)
+    found = returns.constant_discount(0.7)
     assert found.dtype == tf.float64
     assert float(found) == 0.7
 
 
 def test_weights_are_its_powers():
-    found = trajectories.discount_weights(
-        trajectories.constant_discount(0.7), tf.range(50)
+    found = returns.discount_weights(
+        returns.constant_discount(0.7), tf.range(50)
     )
     expected = (0.7 ** np.arange(50)).astype(np.float32)
     np.testing.assert_allclose(found, expected, rtol=1e-6)

@@ -49,6 +49,45 @@ def test_seed_and_frame_rate_are_taken(agent, tmp_path):
     assert read_mp4(path)[0]["fps"] == 10
 
 
+@pytest.mark.parametrize(
+    "form",
+    [
+        lambda: cem.envs.make("CartPole-v1"),
+        lambda: gymnasium.make_vec("CartPole-v1", num_envs=2),
+        lambda: lambda: gymnasium.make("CartPole-v1", render_mode="rgb_array"),
+    ],
+    ids=["in-graph", "vector", "callable"],
+)
+def test_environments_are_taken_as_fit_takes_them(agent, tmp_path, form):
+    given = {"mp4": tmp_path / "film.mp4", "max_episode_steps": 2}
+    assert film_episodes.record(agent, form(), **given) == [2]
+
+
+def test_an_environment_stays_open(agent, tmp_path):
+    env = gymnasium.make("CartPole-v1", render_mode="rgb_array")
+    given = {"mp4": tmp_path / "film.mp4", "max_episode_steps": 2}
+    assert film_episodes.record(agent, env, **given) == [2]
+    assert film_episodes.record(agent, env, **given) == [2]
+
+
+@pytest.mark.parametrize(
+    ("env", "error", "message"),
+    [
+        (3, TypeError, "Received: env=3"),
+        (
+            cem.envs.make("CartPole-v1", masspole=0.5),
+            ValueError,
+            "default parameters, because gymnasium draws it",
+        ),
+    ],
+)
+def test_environment_that_cannot_be_drawn_is_refused(
+    agent, tmp_path, env, error, message
+):
+    with pytest.raises(error, match=message):
+        film_episodes.record(agent, env, mp4=tmp_path / "film.mp4")
+
+
 class Dark:
     """An environment of which nothing is to be seen."""
 

@@ -24,7 +24,7 @@ from keras_cem.engines.graph.trajectories import (
 )
 from keras_cem.engines.groups import Groups
 from keras_cem.engines.policies import Policy
-from keras_cem.engines.trajectories import discount_weights
+from keras_cem.engines.returns import discount_weights
 from keras_cem.envs.base import Environment
 from keras_cem.networks import state_features
 from keras_cem.utils import nonfinite

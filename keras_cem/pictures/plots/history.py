@@ -1,9 +1,11 @@
-"""Reads the history of a run, written by `keras.callbacks.CSVLogger`."""
+"""Reads the history of a run, as Keras' `History` and `CSVLogger` have it."""
 
 import dataclasses
 import os
-from typing import Any
+import pathlib
+from typing import Any, TypeAlias
 
+import keras
 import numpy as np
 
 from keras_cem.pictures.plots.style import Path
@@ -21,6 +23,10 @@ _NEEDED = (
     "epsilon",
 )
 GREEDY = "val_episode_return"
+# The history in a run folder of `keras-cem train`.
+_IN_A_RUN = "history.csv"
+
+Source: TypeAlias = Path | keras.callbacks.History
 
 
 @dataclasses.dataclass
@@ -37,7 +43,7 @@ class History:
     size: int
 
 
-def read(filepath: Path) -> History:
+def read(source: Source) -> History:
     """Reads a history.
 
     If there are more than `MAX_POINTS` epochs, each row covers several epochs.
@@ -45,11 +51,72 @@ def read(filepath: Path) -> History:
     epochs and environment steps, it holds the maximum.
 
     Args:
-        filepath: The CSV file.
+        source: The CSV file, a run folder with one, or Keras' `History`.
 
     Raises:
-        ValueError: If the file is not such a history.
+        ValueError: If it is not the history of `fit` on an environment.
     """
+    if isinstance(source, keras.callbacks.History):
+        names, rows = _of_keras(source)
+    else:
+        names, rows = _of_file(source)
+    if "epoch" in names:
+        epochs = rows[:, names.index("epoch")] + 1
+    else:
+        epochs = np.arange(1, len(rows) + 1)
+    size = -(-len(rows) // MAX_POINTS)
+    starts = np.arange(0, len(rows), size)
+    columns = {"epochs": np.maximum.reduceat(epochs, starts)}
+    for name, column in zip(names, rows.T, strict=True):
+        if name in ("env_steps", "episode_return_max"):
+            columns[name] = np.maximum.reduceat(column, starts)
+        else:
+            columns[name] = _means(column, starts)
+    return History(columns, size)
+
+
+def _of_keras(history: keras.callbacks.History) -> tuple[list[str], np.ndarray]:
+    """Returns the names of the columns, and one row per epoch."""
+    logs = history.history
+    _check_names("`history`", list(logs))
+    if not history.epoch:
+        raise ValueError(
+            "`history` must have at least one epoch. Received: none"
+        )
+    rows = np.full((len(history.epoch), len(logs) + 1), np.nan)
+    rows[:, 0] = history.epoch
+    for column, values in enumerate(logs.values(), 1):
+        rows[_logged(rows[:, 0], len(values)), column] = values
+    return ["epoch", *logs], rows
+
+
+def _logged(epochs: np.ndarray, count: int) -> np.ndarray:
+    """Returns the rows of the epochs that have a value, as with validation.
+
+    History does not tell: it is the smallest `validation_freq` with as many
+    values, else the last epochs.
+    """
+    for frequency in range(1, len(epochs) + 1):
+        (rows,) = np.nonzero((epochs + 1) % frequency == 0)
+        if len(rows) == count:
+            return rows
+    return np.arange(len(epochs) - count, len(epochs))
+
+
+def _check_names(source: str, names: list[str]) -> None:
+    missing = [name for name in _NEEDED if name not in names]
+    if missing:
+        raise ValueError(
+            f"{source} must be a history of `fit` on an environment. "
+            f"Received: one without the columns {', '.join(missing)}"
+        )
+
+
+def _of_file(source: Path) -> tuple[list[str], np.ndarray]:
+    """Returns the names of the columns, and one row per epoch."""
+    filepath = pathlib.Path(source)
+    if filepath.is_dir():
+        filepath /= _IN_A_RUN
     size_of_file = os.path.getsize(filepath)
     if size_of_file > _MAX_SIZE:
         raise ValueError(
@@ -58,12 +125,7 @@ def read(filepath: Path) -> History:
         )
     lines = _lines(filepath)
     names = lines[0].split(",")
-    missing = [name for name in _NEEDED if name not in names]
-    if missing:
-        raise ValueError(
-            f"{filepath} must be a history of `fit` on an environment. "
-            f"Received: a file without the columns {', '.join(missing)}"
-        )
+    _check_names(str(filepath), names)
     if len(lines) == 1:
         raise ValueError(
             f"{filepath} must have at least one row. Received: only a header"
@@ -87,19 +149,7 @@ def read(filepath: Path) -> History:
             f"size. Received: {names[column]}={rows[row, column]:g} in line "
             f"{row + 2}"
         )
-    if "epoch" in names:
-        epochs = rows[:, names.index("epoch")] + 1
-    else:
-        epochs = np.arange(1, len(rows) + 1)
-    size = -(-len(rows) // MAX_POINTS)
-    starts = np.arange(0, len(rows), size)
-    columns = {"epochs": np.maximum.reduceat(epochs, starts)}
-    for name, column in zip(names, rows.T, strict=True):
-        if name in ("env_steps", "episode_return_max"):
-            columns[name] = np.maximum.reduceat(column, starts)
-        else:
-            columns[name] = _means(column, starts)
-    return History(columns, size)
+    return names, rows
 
 
 def _lines(filepath: Path) -> list[str]:

@@ -12,6 +12,7 @@ from keras_cem.pictures.plots.style import (
     GREEN,
     ORANGE,
     SKY,
+    Figure,
     Path,
     new_figure,
     plain,
@@ -23,12 +24,12 @@ EXPLAINED = "explained_variance"
 
 
 def learning_curve(
-    history: Path,
-    filepath: Path,
+    history: histories.Source,
+    filepath: Path | None = None,
     threshold: float | None = None,
     iterations_per_epoch: int = 1,
     stages: Sequence[dict[str, Any]] = (),
-) -> None:
+) -> Figure:
     """Draws the returns and epsilon of a training run.
 
     With elite steps it also draws the explained variance of the critic, and no
@@ -40,16 +41,27 @@ def learning_curve(
     starts at the elite threshold.
 
     Args:
-        history: CSV file of `keras.callbacks.CSVLogger`.
-        filepath: PNG file to write.
+        history: `keras.callbacks.History` of `fit`, CSV file of
+            `keras.callbacks.CSVLogger`, or run folder of `keras-cem train`.
+        filepath: PNG file to write. Defaults to `None`: no file.
         threshold: Return that counts as solved, a horizontal line. Defaults to
             `None`.
         iterations_per_epoch: `steps_per_epoch` of the run. Defaults to `1`.
         stages: Iterations as `callbacks.ReturnsLogger` writes them. Defaults to
             none.
 
+    Returns:
+        The `matplotlib.figure.Figure`. A notebook shows it.
+
     Raises:
         ValueError: If `history` is not from `fit` on an environment.
+
+    Example:
+
+    ```python
+    history = agent.fit("CartPole-v1", epochs=20)
+    cem.plots.learning_curve(history)
+    ```
     """
     read = histories.read(history)
     columns = read.columns
@@ -124,7 +136,10 @@ def learning_curve(
     if played:
         _iterations_above(returns, steps, iterations)
     returns.legend(loc="best", framealpha=0.85, edgecolor="none", title=title)
-    save(figure, filepath)
+    if filepath is not None:
+        save(figure, filepath)
+    drawn: Figure = figure
+    return drawn
 
 
 def _band(axes: Any, x: Any, low: Any, high: Any, label: str) -> None:

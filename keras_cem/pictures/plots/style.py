@@ -1,11 +1,8 @@
 """Common style of all plots."""
 
+import io
 import os
 from typing import Any
-
-import matplotlib
-
-matplotlib.use("Agg")
 
 import matplotlib.figure
 
@@ -19,11 +16,21 @@ CYCLE = (BLUE, ORANGE, GREEN, "#CC79A7", SKY, "#E69F00", "#000000")
 Path = str | os.PathLike[str]
 
 
+_DPI = 120
+
+
+class Figure(matplotlib.figure.Figure):
+    """A figure that notebooks show, with or without pyplot."""
+
+    def _repr_png_(self) -> bytes:
+        content = io.BytesIO()
+        self.savefig(content, dpi=_DPI, format="png")
+        return content.getvalue()
+
+
 def new_figure(width: float, height: float) -> Any:
     """Returns a figure, with width and height in inches."""
-    return matplotlib.figure.Figure(
-        figsize=(width, height), layout="constrained"
-    )
+    return Figure(figsize=(width, height), layout="constrained")
 
 
 def solved(line: Any, threshold: float | None) -> None:
@@ -46,4 +53,4 @@ def plain(axes: Any) -> None:
 def save(figure: Any, filepath: Path) -> None:
     """Writes a PNG file. The file is complete or absent."""
     with files.replacing(filepath) as partial:
-        figure.savefig(partial, dpi=120, format="png")
+        figure.savefig(partial, dpi=_DPI, format="png")

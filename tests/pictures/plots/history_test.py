@@ -1,5 +1,6 @@
 """Reading a history of any length."""
 
+import keras
 import numpy as np
 import pytest
 
@@ -24,6 +25,53 @@ def test_columns_are_those_of_the_file(tmp_path):
     np.testing.assert_array_equal(
         read.columns["val_episode_return"], [np.nan, 7]
     )
+
+
+LOGS = {
+    "elite_threshold": [1.0, 4.0, 7.0],
+    "env_steps": [10.0, 20.0, 30.0],
+    "episode_return": [2.0, 5.0, 8.0],
+    "episode_return_max": [3.0, 6.0, 9.0],
+    "epsilon": [0.5, 0.4, 0.3],
+}
+
+
+def of_keras(logs, epochs=(0, 1, 2)):
+    history = keras.callbacks.History()
+    history.epoch, history.history = list(epochs), logs
+    return history
+
+
+@pytest.mark.parametrize(
+    ("values", "epochs", "expected"),
+    [
+        ([7.0, 8.0, 9.0], (0, 1, 2), [7, 8, 9]),
+        ([7.0], (0, 1, 2), [np.nan, 7, np.nan]),
+        # With `initial_epoch=3`: every second epoch, counted from the first.
+        ([7.0, 8.0], (3, 4, 5), [7, np.nan, 8]),
+    ],
+)
+def test_history_of_keras_is_read(values, epochs, expected):
+    logs = {**LOGS, "val_episode_return": values}
+    read = histories.read(of_keras(logs, epochs))
+    assert read.columns["epochs"].tolist() == [each + 1 for each in epochs]
+    assert read.columns["env_steps"].tolist() == [10, 20, 30]
+    np.testing.assert_array_equal(read.columns["val_episode_return"], expected)
+
+
+def test_history_of_arrays_is_refused():
+    with pytest.raises(ValueError, match="without the columns env_steps"):
+        histories.read(of_keras({"loss": [1.0]}, [0]))
+
+
+def test_empty_history_is_refused():
+    with pytest.raises(ValueError, match="at least one epoch"):
+        histories.read(of_keras({name: [] for name in LOGS}, []))
+
+
+def test_run_folder_has_the_file(tmp_path):
+    write(tmp_path / "history.csv", ["0,1,10,2,3,.5,NA"])
+    assert histories.read(tmp_path).columns["env_steps"].tolist() == [10]
 
 
 def test_long_histories_become_means_and_maxima(tmp_path):

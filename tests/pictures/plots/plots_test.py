@@ -50,6 +50,12 @@ def curves(axes):
     }
 
 
+def test_learning_curve_is_returned_for_notebooks(tmp_path):
+    figure = plots.learning_curve(history(tmp_path / "h.csv"))
+    assert figure._repr_png_().startswith(b"\x89PNG")
+    assert [path.name for path in tmp_path.iterdir()] == ["h.csv"]
+
+
 def test_learning_curve_has_steps_below_and_iterations_above(tmp_path, drawn):
     path = tmp_path / "curve.png"
     plots.learning_curve(history(tmp_path / "h.csv"), path, 9.0, 4)
