@@ -1,9 +1,13 @@
 """Takes settings of `keras-cem train` from a preset; given flags prevail."""
 
+import contextlib
 from typing import Any
 
+import gymnasium
+import numpy as np
 from absl import flags
 
+from keras_cem import spaces
 from keras_cem.adapters.gymnasium_ids import complete
 from keras_cem.cli import presets
 from keras_cem.cli.console import CommandError
@@ -48,7 +52,9 @@ def take_settings(values: flags.FlagValues) -> None:
     source = _source(values)
     if source is None:
         return
-    if source in presets.names():
+    if source in presets.GENERAL:
+        which, settings = f"for {source} actions", _fitting(source, values.env)
+    elif source in presets.names():
         which, settings = f"for {source}", presets.load(source)
     else:
         which, settings = source, presets.read(source)
@@ -86,24 +92,60 @@ def take_settings(values: flags.FlagValues) -> None:
 
 
 def _source(values: flags.FlagValues) -> str | None:
-    """Returns the id or file of the preset, or None for no preset."""
+    """Returns the name or file of the preset, or None for no preset."""
+    known = (*presets.names(), *presets.GENERAL)
     if values.preset is False:
         return None
     if isinstance(values.preset, str):
-        if values.preset in presets.names() or values.preset.endswith(".json"):
+        if values.preset in known or values.preset.endswith(".json"):
             return values.preset
         raise CommandError(
             "--preset must be a file NAME.json or one of "
-            f"{', '.join(presets.names())}. Received: "
-            f"--preset={values.preset}"
+            f"{', '.join(known)}. Received: --preset={values.preset}"
         )
     env = None if values.env is None else complete(values.env)
-    if env in presets.names():
+    if env is None or env in presets.names():
         return env
-    if values.preset:
-        raise CommandError(
-            "--preset must name a file NAME.json or one of "
-            f"{', '.join(presets.names())}, because --env has no preset. "
-            f"Received: --preset without a name, --env={values.env}"
-        )
-    return None
+    return _general(env)
+
+
+def _general(env: str) -> str | None:
+    """Returns the preset for the kind of actions of an environment.
+
+    Args:
+        env: Id of an environment without a preset of its own.
+
+    Returns:
+        `"Box"` if some component of an action is real, else `"Discrete"`; None
+        if the environment cannot be made, which training reports.
+    """
+    made = _spaces(env)
+    if made is None:
+        return None
+    return "Box" if _has_floats(made[1]) else "Discrete"
+
+
+def _fitting(kind: str, env: str | None) -> dict[str, presets.Value]:
+    """Returns the preset for a kind of actions, as far as it fits."""
+    settings = presets.load(kind)
+    made = None if env is None else _spaces(env)
+    if made is not None and not _has_floats(made[0]):
+        # There is nothing to normalize.
+        del settings["normalize_observations"]
+    return settings
+
+
+def _spaces(env: str) -> tuple[spaces.Space, spaces.Space] | None:
+    """Returns what an environment observes and takes, None if not made."""
+    try:
+        with contextlib.closing(gymnasium.make(env)) as made:
+            return (
+                spaces.get(made.observation_space, "observation_space"),
+                spaces.get(made.action_space, "action_space"),
+            )
+    except Exception:
+        return None
+
+
+def _has_floats(space: spaces.Space) -> bool:
+    return any(np.issubdtype(leaf.dtype, np.floating) for leaf in space.leaves)

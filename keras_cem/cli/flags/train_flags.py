@@ -90,8 +90,8 @@ def define_settings(
             "Preset to start from; given flags override it. "
             "--preset=NAME.json reads a file of `keras-cem tune`, "
             "--preset=ID uses the preset of another environment, and "
-            "--nopreset uses none. If not given, the preset for --env, if "
-            "there is one.",
+            "--nopreset uses none. If not given, the preset for --env, or "
+            "that for its kind of actions, Box or Discrete.",
             boolean=True,
         )
     )

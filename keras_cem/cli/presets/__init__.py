@@ -3,7 +3,8 @@
 There is one JSON file per environment. It maps names of flags of
 `keras-cem train` to values; other flags have their defaults.
 `benchmarks/results.py` measures the returns that presets reach, and writes
-them to results.json in this folder.
+them to results.json in this folder. Environments without a preset of their own
+have one of `GENERAL`, by their kind of actions.
 """
 
 import dataclasses
@@ -16,6 +17,7 @@ from typing import Any
 
 _SUFFIX = ".json"
 _RESULTS = "results.json"
+GENERAL = ("Box", "Discrete")
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 # Bytes; a preset has about 200.
 _MAX_SIZE = 2**20
@@ -49,11 +51,12 @@ class Measured:
 
 def names() -> list[str]:
     """Returns the ids of the environments with a preset, in order."""
-    return sorted(
+    found = {
         entry.name.removesuffix(_SUFFIX)
         for entry in importlib.resources.files(__name__).iterdir()
         if entry.name.endswith(_SUFFIX) and entry.name != _RESULTS
-    )
+    }
+    return sorted(found.difference(GENERAL))
 
 
 def measured() -> dict[str, Measured]:
@@ -67,10 +70,11 @@ def measured() -> dict[str, Measured]:
 
 
 def load(env: str) -> dict[str, Value]:
-    """Returns the preset of an environment.
+    """Returns the preset of an environment, or of a kind of actions.
 
     Args:
-        env: Id of a gymnasium environment, such as `"CartPole-v1"`.
+        env: Id of a gymnasium environment, such as `"CartPole-v1"`, or one of
+            `GENERAL`.
 
     Returns:
         Values by name of flag of `keras-cem train`.
@@ -78,7 +82,7 @@ def load(env: str) -> dict[str, Value]:
     Raises:
         ValueError: If there is no preset for `env`, or its file is damaged.
     """
-    if env not in names():
+    if env not in (*names(), *GENERAL):
         raise ValueError(
             "`env` must be an environment with a preset: one of "
             f"{', '.join(names())}. Received: env={env!r}"

@@ -84,9 +84,28 @@ def test_flags_that_are_given_prevail(capsys, tmp_path):
 
 
 @pytest.mark.parametrize(
+    ("env", "kind"), [("Blackjack-v1", "Discrete"), ("Reacher-v5", "Box")]
+)
+def test_an_environment_without_a_preset_takes_that_of_its_actions(
+    env, kind, capsys
+):
+    values = _taken(f"--env={env}", "--learning_rate=0.5")
+    settings = presets.load(kind)
+    assert values.elite_unit == settings["elite_unit"] == "step"
+    assert values.agent_kwargs.get("imitate") == (
+        "drawn" if kind == "Box" else None
+    )
+    # Blackjack observes numbers of cards: there is nothing to normalize.
+    assert values.normalize_observations == (kind == "Box")
+    assert values.learning_rate == 0.5
+    printed = capsys.readouterr().out
+    assert printed.startswith(f"Settings from the preset for {kind} actions: ")
+
+
+@pytest.mark.parametrize(
     "arguments",
-    [["--env=CartPole-v1", "--nopreset"], ["--env=Blackjack-v1"]],
-    ids=["not wanted", "there is none"],
+    [["--env=CartPole-v1", "--nopreset"], ["--env=Nowhere-v0"]],
+    ids=["not wanted", "unknown"],
 )
 def test_without_a_preset_flags_are_as_by_default(arguments, capsys):
     values = _taken(*arguments)
@@ -116,16 +135,10 @@ def test_settings_of_a_file_are_taken(tuned, capsys):
     assert '{"batch_normalization": true}, plot=false' in printed
 
 
-@pytest.mark.parametrize(
-    ("flag", "message"),
-    [
-        ("--preset=wobbly", "one of Acrobot-v1, .*Received: --preset=wobbly"),
-        ("--preset", "Received: --preset without a name, --env=Blackjack-v1"),
-    ],
-)
-def test_preset_that_is_not_there_is_refused(flag, message):
+def test_preset_that_is_not_there_is_refused():
+    message = "one of Acrobot-v1, .*, Discrete. Received: --preset=wobbly"
     with pytest.raises(CommandError, match=message):
-        _taken("--env=Blackjack-v1", flag)
+        _taken("--env=Blackjack-v1", "--preset=wobbly")
 
 
 @pytest.mark.parametrize(
