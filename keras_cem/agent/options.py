@@ -88,6 +88,7 @@ class CEMOptions:
         """lambda in [0, 1] of the advantages, with `elite_unit="step"`. With 1,
         an advantage compares all later rewards with the critic. With 0, it
         compares one reward and the critic's next value.""",
+        search=Numbers(0.8, 1.0),
     )
     gradient_steps: int | None = option(
         None,
@@ -124,6 +125,7 @@ class CEMOptions:
             "optimizer",
             "Passes over the elites in minibatches, instead of gradient_steps.",
         ),
+        search=Choices((None, 2, 4, 16)),
     )
     critic_epochs: int | None = option(
         None,

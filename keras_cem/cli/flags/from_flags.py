@@ -103,6 +103,12 @@ def epsilon_steps(values: flags.FlagValues) -> int:
     return values.epsilon_steps or values.epochs * values.steps_per_epoch
 
 
+def in_epochs(values: flags.FlagValues) -> bool:
+    """Returns whether an iteration passes over its elites in epochs."""
+    asked = values.elite_unit == "step" or values.gradient_epochs is not None
+    return asked and values["gradient_steps"].using_default_value
+
+
 def agent(values: flags.FlagValues) -> CEMAgent:
     """Returns a compiled agent, after checking that it can be trained.
 
@@ -112,8 +118,7 @@ def agent(values: flags.FlagValues) -> CEMAgent:
     options: dict[str, Any] = {
         name: values[name].value for name in OPTIONS if name in values
     }
-    in_epochs = values.elite_unit == "step" or values.gradient_epochs
-    if in_epochs and values["gradient_steps"].using_default_value:
+    if in_epochs(values):
         options["gradient_steps"] = None
     made = CEMAgent.from_env(
         values.env,

@@ -54,9 +54,13 @@ def space(
                 f"--search must name settings from {', '.join(SPACE)} that "
                 f"are not given as flags. Received: --search={name}"
             )
+    # Epochs are searched then, instead of steps.
+    passing_in_epochs = from_flags.in_epochs(values)
     found: dict[str, Values] = {}
     for name in SPACE:
         if name in given or (asked is not None and name not in asked):
+            continue
+        if name == "gradient_steps" and not asked and passing_in_epochs:
             continue
         tried = {**found, name: _fitted(name, values)}
         try:
@@ -115,6 +119,7 @@ def changed(
     train_flags.define_settings(copy)
     for name in copy:
         copy[name].value = values[name].value
+        copy[name].using_default_value = values[name].using_default_value
     for name, value in tried.items():
         if name not in copy:
             json_flags.put(copy, name, value)
@@ -122,5 +127,6 @@ def changed(
             copy[name].value = None
         else:
             copy[name].parse(presets.as_text(value))
+            copy[name].using_default_value = False
     copy.mark_as_parsed()
     return copy

@@ -20,6 +20,10 @@ def space(*arguments, asked=None):
     return search_space.space(values, json_flags.given(values), asked)
 
 
+# Searched with elite steps alone.
+OF_STEPS = {"gradient_epochs", "gae_lambda"}
+
+
 @pytest.mark.parametrize("name", SPACE)
 def test_ends_and_choices_are_values_of_a_flag(name):
     values, each = parsed(), SPACE[name]
@@ -51,8 +55,12 @@ def test_page_states_the_space():
 
 def test_discrete_actions_are_searched_otherwise_than_a_box():
     discrete, box = space(), space("--env=Pendulum-v1")
-    assert set(SPACE) - set(discrete) == {"noise", "imitate"}
-    assert set(SPACE) - set(box) == {"persistence", "entropy_coefficient"}
+    assert set(SPACE) - set(discrete) == {"noise", "imitate", *OF_STEPS}
+    assert set(SPACE) - set(box) == {
+        "persistence",
+        "entropy_coefficient",
+        *OF_STEPS,
+    }
 
 
 def test_flags_that_are_given_are_not_searched():
@@ -62,6 +70,7 @@ def test_flags_that_are_given_are_not_searched():
         "learning_rate",
         "noise",
         "imitate",
+        *OF_STEPS,
     }
 
 
@@ -69,6 +78,14 @@ def test_what_contradicts_the_other_flags_is_not_searched():
     found = space('--agent_kwargs={"episodes_per_start": 10}')
     assert {"elite_memory", "elite_memory_age"} & set(found) == set()
     assert found["batch_size"] == Numbers(20, 510, step=10)
+
+
+def test_with_elite_steps_epochs_are_searched_and_what_ranks_episodes_is_not():
+    found = set(space("--elite_unit=step"))
+    assert found >= OF_STEPS
+    assert not found & {"gradient_steps", "elite_memory"}
+    given = space("--elite_unit=step", "--gradient_steps=3")
+    assert "gradient_epochs" not in given
 
 
 def test_values_of_flags_are_among_those_that_are_tried():
@@ -115,6 +132,8 @@ def test_nothing_to_search_is_refused():
     values, folded = parsed(), {}
     everything = ["--normalize_observations"]
     for name, each in SPACE.items():
+        if name in OF_STEPS:
+            continue
         if name not in values and name not in ("noise", "imitate"):
             folded[name] = each.probe
         elif name in values and name != "normalize_observations":
