@@ -50,9 +50,11 @@ LAYERS = (
 DISTRIBUTIONS = {
     "absl": "absl-py",
     "ai_edge_litert": "ai-edge-litert",
+    "huggingface_hub": "huggingface-hub",
     "imageio_ffmpeg": "imageio-ffmpeg",
     "stable_baselines3": "stable-baselines3",
     "tf_agents": "tf-agents",
+    "yaml": "pyyaml",
 }
 
 

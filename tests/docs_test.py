@@ -14,10 +14,12 @@ from absl import flags
 
 import keras_cem
 from keras_cem.cli.commands import (
+    card,
     evaluate,
     export,
     list_environments,
     plot,
+    push,
     record,
     report,
     train,
@@ -30,6 +32,8 @@ COMMANDS = {
     "train": train,
     "evaluate": evaluate,
     "export": export,
+    "card": card,
+    "push": push,
     "list": list_environments,
     "plot": plot,
     "record": record,

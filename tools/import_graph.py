@@ -25,6 +25,7 @@ DISTRIBUTIONS = {
     "gymnasium": "gymnasium",
     "gymnax": "gymnax",
     "h5py": "h5py",
+    "huggingface_hub": "huggingface-hub",
     "hypothesis": "hypothesis",
     "imageio": "imageio",
     "imageio_ffmpeg": "imageio-ffmpeg",
@@ -47,6 +48,7 @@ DISTRIBUTIONS = {
     "tf2onnx": "tf2onnx",
     "tf_agents": "tf-agents",
     "torch": "torch",
+    "yaml": "pyyaml",
 }
 # Not in requirements_lock.txt, for their size, because they hold down what is
 # in it, or for the browser or kernel that they need; `bazel build //...` leaves

@@ -9,10 +9,12 @@ from absl import flags
 from keras_cem.callbacks import TrainingInterrupted
 from keras_cem.cli import flag_files
 from keras_cem.cli.commands import (
+    card,
     evaluate,
     export,
     list_environments,
     plot,
+    push,
     record,
     report,
     train,
@@ -29,6 +31,8 @@ _COMMANDS = {
     "plot": plot,
     "record": record,
     "report": report,
+    "card": card,
+    "push": push,
     "list": list_environments,
     "tune": tune,
 }

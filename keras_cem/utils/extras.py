@@ -4,6 +4,7 @@ import importlib.util
 
 _PACKAGES = {
     "box2d": ("Box2D",),
+    "hub": ("huggingface_hub",),
     "mujoco": ("mujoco",),
     "plot": ("matplotlib",),
     "tensorboard": ("tensorboard",),

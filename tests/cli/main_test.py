@@ -450,4 +450,4 @@ def test_overview_names_the_commands(capsys):
 
 def test_console_script_runs_in_a_process_of_its_own():
     ended = processes.run("-m", "keras_cem.cli.main", "evaluate", code=2)
-    assert "--run must have a value" in ended.stderr
+    assert "--run must be given" in ended.stderr

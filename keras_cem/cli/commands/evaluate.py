@@ -1,8 +1,12 @@
 """Plays the agent of a run greedily and prints its return."""
 
+import tempfile
+
 from absl import flags
 
+from keras_cem.cli.console import CommandError
 from keras_cem.cli.flags import path_flags
+from keras_cem.cli.hub import repository
 from keras_cem.cli.run.folder import RunFolder
 from keras_cem.cli.run.results import evaluation_of, summary
 
@@ -10,7 +14,14 @@ from keras_cem.cli.run.results import evaluation_of, summary
 def define_flags(values: flags.FlagValues) -> None:
     """Defines the flags of this command."""
     path_flags.define(
-        "run", "Run folder of `keras-cem train`. Required.", values
+        "run", "Run folder of `keras-cem train`. This or --hub.", values
+    )
+    flags.DEFINE_string(
+        "hub",
+        None,
+        "Run on the Hugging Face Hub, user/name or user/name@revision. It may "
+        "be untrusted: no code in it runs.",
+        flag_values=values,
     )
     flags.DEFINE_string(
         "env",
@@ -41,12 +52,23 @@ def define_flags(values: flags.FlagValues) -> None:
         lower_bound=1,
         flag_values=values,
     )
-    flags.mark_flags_as_required(["run"], flag_values=values)
 
 
 def run(values: flags.FlagValues) -> None:
     """Evaluates the agent and prints the return."""
-    folder = RunFolder(values.run)
+    if (values.run is None) == (values.hub is None):
+        raise CommandError(
+            "--run must be given, or --hub. Received: "
+            f"--run={values.run}, --hub={values.hub}"
+        )
+    if values.hub is None:
+        _evaluate(RunFolder(values.run), values)
+        return
+    with tempfile.TemporaryDirectory() as directory:
+        _evaluate(repository.pull(values.hub, directory), values)
+
+
+def _evaluate(folder: RunFolder, values: flags.FlagValues) -> None:
     trained_with = folder.read_config(values.env)["flags"]
     agent = folder.load_agent()
     evaluation = evaluation_of(

@@ -1,0 +1,1 @@
+"""Sharing of runs on the Hugging Face Hub."""
