@@ -31,7 +31,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
 .PHONY: help train test test-fast test-tf-agents versions dist docs lint format \
-	types build-check build-files clean
+	types build-check build-files option-table clean
 .DELETE_ON_ERROR:
 
 help: ## List these commands.
@@ -86,6 +86,9 @@ build-check: $(VENV)/.created $(BUILDIFIER) | $(NODE) ## Check the BUILD files.
 
 build-files: $(VENV)/.created ## Write the BUILD files from the imports.
 	$(BIN)/python -m tools.build_files
+
+option-table: $(VENV)/.installed-test ## Write the flags of options from their declarations.
+	$(BIN)/python -m tools.option_table
 
 clean: ## Remove environments, caches and build results; keep runs/.
 	rm -rf $(VENV) $(TF_AGENTS_VENV) .venv-oldest .venv-newest-* .browser .buildifier .build .mypy_cache \

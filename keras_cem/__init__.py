@@ -4,29 +4,10 @@ A policy network learns to act by imitating its own best episodes.
 """
 
 import importlib
+import sys
 from typing import Any
 
-import keras
-
-if keras.backend.backend() != "tensorflow":
-    raise ImportError(
-        "keras_cem needs Keras to run on TensorFlow. Received: "
-        f"KERAS_BACKEND={keras.backend.backend()!r}. Set "
-        "KERAS_BACKEND=tensorflow before keras is imported."
-    )
-
-from keras_cem import (
-    activations,
-    callbacks,
-    envs,
-    heads,
-    moved,
-    networks,
-    schedules,
-    spaces,
-)
-from keras_cem.agent.cem_agent import CEMAgent
-from keras_cem.engines.trajectories import Trajectories
+from keras_cem import moved
 from keras_cem.version import __version__
 
 __all__ = [
@@ -43,6 +24,49 @@ __all__ = [
     "spaces",
 ]
 
+_CLASSES = {
+    "CEMAgent": "keras_cem.agent.cem_agent",
+    "Trajectories": "keras_cem.engines.trajectories",
+}
+
+
+def _is_command_line() -> bool:
+    """Whether this process runs `keras-cem`.
+
+    It imports the package in parts, because help and errors need no TensorFlow.
+    """
+    programs = ("keras-cem", "keras-cem.exe")
+    return sys.argv[0].endswith(programs) or (
+        "keras_cem.cli.main" in sys.orig_argv
+    )
+
+
+def _check_backend() -> None:
+    import keras
+
+    if keras.backend.backend() != "tensorflow":
+        raise ImportError(
+            "keras_cem needs Keras to run on TensorFlow. Received: "
+            f"KERAS_BACKEND={keras.backend.backend()!r}. Set "
+            "KERAS_BACKEND=tensorflow before keras is imported."
+        )
+
+
+if not _is_command_line():
+    _check_backend()
+    # All of it, so that `keras.saving.load_model` knows the classes.
+    from keras_cem import (
+        activations,
+        callbacks,
+        envs,
+        heads,
+        networks,
+        schedules,
+        spaces,
+    )
+    from keras_cem.agent.cem_agent import CEMAgent
+    from keras_cem.engines.trajectories import Trajectories
+
 moved.install()
 
 
@@ -56,9 +80,12 @@ def __dir__() -> list[str]:
 
 
 def __getattr__(name: str) -> Any:
-    # Imported on demand, because it imports gymnasium.
-    if name == "adapters":
-        return importlib.import_module(f"keras_cem.{name}")
     if name in moved.MODULES:
         return importlib.import_module(moved.MODULES[name])
+    # `adapters` imports gymnasium. The others are here in the command line.
+    if name in __all__:
+        _check_backend()
+        if name not in _CLASSES:
+            return importlib.import_module(f"keras_cem.{name}")
+        return getattr(importlib.import_module(_CLASSES[name]), name)
     raise AttributeError(f"module 'keras_cem' has no attribute {name!r}")

@@ -12,36 +12,15 @@ import re
 from typing import Any
 
 import gymnasium
-from gymnasium.envs import registration as gymnasium_registration
 
 from keras_cem import envs
 from keras_cem.engines.recorded.source import MINARI_PREFIX
-from keras_cem.envs import registration
 from keras_cem.utils.closing import close_env
+from keras_cem.utils.environment_ids import complete
+from keras_cem.utils.references import REFERENCES, is_reference
 
 # Extras of this package that have the same name in gymnasium.
 _EXTRAS = {"box2d": "Box2D", "mujoco": "MuJoCo"}
-
-
-def complete(env_id: str) -> str:
-    """Adds the latest version to an id without one; imports no module.
-
-    Args:
-        env_id: An id. Ids that name a module and unknown ids are returned
-            unchanged.
-    """
-    if ":" in env_id:
-        return env_id
-    try:
-        namespace, name, version = gymnasium_registration.parse_env_id(env_id)
-    except gymnasium.error.Error:
-        return env_id
-    if version is not None:
-        return env_id
-    latest = gymnasium_registration.find_highest_version(namespace, name)
-    if latest is None:
-        return env_id
-    return gymnasium_registration.get_env_id(namespace, name, latest)
 
 
 def in_graph_id(env_id: str) -> str | None:
@@ -56,9 +35,8 @@ def in_graph_id(env_id: str) -> str | None:
     name = complete(env_id)
     if name not in envs.registry:
         return None
-    reference = registration.REFERENCES.get(name)
     spec = gymnasium.registry.get(name)
-    if reference is None or spec is None or _is_reference(spec, reference):
+    if name not in REFERENCES or spec is None or is_reference(name, spec):
         return name
     return None
 
@@ -203,15 +181,3 @@ def _minari_ids() -> list[str]:
     with contextlib.suppress(Exception):
         return list(importlib.import_module("minari").list_local_datasets())
     return []
-
-
-def _is_reference(spec: Any, reference: registration.Reference) -> bool:
-    entry_point = spec.entry_point
-    return (
-        isinstance(entry_point, str)
-        and entry_point.startswith(f"{reference.module}")
-        and entry_point.endswith(f":{reference.creator}")
-        and spec.kwargs == reference.kwargs
-        and spec.max_episode_steps == reference.max_episode_steps
-        and not spec.additional_wrappers
-    )

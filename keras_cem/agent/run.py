@@ -12,6 +12,7 @@ import tensorflow as tf
 from keras_cem.agent import (
     building,
     critics,
+    deferred_xla,
     fit_arguments,
     fit_callbacks,
     fit_checks,
@@ -52,6 +53,7 @@ class RunningAgent(GraphAgent, BuiltAgent, Protocol):
     jit_is_auto: bool
     run_eagerly: bool
     xla_allowed: bool
+    xla_deferred: bool
     test_function: KerasFunction | None
     train_metrics: TrainMetrics
     test_metrics: TestMetrics
@@ -195,6 +197,7 @@ class Run:
         weight_averages.begin(agent.optimizer)
         fit_checks.check_finite(agent)
         keras_internals.clear_initial_epoch(agent)
+        deferred_xla.begin(agent, self.batch_size, self.callbacks)
         resumed = self._resume(agent, arguments)
         if arguments.verbose:
             fit_callbacks.say_network(agent.describe_network())

@@ -122,17 +122,21 @@ class InGraph:
     @property
     def key(self) -> Hashable:
         """Key of all that the compiled step depends on."""
-        return (*self.source.key, self._agent.xla_allowed)
+        return (*self.source.key, self._xla_is_due)
 
     def jit_compile(self, default: JitCompile) -> bool:
         """Whether XLA compiles the steps: if it may and can."""
         del default
         agent = self._agent
         return (
-            agent.xla_allowed
+            self._xla_is_due
             and not agent.run_eagerly
             and self.source.compilable(agent.acting_network())
         )
+
+    @property
+    def _xla_is_due(self) -> bool:
+        return self._agent.xla_allowed and not self._agent.xla_deferred
 
     def around(self, function: KerasFunction) -> KerasFunction:
         """Returns Keras' function as one that plays in the graph."""

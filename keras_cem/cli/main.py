@@ -1,41 +1,45 @@
 """`keras-cem COMMAND --flag=value ...`."""
 
+import importlib
 import sys
 from collections.abc import Sequence
 
 import gymnasium
 from absl import flags
 
-from keras_cem.callbacks import TrainingInterrupted
 from keras_cem.cli import flag_files
-from keras_cem.cli.commands import (
-    card,
-    evaluate,
-    export,
-    list_environments,
-    plot,
-    push,
-    record,
-    report,
-    train,
-    tune,
-)
 from keras_cem.cli.console import CommandError, say
-from keras_cem.cli.flags import old_settings
+from keras_cem.cli.flags import (
+    card_flags,
+    evaluate_flags,
+    export_flags,
+    list_flags,
+    old_settings,
+    plot_flags,
+    push_flags,
+    record_flags,
+    report_flags,
+    train_flags,
+    tune_flags,
+)
 from keras_cem.cli.flags.flag_groups import help_text
+from keras_cem.saving.interrupts import TrainingInterrupted
 
+# Flags and help of each command. What it does is in the module of the same name
+# in `commands`, which is imported only to run it: TensorFlow takes seconds.
 _COMMANDS = {
-    "train": train,
-    "evaluate": evaluate,
-    "export": export,
-    "plot": plot,
-    "record": record,
-    "report": report,
-    "card": card,
-    "push": push,
-    "list": list_environments,
-    "tune": tune,
+    "train": train_flags,
+    "evaluate": evaluate_flags,
+    "export": export_flags,
+    "plot": plot_flags,
+    "record": record_flags,
+    "report": report_flags,
+    "card": card_flags,
+    "push": push_flags,
+    "list": list_flags,
+    "tune": tune_flags,
 }
+_MODULES = {"list": "list_environments"}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -80,7 +84,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             f"arguments must be flags, --name=value. Received: {extra[0]!r}",
         )
     try:
-        command.run(values)
+        module = _MODULES.get(name, name)
+        importlib.import_module(f"keras_cem.cli.commands.{module}").run(values)
     except (
         CommandError,
         ValueError,

@@ -2,7 +2,7 @@
 
 import functools
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 from keras_cem.envs.acrobot import Acrobot
 from keras_cem.envs.base import Environment
@@ -23,53 +23,6 @@ TOY_TEXT = (
     "Taxi-v4",
 )
 
-
-class Reference(NamedTuple):
-    """Gymnasium's own registration of an environment.
-
-    Attributes:
-        module: Package of the environment.
-        creator: Name of the environment's class.
-        kwargs: Arguments of the class.
-        max_episode_steps: Largest number of steps of an episode, None if there
-            is no limit.
-    """
-
-    module: str
-    creator: str
-    kwargs: dict[str, Any]
-    max_episode_steps: int | None
-
-
-def _reference(
-    module: str, creator: str, limit: int | None, **kwargs: Any
-) -> Reference:
-    return Reference(f"gymnasium.envs.{module}", creator, kwargs, limit)
-
-
-# The environments that the in-graph ones replace. An id that a user registered
-# again is a different environment.
-REFERENCES = {
-    "Acrobot-v1": _reference("classic_control", "AcrobotEnv", 500),
-    "CartPole-v1": _reference("classic_control", "CartPoleEnv", 500),
-    "CliffWalking-v1": _reference("toy_text", "CliffWalkingEnv", None),
-    "CliffWalkingSlippery-v1": _reference(
-        "toy_text", "CliffWalkingEnv", None, is_slippery=True
-    ),
-    "FrozenLake-v1": _reference(
-        "toy_text", "FrozenLakeEnv", 100, map_name="4x4"
-    ),
-    "FrozenLake8x8-v1": _reference(
-        "toy_text", "FrozenLakeEnv", 200, map_name="8x8"
-    ),
-    "MountainCar-v0": _reference("classic_control", "MountainCarEnv", 200),
-    "MountainCarContinuous-v0": _reference(
-        "classic_control", "Continuous_MountainCarEnv", 999
-    ),
-    "Pendulum-v1": _reference("classic_control", "PendulumEnv", 200),
-    "Taxi-v3": _reference("toy_text", "TaxiEnv", 200),
-    "Taxi-v4": _reference("toy_text", "TaxiEnv", 200),
-}
 
 registry: dict[str, Callable[..., Environment[Any]]] = {
     cls.id: cls

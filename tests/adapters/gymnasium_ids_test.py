@@ -12,7 +12,8 @@ from keras_cem import envs
 from keras_cem.adapters import gymnasium_ids
 from keras_cem.engines import sources
 from keras_cem.engines.playing import Options
-from keras_cem.envs import registration
+from keras_cem.utils.environment_ids import complete
+from keras_cem.utils.references import REFERENCES
 
 _MODULE = """
 import gymnasium
@@ -82,7 +83,7 @@ def test_references_are_what_gymnasium_registers():
         "assert known and all(ids.in_graph_id(e) == e for e in known), known"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
-    assert set(registration.REFERENCES) <= set(envs.registry)
+    assert set(REFERENCES) <= set(envs.registry)
 
 
 @pytest.mark.parametrize(
@@ -122,8 +123,8 @@ def test_id_that_was_registered_anew_is_played(register):
 
 
 def test_id_without_version_is_the_latest():
-    assert gymnasium_ids.complete("CartPole") == "CartPole-v1"
-    assert gymnasium_ids.complete("NoSuchEnv") == "NoSuchEnv"
+    assert complete("CartPole") == "CartPole-v1"
+    assert complete("NoSuchEnv") == "NoSuchEnv"
     assert gymnasium_ids.reward_threshold("CartPole") == 475.0
     assert _is_in_graph("CartPole")
 

@@ -1,9 +1,4 @@
-"""Lists the environments that have a preset or an in-graph version.
-
-Each line shows the id, the engines, whether there is a preset, the return that
-counts as solved in gymnasium, the mean greedy return of the preset over seeds,
-and the extra of keras-cem to install, if one is missing.
-"""
+"""`keras-cem list`."""
 
 import dataclasses
 import json
@@ -11,10 +6,10 @@ import json
 import gymnasium
 from absl import flags
 
-from keras_cem import envs
-from keras_cem.adapters.gymnasium_ids import in_graph_id
 from keras_cem.cli import presets
+from keras_cem.cli.flags.list_flags import define_flags as define_flags
 from keras_cem.utils import extras
+from keras_cem.utils.references import REFERENCES, is_reference
 
 _HEAD = ("id", "engines", "preset", "threshold", "measured", "missing")
 
@@ -41,13 +36,6 @@ class Listed:
     missing_extra: str | None
 
 
-def define_flags(values: flags.FlagValues) -> None:
-    """Defines the flags of this command."""
-    flags.DEFINE_bool(
-        "json", False, "Print JSON instead of a table.", flag_values=values
-    )
-
-
 def run(values: flags.FlagValues) -> None:
     """Prints the list."""
     listed = environments()
@@ -72,13 +60,17 @@ def environments() -> list[Listed]:
     return [
         Listed(
             id=env,
-            engines=("graph", "host") if in_graph_id(env) else ("host",),
+            engines=(
+                ("graph", "host")
+                if is_reference(env, gymnasium.spec(env))
+                else ("host",)
+            ),
             preset=env in with_preset,
             reward_threshold=gymnasium.spec(env).reward_threshold,
             measured=measured.get(env),
             missing_extra=_missing_extra(gymnasium.spec(env)),
         )
-        for env in sorted(with_preset | set(envs.registry))
+        for env in sorted(with_preset | REFERENCES.keys())
         if env in gymnasium.registry
     ]
 

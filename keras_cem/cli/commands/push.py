@@ -1,34 +1,10 @@
-"""Uploads a run to the Hugging Face Hub, with a model card.
-
-The card is README.md of the run folder, which `keras-cem card` writes, or a new
-one. `hf auth login` or the environment variable HF_TOKEN says who you are.
-"""
+"""`keras-cem push`."""
 
 from absl import flags
 
-from keras_cem.cli.flags import path_flags
+from keras_cem.cli.flags.push_flags import define_flags as define_flags
 from keras_cem.cli.hub import model_card, repository
 from keras_cem.cli.run.folder import RunFolder
-
-
-def define_flags(values: flags.FlagValues) -> None:
-    """Defines the flags of this command."""
-    path_flags.define(
-        "run", "Run folder of `keras-cem train`. Required.", values
-    )
-    flags.DEFINE_string(
-        "repo",
-        None,
-        "Repository, user/name. It is made if needed. Required.",
-        flag_values=values,
-    )
-    flags.DEFINE_bool(
-        "private",
-        False,
-        "Whether a new repository is private.",
-        flag_values=values,
-    )
-    flags.mark_flags_as_required(["run", "repo"], flag_values=values)
 
 
 def run(values: flags.FlagValues) -> None:

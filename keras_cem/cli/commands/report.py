@@ -1,17 +1,11 @@
-"""Writes report.html, one page about a run.
-
-It shows the results, the settings and a histogram of returns with a slider over
-iterations. If the run folder holds pictures and policy maps (`keras-cem plot`)
-or video.mp4 (`keras-cem record`), it shows them too, unless an earlier agent of
-the run made them.
-"""
+"""`keras-cem report`."""
 
 import pathlib
 from typing import Any
 
 from absl import flags
 
-from keras_cem.cli.flags import path_flags
+from keras_cem.cli.flags.report_flags import define_flags as define_flags
 from keras_cem.cli.report import policy_maps, report_page
 from keras_cem.cli.run import output_folder, provenance
 from keras_cem.cli.run import results as run_results
@@ -20,17 +14,6 @@ from keras_cem.utils import files
 
 # Bytes; largest picture or video that a page can hold.
 _MAX_SIZE = 2**25
-
-
-def define_flags(values: flags.FlagValues) -> None:
-    """Defines the flags of this command."""
-    path_flags.define(
-        "run", "Run folder of `keras-cem train`. Required.", values
-    )
-    path_flags.define(
-        "output", "Folder for the page. If not given, the run folder.", values
-    )
-    flags.mark_flags_as_required(["run"], flag_values=values)
 
 
 def run(values: flags.FlagValues) -> None:

@@ -1,13 +1,4 @@
-"""Trains an agent on an environment and writes a run folder.
-
-If the environment has a preset, the preset sets all flags that are not given;
---nopreset ignores it. `keras-cem list` shows the presets.
-
-The folder holds agent.keras (the best by greedy evaluation), last.keras,
-policy/ (SavedModel), history.csv, config.json, results.json, pictures,
-report.html and checkpoints/. --resume --output=FOLDER continues the run from
-its last checkpoint; a larger --epochs extends it.
-"""
+"""`keras-cem train`."""
 
 import contextlib
 import importlib

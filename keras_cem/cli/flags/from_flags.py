@@ -11,14 +11,12 @@ from keras_cem.agent.options import OPTIONS
 from keras_cem.callbacks import EpsilonDecay
 from keras_cem.cli.flags import json_flags
 from keras_cem.cli.training.confirmations import ConfirmedStop
-from keras_cem.cli.training.deferred_xla import BATCH_SIZE, DeferredXLA
 from keras_cem.engines import groups, sources
 from keras_cem.engines.playing import PLAYING, Options, Playing
-from keras_cem.utils.devices import has_gpu
 
-# Each function takes the initial epsilon and a number of iterations, and
-# returns a schedule.
-EPSILON_SCHEDULES = {
+# `train_flags.EPSILON_SCHEDULES`. Each function takes the initial epsilon and a
+# number of iterations, and returns a schedule.
+_EPSILON_SCHEDULES = {
     "harmonic": lambda initial, _: schedules.HarmonicDecay(initial),
     "constant": lambda initial, steps: (
         keras.optimizers.schedules.PolynomialDecay(initial, steps, initial)
@@ -94,7 +92,7 @@ def _learning_rate(values: flags.FlagValues) -> Any:
 
 def epsilon_schedule(values: flags.FlagValues) -> Any:
     """Returns the schedule of epsilon."""
-    make = EPSILON_SCHEDULES[values.epsilon_schedule]
+    make = _EPSILON_SCHEDULES[values.epsilon_schedule]
     return make(values.epsilon, epsilon_steps(values))
 
 
@@ -188,14 +186,6 @@ def callbacks(
     steering: list[keras.callbacks.Callback] = [
         EpsilonDecay(epsilon_schedule(values), values.epsilon_minimum)
     ]
-    if (
-        json_flags.get(values, "jit_compile") == "auto"
-        and values.batch_size <= BATCH_SIZE
-        # On a GPU, starting many small operations is slow, so XLA is worth
-        # its compile time from the start.
-        and not has_gpu()
-    ):
-        steering.append(DeferredXLA())
     if stop_at is not None:
         steering.append(
             ConfirmedStop(

@@ -1,6 +1,5 @@
 """Flags that take further arguments of a function as a JSON object."""
 
-import inspect
 import json
 import math
 from collections.abc import Iterable
@@ -8,32 +7,11 @@ from typing import Any
 
 from absl import flags
 
-from keras_cem import networks
-from keras_cem.agent.options import OPTIONS
+from keras_cem.cli.flags import TABLE
 from keras_cem.cli.flags.flag_groups import LARGEST
-from keras_cem.engines.playing import PLAYING
 
-_NETWORK = inspect.signature(networks.default_policy).parameters
 # Keys and their defaults, per flag. Keys with a flag of their own are refused.
-KEYS: dict[str, dict[str, Any]] = {
-    "network": {
-        name: parameter.default
-        for name, parameter in _NETWORK.items()
-        if parameter.kind is parameter.KEYWORD_ONLY
-        # The network takes the action scale of the agent.
-        and name not in ("action_scale", "name")
-    },
-    "agent_kwargs": {
-        name: each.default
-        for name, each in OPTIONS.items()
-        if each.kind.is_json
-    },
-    "fit_kwargs": {
-        "loss": None,
-        "jit_compile": "auto",
-        **{name: each.default for name, each in PLAYING.items()},
-    },
-}
+KEYS: dict[str, dict[str, Any]] = TABLE["keys"]
 
 
 class JsonParser(flags.ArgumentParser[dict[str, Any]]):

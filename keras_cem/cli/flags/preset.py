@@ -8,10 +8,10 @@ import numpy as np
 from absl import flags
 
 from keras_cem import spaces
-from keras_cem.adapters.gymnasium_ids import complete
 from keras_cem.cli import presets
 from keras_cem.cli.console import CommandError
 from keras_cem.cli.flags import json_flags, old_settings
+from keras_cem.utils.environment_ids import complete
 
 # Flags that describe the run, and so cannot be in a preset.
 NOT_SETTINGS = ("env", "output", "overwrite", "preset", "resume")

@@ -1,16 +1,24 @@
-"""Flags of `keras-cem train`."""
+"""Trains an agent on an environment and writes a run folder.
+
+If the environment has a preset, the preset sets all flags that are not given;
+--nopreset ignores it. `keras-cem list` shows the presets.
+
+The folder holds agent.keras (the best by greedy evaluation), last.keras,
+policy/ (SavedModel), history.csv, config.json, results.json, pictures,
+report.html and checkpoints/. --resume --output=FOLDER continues the run from
+its last checkpoint; a larger --epochs extends it.
+"""
 
 from absl import flags
 
-from keras_cem.cli.flags import (
-    from_flags,
-    json_flags,
-    option_flags,
-    path_flags,
-)
+from keras_cem.cli.flags import json_flags, option_flags, path_flags
 from keras_cem.cli.flags.flag_groups import Group
 from keras_cem.cli.flags.preset import PresetParser
-from keras_cem.cli.training import progress
+
+# Values of --epsilon_schedule; `from_flags` makes them.
+EPSILON_SCHEDULES = ("harmonic", "constant", "linear", "exponential", "cosine")
+# Values of --progress.
+PROGRESS = ("auto", "bar", "line", "none")
 
 
 def define_flags(values: flags.FlagValues) -> None:
@@ -37,7 +45,7 @@ def define_flags(values: flags.FlagValues) -> None:
     output.choice(
         "progress",
         "auto",
-        list(progress.KINDS),
+        PROGRESS,
         "Progress output: Keras' progress bar, one line per epoch, or "
         "nothing. auto shows the bar on a terminal and lines elsewhere.",
     )
@@ -167,7 +175,7 @@ def _define_exploration(group: Group) -> None:
     group.choice(
         "epsilon_schedule",
         "harmonic",
-        list(from_flags.EPSILON_SCHEDULES),
+        EPSILON_SCHEDULES,
         "Decay of epsilon over iterations.",
     )
     option_flags.define(group)

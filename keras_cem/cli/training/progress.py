@@ -9,15 +9,12 @@ import keras
 from keras_cem.agent.progress_bar import StepRate
 from keras_cem.cli.console import say
 
-# Values of --progress.
-KINDS = ("auto", "bar", "line", "none")
-
 
 def has_bar(kind: str) -> bool:
     """Whether to show Keras' progress bar.
 
     Args:
-        kind: One of `KINDS`.
+        kind: A value of --progress.
     """
     return kind == "bar" or (kind == "auto" and sys.stdout.isatty())
 

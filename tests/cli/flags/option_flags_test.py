@@ -1,16 +1,16 @@
 """Flags of the options of the method."""
 
 import dataclasses
+import json
 
 import pytest
-from absl import flags
 
 from keras_cem.agent.options import OPTIONS
-from keras_cem.cli.flags import from_flags, option_flags
-from keras_cem.cli.flags.flag_groups import Group
+from keras_cem.cli.flags import TABLE, from_flags, train_flags
 from keras_cem.utils.option_fields import Flag, option
 from keras_cem.utils.option_kinds import Layer
 from tests.cli.parsing import parsed
+from tools import option_table
 
 
 def test_an_option_is_a_flag_or_a_key():
@@ -46,10 +46,22 @@ def test_flags_reach_the_agent():
     assert (agent.gradient_steps, agent.seed) == (10, 3)
 
 
-def test_a_layer_is_no_flag(monkeypatch):
+def test_the_table_is_as_declared():
+    """If not: python -m tools.option_table."""
+    assert json.loads(json.dumps(option_table.table())) == TABLE
+
+
+def test_schedules_of_epsilon_are_those_of_the_flag():
+    for name in train_flags.EPSILON_SCHEDULES:
+        schedule = from_flags.epsilon_schedule(
+            parsed(f"--epsilon_schedule={name}", "--epsilon=0.5")
+        )
+        assert float(schedule(0)) == 0.5
+
+
+def test_a_layer_is_no_flag():
     field = option(None, Layer(), "", flag=Flag("method", "A layer."))
-    declared = {"critic": field.metadata["option"]}
     assert isinstance(field, dataclasses.Field)
-    monkeypatch.setattr(option_flags, "OPTIONS", declared)
+    declared = field.metadata["option"]
     with pytest.raises(TypeError, match="`flag` of `critic` must be None"):
-        option_flags.define(Group(flags.FlagValues(), "method"))
+        option_table.describe("critic", declared, declared.flag)

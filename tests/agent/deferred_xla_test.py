@@ -4,11 +4,8 @@ import pytest
 
 import keras_cem as cem
 from keras_cem import envs
-from keras_cem.agent import steps
-from keras_cem.cli.flags import from_flags
-from keras_cem.cli.training.deferred_xla import DeferredXLA
+from keras_cem.agent import deferred_xla, steps
 from keras_cem.engines.graph.source import GraphSource
-from tests.cli.parsing import parsed
 
 pytestmark = pytest.mark.slow
 
@@ -51,18 +48,18 @@ def fit(agent, deferred, **kwargs):
     )
 
 
-def test_xla_comes_with_the_epoch_after_the_iterations(compiled):
+def test_xla_comes_after_the_iterations(compiled):
     agent = make_agent()
     history = fit(
         agent,
-        [DeferredXLA(iterations=3)],
+        [deferred_xla.DeferredXLA(iterations=3)],
         steps_per_epoch=2,
         epochs=3,
         validation_data=envs.make("CartPole-v1"),
         validation_batch_size=5,
     )
-    # Train step in the third epoch, and the test step at its end.
-    assert compiled == [(4, 6), (6, 5)]
+    # In the second epoch, and the test step at its end.
+    assert compiled == [(3, 6), (4, 5)]
     assert len(history.history["val_episode_return"]) == 3
     # It is the same training: to float tolerance.
     without = make_agent(jit_compile=False)
@@ -79,7 +76,7 @@ def test_resumed_equals_uninterrupted_across_the_change(compiled, tmp_path):
         checkpoint = cem.callbacks.Checkpoint(tmp_path / folder)
         fit(
             agent,
-            [DeferredXLA(iterations=2), checkpoint],
+            [deferred_xla.DeferredXLA(iterations=2), checkpoint],
             epochs=epochs,
             resume_from=tmp_path / folder,
         )
@@ -96,23 +93,41 @@ def test_resumed_equals_uninterrupted_across_the_change(compiled, tmp_path):
 
 def test_training_that_ends_before_never_compiles(compiled):
     agent = make_agent()
-    fit(agent, [DeferredXLA(iterations=3)], epochs=3)
+    fit(agent, [deferred_xla.DeferredXLA(iterations=3)], epochs=3)
     assert compiled == []
 
 
 @pytest.mark.parametrize(
-    ("given", "gpu", "deferred"),
+    ("jit_compile", "batch_size", "gpu", "deferred"),
     [
-        ([], False, True),
-        ([], True, False),
-        (["--batch_size=65"], False, False),
-        (['--fit_kwargs={"jit_compile": true}'], False, False),
+        ("auto", 64, False, True),
+        ("auto", 64, True, False),
+        ("auto", 65, False, False),
+        (True, 64, False, False),
     ],
 )
-def test_small_trainings_on_a_cpu_defer_it(monkeypatch, given, gpu, deferred):
-    monkeypatch.setattr(from_flags, "has_gpu", lambda: gpu)
-    steering = from_flags.callbacks(parsed(*given), None)
-    assert any(isinstance(c, DeferredXLA) for c in steering) == deferred
+def test_small_trainings_on_a_cpu_defer_it(
+    monkeypatch, jit_compile, batch_size, gpu, deferred
+):
+    monkeypatch.setattr(deferred_xla, "has_gpu", lambda: gpu)
+    callbacks = []
+    deferred_xla.begin(make_agent(jit_compile), batch_size, callbacks)
+    assert bool(callbacks) == deferred
+
+
+def test_fit_defers_it(compiled):
+    agent = make_agent()
+    agent.iteration.assign(deferred_xla.ITERATIONS - 1)
+    fit(agent, [], epochs=2)
+    assert compiled == [(deferred_xla.ITERATIONS, 6)]
+    # Of a large batch from the start.
+    agent.fit(
+        envs.make("CartPole-v1"),
+        batch_size=deferred_xla.BATCH_SIZE + 1,
+        max_episode_steps=2,
+        verbose=0,
+    )
+    assert len(compiled) == 2
 
 
 @pytest.mark.parametrize("choice", [True, False])
@@ -136,5 +151,5 @@ def test_explicit_choice_stays(compiled, choice):
 def test_iterations_of_the_agents_life_count(compiled):
     agent = make_agent()
     agent.iteration.assign(3)
-    fit(agent, [DeferredXLA(iterations=3)])
+    fit(agent, [deferred_xla.DeferredXLA(iterations=3)])
     assert compiled == [(3, 6)]
