@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from keras_cem import prng
+from keras_cem.callbacks import progress
 from keras_cem.cli.main import main
 from keras_cem.cli.run.folder import RunFolder
-from keras_cem.cli.training import progress
 from tests.helpers import assert_equal, learned_state
 
 pytestmark = pytest.mark.slow

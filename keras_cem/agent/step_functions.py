@@ -13,6 +13,7 @@ import tensorflow as tf
 from keras_cem.engines.trajectories import Played
 from keras_cem.saving import interrupts
 from keras_cem.saving.epoch_progress import EpochProgress
+from keras_cem.utils import activity
 from keras_cem.utils.recent import Recent
 
 # Keras' train or test function: takes an iterator of data and returns logs.
@@ -165,7 +166,16 @@ class FunctionPerSource:
         self.functions = Recent()
         self._key = key
         self._around = around
+        # Keys of functions that were called, and so are compiled.
+        self._called: set[Hashable] = set()
 
     def __call__(self, iterator: Iterator[Any]) -> Any:
-        function: KerasFunction = self.functions[self._key()]
-        return self._around(function)(iterator)
+        key = self._key()
+        function: KerasFunction = self.functions[key]
+
+        def announced(iterator: Iterator[Any]) -> Any:
+            activity.report("learning" if key in self._called else "compiling")
+            self._called.add(key)
+            return function(iterator)
+
+        return self._around(announced)(iterator)

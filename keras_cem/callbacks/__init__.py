@@ -4,6 +4,7 @@ from keras_cem.callbacks.checkpoint import Checkpoint
 from keras_cem.callbacks.epsilon_decay import EpsilonDecay
 from keras_cem.callbacks.on_iteration_end import Iteration, OnIterationEnd
 from keras_cem.callbacks.policy_logger import PolicyLogger
+from keras_cem.callbacks.progress import Progress
 from keras_cem.callbacks.record_video import RecordVideo
 from keras_cem.callbacks.returns_logger import ReturnsLogger
 from keras_cem.callbacks.stop_on_episode_return import StopOnEpisodeReturn
@@ -16,6 +17,7 @@ __all__ = [
     "Iteration",
     "OnIterationEnd",
     "PolicyLogger",
+    "Progress",
     "RecordVideo",
     "ReturnsLogger",
     "StopOnEpisodeReturn",

@@ -3,12 +3,13 @@
 import importlib
 import sys
 from collections.abc import Sequence
+from typing import Any
 
 import gymnasium
 from absl import flags
 
-from keras_cem.cli import flag_files
-from keras_cem.cli.console import CommandError, say
+from keras_cem.cli import flag_files, quiet_start
+from keras_cem.cli.console import CommandError
 from keras_cem.cli.flags import (
     card_flags,
     evaluate_flags,
@@ -24,6 +25,7 @@ from keras_cem.cli.flags import (
 )
 from keras_cem.cli.flags.flag_groups import help_text
 from keras_cem.saving.interrupts import TrainingInterrupted
+from keras_cem.utils.printing import say
 
 # Flags and help of each command. What it does is in the module of the same name
 # in `commands`, which is imported only to run it: TensorFlow takes seconds.
@@ -40,6 +42,7 @@ _COMMANDS = {
     "tune": tune_flags,
 }
 _MODULES = {"list": "list_environments"}
+_VERBOSE = "-v"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -58,6 +61,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(_overview())
         return 0 if arguments else 2
     name, *rest = arguments
+    is_quiet = _VERBOSE not in rest
+    rest = [argument for argument in rest if argument != _VERBOSE]
     if name not in _COMMANDS:
         return _usage(
             "keras-cem",
@@ -84,8 +89,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             f"arguments must be flags, --name=value. Received: {extra[0]!r}",
         )
     try:
-        module = _MODULES.get(name, name)
-        importlib.import_module(f"keras_cem.cli.commands.{module}").run(values)
+        _import(name, is_quiet).run(values)
     except (
         CommandError,
         ValueError,
@@ -107,6 +111,19 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
+def _import(name: str, is_quiet: bool) -> Any:
+    """Imports the module that runs a command."""
+    module = f"keras_cem.cli.commands.{_MODULES.get(name, name)}"
+    if not is_quiet or "tensorflow" in sys.modules:
+        return importlib.import_module(module)
+    with quiet_start.without_noise():
+        found = importlib.import_module(module)
+        if "tensorflow" in sys.modules:
+            # It looks for a GPU now, and complains if there is none.
+            importlib.import_module("keras_cem.utils.devices").has_gpu()
+    return found
+
+
 def _overview() -> str:
     lines = [
         f"  {name:10}{(command.__doc__ or '').splitlines()[0]}"
@@ -121,6 +138,7 @@ def _overview() -> str:
             *lines,
             "",
             "keras-cem COMMAND --help lists the flags of a command.",
+            "-v after COMMAND shows TensorFlow's messages about the machine.",
         ]
     )
 

@@ -9,12 +9,19 @@ import tensorflow as tf
 
 import keras_cem as cem
 from keras_cem import envs, prng, spaces
+from keras_cem.agent import deferred_xla
 from keras_cem.agent.opening import open_playable
 
 pytestmark = pytest.mark.slow
 
 XLA = {"jit_compile": "auto"}
 TRACED = {"jit_compile": False}
+
+
+@pytest.fixture(autouse=True)
+def xla_from_the_start(monkeypatch):
+    """As in training with large batches."""
+    monkeypatch.setattr(deferred_xla, "BATCH_SIZE", 0)
 
 
 class GuessState(NamedTuple):

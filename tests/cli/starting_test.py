@@ -4,6 +4,7 @@ import os
 
 import pytest
 
+from keras_cem.cli import quiet_start
 from tests import processes
 
 # Processor seconds; it takes about 0.25.
@@ -38,6 +39,30 @@ def test_answer_comes_soon(arguments, code):
         - before.children_system
     )
     assert taken <= LIMIT
+
+
+@pytest.mark.parametrize("verbose", [False, True])
+def test_machine_is_not_talked_about_unless_asked_for(verbose):
+    more = ["-v"] if verbose else []
+    ended = processes.run(
+        *("-m", "keras_cem.cli.main", "evaluate", "--run=never", *more),
+        code=2,
+        without=["TF_CPP_MIN_LOG_LEVEL"],
+    )
+    first, *_, last = ended.stderr.splitlines()
+    assert last == "See keras-cem evaluate --help."
+    assert first.startswith("keras-cem evaluate: ") != verbose
+
+
+def test_real_errors_are_shown(capfd):
+    with quiet_start.without_noise():
+        os.write(2, b"I0000 00:00:1.2 7 port.cc:153] oneDNN custom\n")
+        os.write(2, b"E0000 00:00:1.2 7 cuda.cc:52] failed call to cuInit: 3\n")
+        os.write(2, b"E0000 00:00:1.2 7 cuda.cc:52] out of memory\n")
+        os.write(2, b"any other line\n")
+    assert capfd.readouterr().err == (
+        "E0000 00:00:1.2 7 cuda.cc:52] out of memory\nany other line\n"
+    )
 
 
 def test_command_line_finds_the_parts_on_demand():

@@ -20,6 +20,7 @@ _SAME_LINE = {
     "preset",
     "seed",
     "plot",
+    "progress",
     "epochs",
     "episodes",
     "stop_at",

@@ -2,10 +2,8 @@
 
 import contextlib
 import importlib
-import json
-import pathlib
 import shlex
-import textwrap
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -15,31 +13,32 @@ from absl import flags
 from keras_cem import CEMAgent, callbacks
 from keras_cem.adapters.gymnasium_ids import reward_threshold
 from keras_cem.agent.fit_callbacks import say_network
+from keras_cem.callbacks import live_line
 from keras_cem.cli.commands import report
 from keras_cem.cli.flags import from_flags, preset, resuming
 from keras_cem.cli.flags.train_flags import define_flags as define_flags
 from keras_cem.cli.run import provenance
 from keras_cem.cli.run.folder import RunFolder, versions, write_json
 from keras_cem.cli.run.results import describe, summary
-from keras_cem.cli.training.progress import ProgressLine, has_bar
-from keras_cem.pictures import film_episodes, policy_slice
+from keras_cem.cli.training import run_callbacks
+from keras_cem.cli.training.progress import ProgressLine
+from keras_cem.pictures import film_episodes
 from keras_cem.pictures.tensorboard_images import write_images
-from keras_cem.utils import extras, files
+from keras_cem.utils import extras
 from keras_cem.utils.keras_internals import close_csv
-
-# Largest policy to take snapshots of: 1 MiB per snapshot.
-_MAX_WEIGHTS = 2**18
 
 
 def run(values: flags.FlagValues) -> None:
     """Trains, evaluates and writes the run folder."""
-    clock = ProgressLine()
-    clock.quiet = values.progress == "none" or has_bar(values.progress)
     folder = RunFolder(values.output)
     if values.resume:
         resuming.take_settings(values, folder.read_config(values.env))
     else:
         preset.take_settings(values)
+    clock = ProgressLine(
+        live=values.progress == "auto",
+        quiet=values.progress in ("none", "bar"),
+    )
     plots = _plots(values)
     if values.tensorboard:
         extras.require("tensorboard", "--tensorboard needs")
@@ -62,7 +61,7 @@ def run(values: flags.FlagValues) -> None:
         "network": agent.describe_network(),
         "versions": versions(),
     }
-    fit_callbacks = _callbacks(values, agent, folder, config, clock)
+    fit_callbacks = run_callbacks.make(values, agent, folder, config, clock)
     # All settings are valid: only now touch the folder.
     if not values.resume:
         folder.create(overwrite=values.overwrite)
@@ -70,14 +69,15 @@ def run(values: flags.FlagValues) -> None:
     written = keras.callbacks.LambdaCallback(
         on_train_begin=lambda logs: write_json(folder.config, config)
     )
-    if not has_bar(values.progress) and values.progress != "none":
+    if values.progress in ("auto", "line"):
         # With a progress bar, `fit` prints it.
         say_network(agent.describe_network())
     history = _fit(values, agent, folder, [*fit_callbacks, written])
     best = folder.load_agent()
-    played = best.collect(
-        values.env, values.episodes, **from_flags.host_arguments(values)
-    )
+    with _showing(values, "final evaluation"):
+        played = best.collect(
+            values.env, values.episodes, **from_flags.host_arguments(values)
+        )
     evaluation = describe(played.returns)
     results = {
         "env": values.env,
@@ -103,7 +103,9 @@ def run(values: flags.FlagValues) -> None:
             if plots.has_map(best):
                 drawn.append(plots.draw_map(best, played, folder, folder.path))
             if values.tensorboard:
-                write_images(_summaries(folder), drawn, results["env_steps"])
+                write_images(
+                    run_callbacks.summaries(folder), drawn, results["env_steps"]
+                )
     if values.video:
         with _failing_into(failures, "record"):
             _film(values, best, folder)
@@ -115,6 +117,15 @@ def run(values: flags.FlagValues) -> None:
         f"epochs, {results['wall_seconds']:.1f} s. Run folder: {folder.path}"
     )
     _report_failures(failures, folder)
+
+
+def _showing(
+    values: flags.FlagValues, where: str
+) -> contextlib.AbstractContextManager[None]:
+    """Returns a context whose work is shown if progress is."""
+    if values.progress in ("none", "line"):
+        return contextlib.nullcontext()
+    return live_line.showing(sys.stdout, where)
 
 
 @contextlib.contextmanager
@@ -143,68 +154,6 @@ def _report_failures(failures: dict[str, Exception], folder: RunFolder) -> None:
     ) from next(iter(failures.values()))
 
 
-def _callbacks(
-    values: flags.FlagValues,
-    agent: CEMAgent,
-    folder: RunFolder,
-    config: dict[str, Any],
-    clock: ProgressLine,
-) -> list[keras.callbacks.Callback]:
-    # Snapshots for maps of the policy, over any two components.
-    policies = (
-        [callbacks.PolicyLogger(folder.policies)]
-        if policy_slice.can_be_drawn(agent)
-        and agent.policy.count_params() <= _MAX_WEIGHTS
-        else []
-    )
-    tensorboard = (
-        [
-            keras.callbacks.TensorBoard(
-                str(folder.tensorboard), write_graph=False
-            ),
-            callbacks.Summaries(
-                _summaries(folder),
-                # Markdown shows indented text unchanged.
-                textwrap.indent(json.dumps(config, indent=2), " " * 4),
-            ),
-        ]
-        if values.tensorboard
-        else []
-    )
-    best = keras.callbacks.ModelCheckpoint(
-        str(folder.agent),
-        monitor="val_episode_return",
-        mode="max",
-        save_best_only=True,
-    )
-    _named(best, folder.agent)
-    return [
-        *from_flags.callbacks(values, config["stop_at"]),
-        best,
-        _named(keras.callbacks.CSVLogger(str(folder.history)), folder.history),
-        callbacks.ReturnsLogger(folder.stages),
-        *policies,
-        *tensorboard,
-        clock,
-        callbacks.Checkpoint(folder.checkpoints, values.checkpoint_every),
-    ]
-
-
-def _named(
-    callback: keras.callbacks.Callback, path: pathlib.Path
-) -> keras.callbacks.Callback:
-    """Lets errors of a Keras callback name the file that it writes."""
-    write = callback.on_epoch_end
-
-    def on_epoch_end(epoch: int, logs: Any = None) -> None:
-        with files.naming(path):
-            write(epoch, logs)
-
-    # Not a subclass: checkpoints identify callbacks by their class.
-    setattr(callback, "on_epoch_end", on_epoch_end)  # noqa: B010
-    return callback
-
-
 def _film(values: flags.FlagValues, agent: CEMAgent, folder: RunFolder) -> None:
     film_episodes.record(
         agent,
@@ -216,11 +165,6 @@ def _film(values: flags.FlagValues, agent: CEMAgent, folder: RunFolder) -> None:
     provenance.note(folder, folder.mp4, folder.gif)
 
 
-def _summaries(folder: RunFolder) -> pathlib.Path:
-    """Returns the TensorBoard folder whose x axis is environment steps."""
-    return folder.tensorboard / "env_steps"
-
-
 def _fit(
     values: flags.FlagValues,
     agent: CEMAgent,
@@ -229,10 +173,13 @@ def _fit(
 ) -> keras.callbacks.History:
     try:
         history = agent.fit(
-            verbose=int(has_bar(values.progress)),
+            verbose=int(values.progress == "bar"),
             callbacks=fit_callbacks,
             resume_from=folder.checkpoints if values.resume else None,
             **from_flags.fit_arguments(values),
+            validation_freq=run_callbacks.validation_freq(
+                values, fit_callbacks
+            ),
         )
     except callbacks.TrainingInterrupted as interrupted:
         raise callbacks.TrainingInterrupted(

@@ -10,6 +10,7 @@ from keras_cem.agent import fit_checks
 from keras_cem.agent.options import OPTIONS
 from keras_cem.callbacks import EpsilonDecay
 from keras_cem.cli.flags import json_flags
+from keras_cem.cli.training import validation_share
 from keras_cem.cli.training.confirmations import ConfirmedStop
 from keras_cem.engines import groups, sources
 from keras_cem.engines.playing import PLAYING, Options, Playing
@@ -151,9 +152,13 @@ def fit_arguments(values: flags.FlagValues) -> dict[str, Any]:
         "epochs": values.epochs,
         "steps_per_epoch": values.steps_per_epoch,
         "validation_data": values.env,
-        "validation_batch_size": values.validation_episodes,
+        "validation_batch_size": _validation_episodes(values),
         **playing(values),
     }
+
+
+def _validation_episodes(values: flags.FlagValues) -> int:
+    return values.validation_episodes or validation_share.EPISODES
 
 
 def playing(values: flags.FlagValues) -> Playing:
@@ -191,7 +196,7 @@ def callbacks(
             ConfirmedStop(
                 stop_at,
                 values.env,
-                values.validation_episodes,
+                _validation_episodes(values),
                 **host_arguments(values),
             )
         )

@@ -7,15 +7,15 @@ from absl import flags
 from keras_cem.cli.console import CommandError
 from keras_cem.cli.flags import old_settings
 
-# Flags that config.json does not store: the folder, how to start, and how to
-# show progress.
-NOT_KEPT = ("output", "overwrite", "progress", "resume")
+# Flags that config.json does not store: the folder, and how to start.
+NOT_KEPT = ("output", "overwrite", "resume")
 # Flags that a resumed run may change, because the finished epochs do not
 # depend on them.
 _FREE = (
     "epochs",
     "episodes",
     "plot",
+    "progress",
     "tensorboard",
     "video",
     "checkpoint_every",

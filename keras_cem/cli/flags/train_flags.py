@@ -24,6 +24,13 @@ PROGRESS = ("auto", "bar", "line", "none")
 def define_flags(values: flags.FlagValues) -> None:
     """Defines the flags of this command."""
     define_settings(values)
+    Group(values, "evaluation").count(
+        "validation_freq",
+        None,
+        "Number of epochs per validation, with one after the first and the "
+        "last epoch. If neither this nor --validation_episodes is given, so "
+        "many that validation takes at most a fifth of the time of training.",
+    )
     path_flags.define(
         "output",
         "Run folder, new or empty. Required.",
@@ -35,8 +42,8 @@ def define_flags(values: flags.FlagValues) -> None:
         "resume",
         False,
         "Continue the run in --output with its settings. Only --epochs, "
-        "--episodes, --checkpoint_every, --plot, --tensorboard and --video may "
-        "differ.",
+        "--episodes, --checkpoint_every, --plot, --progress, --tensorboard and "
+        "--video may differ.",
     )
     output.switch(
         "overwrite", False, "Delete an existing run in --output first."
@@ -46,8 +53,9 @@ def define_flags(values: flags.FlagValues) -> None:
         "progress",
         "auto",
         PROGRESS,
-        "Progress output: Keras' progress bar, one line per epoch, or "
-        "nothing. auto shows the bar on a terminal and lines elsewhere.",
+        "Progress output: one line per epoch (auto, line), Keras' progress "
+        "bar, or nothing. On a terminal, auto also shows the work within an "
+        "epoch.",
     )
     output.switch(
         "plot",
@@ -79,6 +87,7 @@ def define_settings(
     values: flags.FlagValues,
     seed: int | None = None,
     about_seed: str = "Seed of all random numbers. Drawn if not given.",
+    validation_episodes: int | None = None,
 ) -> None:
     """Defines the flags that every training command needs.
 
@@ -86,6 +95,7 @@ def define_settings(
         values: Where to define the flags.
         seed: Default of --seed.
         about_seed: Help of --seed.
+        validation_episodes: Default of --validation_episodes.
     """
     _define_environment(Group(values, "environment"))
     method = Group(values, "method")
@@ -139,7 +149,7 @@ def define_settings(
         )
     )
     _define_exploration(Group(values, "exploration"))
-    _define_evaluation(Group(values, "evaluation"))
+    _define_evaluation(Group(values, "evaluation"), validation_episodes)
 
 
 def _define_environment(group: Group) -> None:
@@ -188,7 +198,7 @@ def _define_exploration(group: Group) -> None:
     )
 
 
-def _define_evaluation(group: Group) -> None:
+def _define_evaluation(group: Group, validation_episodes: int | None) -> None:
     group.number(
         "stop_at",
         None,
@@ -198,8 +208,8 @@ def _define_evaluation(group: Group) -> None:
     )
     group.count(
         "validation_episodes",
-        100,
-        "Number of greedy episodes after each epoch.",
+        validation_episodes,
+        "Number of greedy episodes in a validation. If not given, 10.",
     )
     group.count(
         "episodes", 100, "Number of greedy episodes in the final evaluation."

@@ -22,6 +22,8 @@ def define_flags(values: flags.FlagValues) -> None:
         values,
         seed=0,
         about_seed="Seed of the search and of each trial's first training.",
+        # More, because trials are compared.
+        validation_episodes=100,
     )
     search = Group(values, "search")
     search.count(

@@ -39,7 +39,8 @@ class ConfirmedStop(StopOnEpisodeReturn):
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         """Confirms a validation that reached the threshold."""
-        if logs[self.monitor] < self.threshold:
+        # Not every epoch has a validation.
+        if logs.get(self.monitor, -math.inf) < self.threshold:
             return
         returns = self.model.collect(
             self._env,

@@ -10,7 +10,7 @@ from keras_cem.engines.host.slots import SlotError
 from keras_cem.engines.host.step_storage import StepStorage
 from keras_cem.engines.trajectories import Trajectories
 from keras_cem.saving import interrupts
-from keras_cem.utils import nonfinite
+from keras_cem.utils import activity, nonfinite
 from keras_cem.utils.nonfinite import Fault
 
 # Takes observations (one array per leaf) and int32 `(2, N)`: trajectory and
@@ -78,6 +78,7 @@ class Collection:
         while self._live.size:
             if interrupts.pending:
                 interrupts.check()
+            activity.report_steps(self._lengths, self._counter[1], self._live)
             free = self._step()
             if free.size:
                 self._start(free)

@@ -3,7 +3,7 @@ import os
 
 import pytest
 
-from keras_cem.cli import console
+from keras_cem.utils import printing
 
 
 @pytest.fixture
@@ -18,9 +18,9 @@ def pipe():
 
 def test_lines_are_read_at_once(pipe):
     reader, writer = pipe
-    console.say("first", writer)
+    printing.say("first", writer)
     assert reader.readline() == "first\n"
-    console.say("second", writer)
+    printing.say("second", writer)
     assert reader.readline() == "second\n"
 
 
@@ -30,7 +30,7 @@ def test_reader_who_is_gone_is_no_error(pipe):
     with pytest.raises(BrokenPipeError):
         print("lost", file=writer, flush=True)
     for line in ("first", "second"):
-        console.say(line, writer)
+        printing.say(line, writer)
     # Other lines, too, and what was left in between.
     print("third", file=writer, flush=True)
 
@@ -41,9 +41,9 @@ def test_other_errors_are_raised():
             raise OSError(28, "No space left on device")
 
     with pytest.raises(OSError, match="No space left"):
-        console.say("line", Full())
+        printing.say("line", Full())
 
 
 def test_standard_output_is_where_it_goes(capsys):
-    console.say("line")
+    printing.say("line")
     assert capsys.readouterr().out == "line\n"

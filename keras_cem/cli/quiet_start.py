@@ -1,0 +1,46 @@
+"""Starting TensorFlow without its messages about the machine."""
+
+import contextlib
+import os
+import re
+import sys
+import tempfile
+from collections.abc import Iterator
+
+# TensorFlow 2.21 prints these before it knows its log level, and the last one
+# as an error on each machine without a GPU.
+_NOISE = re.compile(
+    rb"WARNING: All log messages before absl::InitializeLog\(\)"
+    rb"|[IW]\d{4} "
+    rb"|To enable the following instructions: "
+    rb"|E\d{4} .*failed call to cuInit"
+)
+
+
+@contextlib.contextmanager
+def without_noise() -> Iterator[None]:
+    """Holds back what is written to the standard error, also below Python.
+
+    At the end, or after an exception, what is not noise is written. Later,
+    TensorFlow shows errors only, unless TF_CPP_MIN_LOG_LEVEL says otherwise.
+    """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    try:
+        sys.stderr.flush()
+        kept = os.dup(2)
+    except (OSError, ValueError):
+        # There is no standard error.
+        yield
+        return
+    with tempfile.TemporaryFile() as held:
+        os.dup2(held.fileno(), 2)
+        try:
+            yield
+        finally:
+            sys.stderr.flush()
+            os.dup2(kept, 2)
+            os.close(kept)
+            held.seek(0)
+            lines = [line for line in held if not _NOISE.match(line)]
+            with contextlib.suppress(OSError):
+                os.write(2, b"".join(lines))
