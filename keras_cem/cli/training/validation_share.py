@@ -21,8 +21,7 @@ class ValidationShare(keras.callbacks.Callback):
     different epochs. A checkpoint stores the times.
 
     Args:
-        clock: Function that returns the time in seconds. Defaults to
-            `time.perf_counter`.
+        clock: Function that returns the time in seconds.
 
     Attributes:
         validation_freq: The argument of `fit`.
