@@ -83,9 +83,9 @@ def __getattr__(name: str) -> Any:
     if name in moved.MODULES:
         return importlib.import_module(moved.MODULES[name])
     # `adapters` imports gymnasium. The others are here in the command line.
-    if name in __all__:
+    if name in _CLASSES:
         _check_backend()
-        if name not in _CLASSES:
-            return importlib.import_module(f"keras_cem.{name}")
         return getattr(importlib.import_module(_CLASSES[name]), name)
+    if name in __all__:
+        return importlib.import_module(f"keras_cem.{name}")
     raise AttributeError(f"module 'keras_cem' has no attribute {name!r}")
