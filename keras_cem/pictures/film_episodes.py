@@ -27,8 +27,8 @@ def record(
     env: Any,
     episodes: int = 1,
     *,
-    mp4: pathlib.Path | None = None,
-    gif: pathlib.Path | None = None,
+    mp4: str | os.PathLike[str] | None = None,
+    gif: str | os.PathLike[str] | None = None,
     seed: int | None = None,
     max_episode_steps: int | None = None,
     max_frames: int = MAX_FRAMES,
@@ -94,8 +94,8 @@ def record(
         films.write(
             itertools.islice(frames, max_frames),
             fps or made.metadata.get("render_fps") or _DEFAULT_FPS,
-            mp4,
-            gif,
+            None if mp4 is None else pathlib.Path(mp4),
+            None if gif is None else pathlib.Path(gif),
         )
     finally:
         if made is not env:

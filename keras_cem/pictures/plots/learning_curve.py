@@ -55,13 +55,6 @@ def learning_curve(
 
     Raises:
         ValueError: If `history` is not from `fit` on an environment.
-
-    Example:
-
-    ```python
-    history = agent.fit("CartPole-v1", epochs=20)
-    cem.plots.learning_curve(history)
-    ```
     """
     read = histories.read(history)
     columns = read.columns
