@@ -21,6 +21,18 @@ from keras_cem.utils.references import REFERENCES, is_reference
 
 # Extras of this package that have the same name in gymnasium.
 _EXTRAS = {"box2d": "Box2D", "mujoco": "MuJoCo"}
+# Other packages of environments, by the beginning of an id or a module.
+_PACKAGES = {
+    "ALE/": "ale-py",
+    "ale_py": "ale-py",
+    "BabyAI-": "minigrid",
+    "MiniGrid-": "minigrid",
+    "minigrid": "minigrid",
+    "highway-": "highway-env",
+    "highway_env": "highway-env",
+    "Fetch": "gymnasium-robotics",
+    "gymnasium_robotics": "gymnasium-robotics",
+}
 
 
 def in_graph_id(env_id: str) -> str | None:
@@ -39,6 +51,18 @@ def in_graph_id(env_id: str) -> str | None:
     if name not in REFERENCES or spec is None or is_reference(name, spec):
         return name
     return None
+
+
+def cure(name: str) -> str:
+    """Returns the sentence that says what to install, if it is known.
+
+    Args:
+        name: Id of an environment, or a module.
+    """
+    for beginning, package in _PACKAGES.items():
+        if name.startswith(beginning):
+            return f" Install it with `pip install {package}`."
+    return ""
 
 
 def make_env(env_id: str, **kwargs: Any) -> gymnasium.Env:
@@ -131,7 +155,7 @@ def _registered(env_id: str) -> str:
         except ImportError as error:
             raise ImportError(
                 "`env` must name a module that can be imported. "
-                f"Received: env={env_id!r}. {error}"
+                f"Received: env={env_id!r}. {error}{cure(env_id)}"
             ) from error
         except Exception as error:
             raise RuntimeError(
@@ -158,7 +182,8 @@ def _could_not_be_made(env_id: str, error: Exception) -> RuntimeError:
 def _unknown(env_id: str, error: Exception) -> ValueError:
     return ValueError(
         "`env` must be the id of a registered gymnasium environment. "
-        f"Received: env={env_id!r}. {error}{_minari_hint(env_id)}"
+        f"Received: env={env_id!r}. {error}{cure(env_id)}"
+        f"{_minari_hint(env_id)}"
     )
 
 

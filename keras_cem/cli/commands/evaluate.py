@@ -7,6 +7,7 @@ from absl import flags
 from keras_cem.cli.console import CommandError
 from keras_cem.cli.flags.evaluate_flags import define_flags as define_flags
 from keras_cem.cli.hub import repository
+from keras_cem.cli.run import environment
 from keras_cem.cli.run.folder import RunFolder
 from keras_cem.cli.run.results import evaluation_of, summary
 
@@ -26,11 +27,11 @@ def run(values: flags.FlagValues) -> None:
 
 
 def _evaluate(folder: RunFolder, values: flags.FlagValues) -> None:
-    trained_with = folder.read_config(values.env)["flags"]
+    trained_with = folder.read_config(values.env, values.wrapper)["flags"]
     agent = folder.load_agent()
     evaluation = evaluation_of(
         agent,
-        values.env or trained_with["env"],
+        environment.of(trained_with, values.env),
         values.episodes,
         seed=values.seed,
         max_episode_steps=(

@@ -10,7 +10,7 @@ from absl import flags
 from keras_cem.cli.console import CommandError
 from keras_cem.cli.flags import resuming
 from keras_cem.cli.flags.plot_flags import define_flags as define_flags
-from keras_cem.cli.run import output_folder
+from keras_cem.cli.run import environment, output_folder
 from keras_cem.cli.run.folder import RunFolder
 from keras_cem.pictures import policy_slice
 from keras_cem.utils import extras
@@ -46,7 +46,9 @@ def run(values: flags.FlagValues) -> None:
             f"--dimensions={','.join(values.dimensions)}"
         )
     dimensions = _dimensions(values.dimensions)
-    configs = [folder.read_config(values.env) for folder in folders]
+    configs = [
+        folder.read_config(values.env, values.wrapper) for folder in folders
+    ]
     output = output_folder.prepare(
         folders[0].path if values.output is None else values.output,
         [
@@ -85,7 +87,7 @@ def _draw_one(
         return drawn
     trained_with = config["flags"]
     played = agent.collect(
-        env or trained_with["env"],
+        environment.of(trained_with, env),
         _EPISODES,
         max_episode_steps=trained_with.get("max_episode_steps"),
         engine="host",

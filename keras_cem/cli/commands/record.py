@@ -3,7 +3,7 @@
 from absl import flags
 
 from keras_cem.cli.flags.record_flags import define_flags as define_flags
-from keras_cem.cli.run import output_folder, provenance
+from keras_cem.cli.run import environment, output_folder, provenance
 from keras_cem.cli.run.folder import RunFolder
 from keras_cem.pictures import film_episodes
 from keras_cem.utils import extras
@@ -13,7 +13,7 @@ def run(values: flags.FlagValues) -> None:
     """Writes the videos."""
     extras.require("video", "`record` needs")
     folder = RunFolder(values.run)
-    trained_with = folder.read_config(values.env)["flags"]
+    trained_with = folder.read_config(values.env, values.wrapper)["flags"]
     agent = folder.load_agent()
     names = [folder.mp4.name, folder.gif.name]
     output = output_folder.prepare(
@@ -23,7 +23,7 @@ def run(values: flags.FlagValues) -> None:
     max_frames = values.max_frames or film_episodes.MAX_FRAMES
     returns = film_episodes.record(
         agent,
-        values.env or trained_with["env"],
+        environment.for_film(environment.of(trained_with, values.env)),
         values.episodes,
         mp4=mp4,
         gif=gif,

@@ -17,7 +17,7 @@ from keras_cem.callbacks import live_line
 from keras_cem.cli.commands import report
 from keras_cem.cli.flags import from_flags, preset, resuming
 from keras_cem.cli.flags.train_flags import define_flags as define_flags
-from keras_cem.cli.run import provenance
+from keras_cem.cli.run import environment, provenance
 from keras_cem.cli.run.folder import RunFolder, versions, write_json
 from keras_cem.cli.run.results import describe, summary
 from keras_cem.cli.training import run_callbacks
@@ -32,7 +32,9 @@ def run(values: flags.FlagValues) -> None:
     """Trains, evaluates and writes the run folder."""
     folder = RunFolder(values.output)
     if values.resume:
-        resuming.take_settings(values, folder.read_config(values.env))
+        given = [*(values.wrapper or ()), *(values.train_wrapper or ())]
+        config = folder.read_config(values.env, given)
+        resuming.take_settings(values, config)
     else:
         preset.take_settings(values)
     clock = ProgressLine(
@@ -45,7 +47,9 @@ def run(values: flags.FlagValues) -> None:
     if values.video:
         extras.require("video", "--video needs")
         # Find out before training whether the environment can be rendered.
-        film_episodes.try_first_frame(values.env)
+        film_episodes.try_first_frame(
+            environment.for_film(from_flags.playable(values))
+        )
     agent = from_flags.agent(values)
     stop_at = _stop_at(values)
     config = {
@@ -76,7 +80,9 @@ def run(values: flags.FlagValues) -> None:
     best = folder.load_agent()
     with _showing(values, "final evaluation"):
         played = best.collect(
-            values.env, values.episodes, **from_flags.host_arguments(values)
+            from_flags.playable(values),
+            values.episodes,
+            **from_flags.host_arguments(values),
         )
     evaluation = describe(played.returns)
     results = {
@@ -157,7 +163,7 @@ def _report_failures(failures: dict[str, Exception], folder: RunFolder) -> None:
 def _film(values: flags.FlagValues, agent: CEMAgent, folder: RunFolder) -> None:
     film_episodes.record(
         agent,
-        values.env,
+        environment.for_film(from_flags.playable(values)),
         mp4=folder.mp4,
         gif=folder.gif,
         max_episode_steps=values.max_episode_steps,

@@ -2,7 +2,7 @@
 
 from absl import flags
 
-from keras_cem.cli.flags import path_flags
+from keras_cem.cli.flags import path_flags, wrapper_flags
 
 
 def define_flags(values: flags.FlagValues) -> None:
@@ -17,6 +17,7 @@ def define_flags(values: flags.FlagValues) -> None:
         "be untrusted: no code in it runs.",
         flag_values=values,
     )
+    wrapper_flags.define_given(values)
     flags.DEFINE_string(
         "env",
         None,

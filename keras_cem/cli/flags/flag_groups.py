@@ -46,6 +46,10 @@ class Group:
         """Defines a flag that takes comma-separated texts."""
         flags.DEFINE_list(name, default, about, **self._common)
 
+    def repeated(self, name: str, about: str) -> None:
+        """Defines a flag that takes any text and may be given several times."""
+        flags.DEFINE_multi_string(name, None, about, **self._common)
+
     def switch(self, name: str, default: bool | None, about: str) -> None:
         """Defines a boolean flag: --name or --noname."""
         flags.DEFINE_bool(name, default, about, **self._common)

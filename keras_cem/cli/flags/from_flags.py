@@ -10,6 +10,7 @@ from keras_cem.agent import fit_checks
 from keras_cem.agent.options import OPTIONS
 from keras_cem.callbacks import EpsilonDecay
 from keras_cem.cli.flags import json_flags
+from keras_cem.cli.run import environment
 from keras_cem.cli.training import validation_share
 from keras_cem.cli.training.confirmations import ConfirmedStop
 from keras_cem.engines import groups, sources
@@ -120,7 +121,7 @@ def agent(values: flags.FlagValues) -> CEMAgent:
     if in_epochs(values):
         options["gradient_steps"] = None
     made = CEMAgent.from_env(
-        values.env,
+        playable(values),
         hidden_units=hidden_units(values),
         activation=values.activation,
         network=values.network,
@@ -139,19 +140,32 @@ def agent(values: flags.FlagValues) -> CEMAgent:
     if values.engine == "graph":
         # Refuses here what `fit` would refuse later; opening is cheap.
         sources.open_source(
-            values.env, Options(values.batch_size, **playing(values))
+            playable(values, training=True),
+            Options(values.batch_size, **playing(values)),
         )
     return made
+
+
+def playable(
+    values: flags.FlagValues, *, training: bool = False
+) -> environment.Playable:
+    """Returns the environment to play.
+
+    Args:
+        values: The flags.
+        training: As in `environment.of`. Defaults to `False`.
+    """
+    return environment.of(values.flag_values_dict(), training=training)
 
 
 def fit_arguments(values: flags.FlagValues) -> dict[str, Any]:
     """Returns the arguments of `fit` for training and playing."""
     return {
-        "x": values.env,
+        "x": playable(values, training=True),
         "batch_size": values.batch_size,
         "epochs": values.epochs,
         "steps_per_epoch": values.steps_per_epoch,
-        "validation_data": values.env,
+        "validation_data": playable(values),
         "validation_batch_size": _validation_episodes(values),
         **playing(values),
     }
@@ -195,7 +209,7 @@ def callbacks(
         steering.append(
             ConfirmedStop(
                 stop_at,
-                values.env,
+                playable(values),
                 _validation_episodes(values),
                 **host_arguments(values),
             )

@@ -7,7 +7,7 @@ comparison.png, where runs that differ only in their seed share a line.
 
 from absl import flags
 
-from keras_cem.cli.flags import path_flags
+from keras_cem.cli.flags import path_flags, wrapper_flags
 
 
 def define_flags(values: flags.FlagValues) -> None:
@@ -33,6 +33,7 @@ def define_flags(values: flags.FlagValues) -> None:
         "the observations seen.",
         flag_values=values,
     )
+    wrapper_flags.define_given(values)
     flags.DEFINE_string(
         "env",
         None,

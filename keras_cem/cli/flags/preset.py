@@ -1,6 +1,7 @@
 """Takes settings of `keras-cem train` from a preset; given flags prevail."""
 
 import contextlib
+import importlib
 from typing import Any
 
 import gymnasium
@@ -53,7 +54,7 @@ def take_settings(values: flags.FlagValues) -> None:
     if source is None:
         return
     if source in presets.GENERAL:
-        which, settings = f"for {source} actions", _fitting(source, values.env)
+        which, settings = f"for {source} actions", _fitting(source, values)
     elif source in presets.names():
         which, settings = f"for {source}", presets.load(source)
     else:
@@ -77,7 +78,8 @@ def take_settings(values: flags.FlagValues) -> None:
             elif flag.present:
                 continue
             else:
-                flag.parse(presets.as_text(value))
+                several = isinstance(flag, flags.MultiFlag)
+                flag.parse(value if several else presets.as_text(value))
             taken.append(f"{name}={presets.as_text(value)}")
         values.validate_all_flags()
     except flags.IllegalFlagValueError as error:
@@ -106,39 +108,45 @@ def _source(values: flags.FlagValues) -> str | None:
     env = None if values.env is None else complete(values.env)
     if env is None or env in presets.names():
         return env
-    return _general(env)
+    return _general(values)
 
 
-def _general(env: str) -> str | None:
+def _general(values: flags.FlagValues) -> str | None:
     """Returns the preset for the kind of actions of an environment.
 
     Args:
-        env: Id of an environment without a preset of its own.
+        values: Flags of an environment without a preset of its own.
 
     Returns:
         `"Box"` if some component of an action is real, else `"Discrete"`; None
         if the environment cannot be made, which training reports.
     """
-    made = _spaces(env)
+    made = _spaces(values)
     if made is None:
         return None
     return "Box" if _has_floats(made[1]) else "Discrete"
 
 
-def _fitting(kind: str, env: str | None) -> dict[str, presets.Value]:
+def _fitting(kind: str, values: flags.FlagValues) -> dict[str, presets.Value]:
     """Returns the preset for a kind of actions, as far as it fits."""
     settings = presets.load(kind)
-    made = None if env is None else _spaces(env)
+    made = None if values.env is None else _spaces(values)
     if made is not None and not _has_floats(made[0]):
         # There is nothing to normalize.
         del settings["normalize_observations"]
     return settings
 
 
-def _spaces(env: str) -> tuple[spaces.Space, spaces.Space] | None:
+def _spaces(
+    values: flags.FlagValues,
+) -> tuple[spaces.Space, spaces.Space] | None:
     """Returns what an environment observes and takes, None if not made."""
     try:
-        with contextlib.closing(gymnasium.make(env)) as made:
+        # Import only now: it imports TensorFlow.
+        environment = importlib.import_module("keras_cem.cli.run.environment")
+        env = environment.of(values.flag_values_dict())
+        made = gymnasium.make(env) if isinstance(env, str) else env()
+        with contextlib.closing(made):
             return (
                 spaces.get(made.observation_space, "observation_space"),
                 spaces.get(made.action_space, "action_space"),

@@ -6,7 +6,7 @@ needed.
 
 from absl import flags
 
-from keras_cem.cli.flags import path_flags
+from keras_cem.cli.flags import path_flags, wrapper_flags
 
 
 def define_flags(values: flags.FlagValues) -> None:
@@ -17,6 +17,7 @@ def define_flags(values: flags.FlagValues) -> None:
     path_flags.define(
         "output", "Folder for the films. If not given, the run folder.", values
     )
+    wrapper_flags.define_given(values)
     flags.DEFINE_string(
         "env",
         None,

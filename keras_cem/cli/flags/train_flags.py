@@ -11,7 +11,12 @@ its last checkpoint; a larger --epochs extends it.
 
 from absl import flags
 
-from keras_cem.cli.flags import json_flags, option_flags, path_flags
+from keras_cem.cli.flags import (
+    json_flags,
+    option_flags,
+    path_flags,
+    wrapper_flags,
+)
 from keras_cem.cli.flags.flag_groups import Group
 from keras_cem.cli.flags.preset import PresetParser
 
@@ -154,6 +159,7 @@ def define_settings(
 
 def _define_environment(group: Group) -> None:
     group.text("env", None, "Id of a gymnasium environment. Required.")
+    wrapper_flags.define(group)
     option_flags.define(group)
 
 

@@ -81,7 +81,10 @@ def _check(flag: flags.Flag, value: Any) -> None:
         # JSON has no `Infinity`, but `1e999` also parses as infinity.
         if isinstance(value, float):
             int(value)
-        flag.parser.parse(value)
+        if isinstance(flag, flags.MultiFlag) and not isinstance(value, list):
+            raise TypeError("a value that is not a list")
+        for item in value if isinstance(flag, flags.MultiFlag) else [value]:
+            flag.parser.parse(item)
     except (ArithmeticError, TypeError, ValueError) as error:
         raise ValueError(
             f"`{flag.name}` in config.json must be a valid value of "

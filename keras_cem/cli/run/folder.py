@@ -15,7 +15,7 @@ import tensorflow as tf
 
 from keras_cem import CEMAgent
 from keras_cem.cli.console import CommandError
-from keras_cem.cli.run import agent_file
+from keras_cem.cli.run import agent_file, environment
 from keras_cem.cli.run import config as run_config
 from keras_cem.saving.checkpoint_store import CheckpointStore
 from keras_cem.utils import files
@@ -130,13 +130,18 @@ class RunFolder:
         return agent_file.load(self.agent)
 
     def read_config(
-        self, env: str | None = None, *, plays: bool = True
+        self,
+        env: str | None = None,
+        wrappers: list[str] | None = None,
+        *,
+        plays: bool = True,
     ) -> dict[str, Any]:
         """Returns the settings of the run.
 
         Args:
             env: Id of the environment that the user gave. Defaults to `None`:
                 the run's own environment.
+            wrappers: Wrappers that the user gave. Defaults to `None`: none.
             plays: Whether the caller will make the environment. Defaults to
                 `True`.
 
@@ -162,6 +167,8 @@ class RunFolder:
                 f"{self.config}. If you trust the module, give "
                 f"--env={recorded}"
             )
+        if plays:
+            environment.check_trust(config["flags"], env, wrappers)
         return config
 
     def check_links(self) -> None:

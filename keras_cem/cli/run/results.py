@@ -10,6 +10,7 @@ from typing import Any, Unpack
 import numpy as np
 
 from keras_cem import CEMAgent
+from keras_cem.cli.run.environment import Playable
 from keras_cem.cli.run.json_files import count, finite, read
 from keras_cem.engines.playing import Playing
 
@@ -85,7 +86,7 @@ def _stage(stage: Any) -> dict[str, Any]:
 
 def evaluation_of(
     agent: CEMAgent,
-    env: str,
+    env: Playable,
     episodes: int,
     *,
     seed: int | None,
@@ -95,7 +96,7 @@ def evaluation_of(
 
     Args:
         agent: The agent.
-        env: Id of an environment.
+        env: The environment.
         episodes: Number of episodes.
         seed: As in `CEMAgent.collect`.
         **playing: How to play, as in `CEMAgent.fit`.

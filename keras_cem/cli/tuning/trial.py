@@ -26,10 +26,12 @@ _NOT_IN_PRESETS = {
     *HOST_OPTIONS,
     "engine",
     "env",
+    "env_kwargs",
     "episodes",
     "jit_compile",
     "preset",
     "seed",
+    "wrapper",
 }
 
 # Flags in iterations or epochs, whose number may differ between trials.
@@ -193,7 +195,7 @@ def play(values: flags.FlagValues, trainings: int, report: Report) -> Outcome:
                 search_space.changed(values, {"seed": seed}), reported
             )
             returns = agent.collect(
-                values.env,
+                from_flags.playable(values),
                 values.episodes,
                 seed=(values.seed + trainings) % (MAX_SEED + 1),
                 **from_flags.host_arguments(values),
