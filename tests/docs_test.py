@@ -85,6 +85,20 @@ def test_lecture_shows_lines_of_the_textbook():
         assert line.replace("\\|", "|") in script
 
 
+def test_messages_of_troubleshooting_are_those_of_the_package():
+    page = (ROOT / "docs" / "troubleshooting.md").read_text()
+    table = page.split("| message | cure |")[1].split("\n\n")[0]
+    shown = re.findall(r"^\| (?:`` (.*?) ``|`([^`]+)`)", table, re.M)
+    messages = {two or one for two, one in shown}
+    # Keras' and Python's own.
+    messages -= {"An attempt has been made to start a new process"}
+    sources = "".join(
+        path.read_text() for path in (ROOT / "keras_cem").rglob("*.py")
+    )
+    assert len(messages) >= 4
+    assert {each for each in messages if each not in sources} == set()
+
+
 def links(document):
     text = re.sub(r"```.*?```", "", (ROOT / document).read_text(), flags=re.S)
     inline = re.findall(r"\]\(([^)\s]+)\)", text)
