@@ -7,7 +7,9 @@ other's, by the clock and by processor time, which other load disturbs less.
 
 - collect: `benchmarks.host_rollout`, 64 sub-environments, short episodes of an
   untrained policy and long ones of a policy that balances the pole;
-- rollout, explored, fit: `benchmarks.graph_rollout`, at the named K.
+- rollout, explored, fit: `benchmarks.graph_rollout`, at the named K;
+- tabular: iterations of FrozenLake, Taxi and CliffWalking with the options of
+  their presets, after 40 iterations.
 
 The other checkout brings its own benchmarks, of the same names.
 
@@ -26,8 +28,13 @@ from collections.abc import Callable
 import numpy as np
 from absl import app, flags
 
-_OTHER = flags.DEFINE_string("other", None, "The other checkout.")
+_OTHER = flags.DEFINE_string(
+    "other", None, "The other checkout. Without it, prints rates of this one."
+)
 _TREE_ROUNDS = flags.DEFINE_integer("tree_rounds", 7, "Measurements of each.")
+_ENGINES = flags.DEFINE_list(
+    "engines", ["host", "graph", "tabular"], "What to measure."
+)
 _WORKER = flags.DEFINE_string("worker", None, "Engine that stdin measures.")
 
 _NAMES = {
@@ -38,7 +45,29 @@ _NAMES = {
         "fit, K=64",
         "fit, K=1,024",
         "fit, K=4,096",
+        "fit, K=16,384",
     ),
+    "tabular": ("FrozenLake-v1", "Taxi-v4", "CliffWalking-v1"),
+}
+# Batch size, hidden units, learning rate and options of the agent.
+_TABULAR = {
+    "FrozenLake-v1": (
+        2000,
+        (),
+        0.1,
+        {"gradient_steps": 20, "minibatch_size": 4096},
+    ),
+    "Taxi-v4": (
+        4000,
+        (),
+        0.1,
+        {
+            "episodes_per_start": 8,
+            "gradient_steps": 20,
+            "minibatch_size": 8192,
+        },
+    ),
+    "CliffWalking-v1": (500, (128,), 1e-2, {"elite_quantile": 0.9}),
 }
 
 
@@ -64,7 +93,41 @@ def _graph_works() -> list[Callable[[], int]]:
         graph_rollout.fit(64),
         graph_rollout.fit(1024),
         graph_rollout.fit(4096),
+        graph_rollout.fit(16384),
     ]
+
+
+def _tabular_works() -> list[Callable[[], int]]:
+    import keras
+
+    import keras_cem as cem
+
+    def fit(env: str) -> Callable[[], int]:
+        size, hidden_units, learning_rate, options = _TABULAR[env]
+        agent = cem.CEMAgent.from_env(
+            env, hidden_units=hidden_units, seed=0, **options
+        )
+        optimizer = keras.optimizers.Adam(learning_rate)
+        agent.compile(optimizer, steps_per_execution=4)
+
+        def work() -> int:
+            agent.fit(
+                env,
+                batch_size=size,
+                steps_per_epoch=4,
+                max_episode_steps=200,
+                callbacks=[cem.callbacks.EpsilonDecay()],
+                verbose=0,
+            )
+            return 4
+
+        for _ in range(10):
+            work()
+        # From here on, the policy stays as it is.
+        optimizer.learning_rate = 0.0
+        return work
+
+    return [fit(env) for env in _NAMES["tabular"]]
 
 
 def _works(engine: str) -> dict[str, Callable[[], tuple[float, float]]]:
@@ -79,7 +142,12 @@ def _works(engine: str) -> dict[str, Callable[[], tuple[float, float]]]:
             steps / (time.process_time() - processors),
         )
 
-    works = _host_works() if engine == "host" else _graph_works()
+    make = {
+        "host": _host_works,
+        "graph": _graph_works,
+        "tabular": _tabular_works,
+    }
+    works = make[engine]()
     return {
         name: lambda work=work: timed(work, 2.0)
         for name, work in zip(_NAMES[engine], works, strict=True)
@@ -131,10 +199,14 @@ def main(argv: list[str]) -> None:
         _work()
         return
     here = pathlib.Path(__file__).resolve().parent.parent
-    other = pathlib.Path(_OTHER.value).resolve()
-    print(f"{'this / other':>18} {'wall':>6} {'processors':>10}  (all rounds)")
-    for engine, names in _NAMES.items():
-        checkouts = [_Checkout(folder, engine) for folder in (here, other)]
+    folders = [here]
+    if _OTHER.value is not None:
+        folders.append(pathlib.Path(_OTHER.value).resolve())
+    what = "per second" if _OTHER.value is None else "this / other"
+    print(f"{what:>18} {'wall':>9} {'processors':>10}  (all rounds)")
+    for engine in _ENGINES.value:
+        names = _NAMES[engine]
+        checkouts = [_Checkout(folder, engine) for folder in folders]
         for name in names:
             # The first measurement of each warms up.
             rates = np.array(
@@ -143,10 +215,12 @@ def main(argv: list[str]) -> None:
                     for _ in range(_TREE_ROUNDS.value + 1)
                 ]
             )[1:]
-            ratios = rates[:, 0] / rates[:, 1]
+            ratios = rates[:, 0]
+            if _OTHER.value is not None:
+                ratios = rates[:, 0] / rates[:, 1]
             median = np.median(ratios, axis=0)
             print(
-                f"{name:>18} {median[0]:>6.3f} {median[1]:>10.3f}  "
+                f"{name:>18} {median[0]:>9.3f} {median[1]:>10.3f}  "
                 + " ".join(f"{ratio:.2f}" for ratio in ratios[:, 1]),
                 flush=True,
             )

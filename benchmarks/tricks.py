@@ -5,6 +5,9 @@ of processors, which other load disturbs less than the clock:
 
 - transposed_kernels: iterations of `fit` on CartPole in the graph, elites and
   one gradient step included, with a 4-128-2 policy;
+- category_lookup: calls of a policy on 1,000 observations of 500 categories,
+  with 128 hidden units; iterations of `fit` on Taxi, with the options of the
+  preset;
 - zero_copy: episodes of CartPole on the host, in gymnasium's vectorized
   environment, and calls of the acting policy alone.
 
@@ -26,12 +29,14 @@ import tensorflow as tf
 from absl import app, flags
 
 from benchmarks.agents import ENV, make_agent
-from keras_cem import prng
+from keras_cem import CEMAgent, prng, spaces
 from keras_cem.adapters.gymnasium import open_source
 from keras_cem.algorithm import transposed_kernels
 from keras_cem.engines.host import actor, zero_copy
 from keras_cem.engines.host.observation_buffer import ObservationBuffer
 from keras_cem.engines.playing import Options
+from keras_cem.networks import category_lookup
+from keras_cem.networks.default import default_policy
 
 _BATCH_SIZES = flags.DEFINE_list(
     "batch_sizes", ["1024", "16384"], "K of transposed_kernels."
@@ -114,6 +119,57 @@ def calls(num_envs: int, lent: bool) -> Callable[[], None]:
     return work
 
 
+@contextlib.contextmanager
+def looking_up(used: bool) -> Iterator[None]:
+    """Context in which new policies look categories up, or multiply."""
+    least = category_lookup.LEAST_VALUES if used else 10**9
+    with mock.patch.object(category_lookup, "LEAST_VALUES", least):
+        yield
+
+
+def policy_calls(size: int, used: bool) -> Callable[[], None]:
+    """Returns a function that calls a policy of categories 20 times."""
+    network = default_policy(spaces.Discrete(500), spaces.Discrete(6))
+    observations = tf.random.uniform((size,), maxval=500, dtype=tf.int64)
+
+    @tf.function(jit_compile=True)
+    def call(observations: tf.Tensor) -> tf.Tensor:
+        return category_lookup.with_lookup(network)(
+            observations, training=False
+        )
+
+    with looking_up(used):
+        call(observations)
+
+    def work() -> None:
+        for _ in range(20):
+            call(observations).numpy()
+
+    return work
+
+
+def taxi_iterations(size: int, used: bool) -> Callable[[], None]:
+    """Returns a function that takes four iterations on Taxi."""
+    agent = CEMAgent.from_env(
+        "Taxi-v4",
+        hidden_units=(),
+        episodes_per_start=8,
+        gradient_steps=20,
+        minibatch_size=8192,
+        seed=0,
+    )
+    agent.compile(keras.optimizers.Adam(0.1), steps_per_execution=4)
+    half_way = 8
+
+    def work() -> None:
+        agent.fit("Taxi-v4", batch_size=size, steps_per_epoch=4, verbose=0)
+
+    with looking_up(used):
+        for _ in range(half_way):
+            work()
+    return work
+
+
 def compare(
     name: str, size: str, make: Callable[[int, bool], Callable[[], None]]
 ) -> None:
@@ -144,6 +200,8 @@ def main(argv: list[str]) -> None:
     )
     for size in _BATCH_SIZES.value:
         compare("transposed_kernels, fit", size, iterations)
+    compare("category_lookup, calls", "1000", policy_calls)
+    compare("category_lookup, fit on Taxi", "4000", taxi_iterations)
     for size in _NUM_ENVS.value:
         compare("zero_copy, episodes", size, collections)
         compare("zero_copy, calls of the policy", size, calls)

@@ -28,6 +28,7 @@ from keras_cem.engines.groups import Groups
 from keras_cem.engines.playing import Playing, takes_playing
 from keras_cem.engines.trajectories import Trajectories
 from keras_cem.export import export_policy
+from keras_cem.networks.category_lookup import with_lookup
 from keras_cem.networks.default import describe
 from keras_cem.networks.normalization import NormalizedPolicy
 from keras_cem.saving import config_versions, size_limits
@@ -235,7 +236,7 @@ class CEMAgent(EnvironmentTrainer, OptionAttributes):
 
     def call(self, inputs: Nest, training: bool | None = None) -> Any:
         """Returns the policy's outputs: logits, or action means."""
-        return self.policy(inputs, training=training)
+        return with_lookup(self.policy)(inputs, training=training)
 
     @takes_playing
     def collect(

@@ -10,6 +10,7 @@ from keras_cem.algorithm.advantages import Advantages
 from keras_cem.algorithm.learner import Learner, Network
 from keras_cem.engines.pairs import MAX_BLOCK_SIZE
 from keras_cem.engines.trajectories import Played
+from keras_cem.networks.category_lookup import with_lookup
 from keras_cem.networks.moments import of_batch
 from keras_cem.networks.normalization import NormalizedPolicy
 
@@ -135,7 +136,8 @@ def _values(
     policy = agent.policy
     if isinstance(policy, NormalizedPolicy):
         observations = policy.normalized(observations)
-    outputs = _critic(agent)(observations, training=training)
+    critic = with_lookup(_critic(agent))
+    outputs = critic(observations, training=training)
     return tf.cast(tf.reshape(outputs, (-1,)), tf.float32)
 
 

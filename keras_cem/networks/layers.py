@@ -27,6 +27,11 @@ class OneHot(keras.layers.Layer):
         self.n = n
         self.start = start
 
+    @property
+    def ranges(self) -> tuple[np.ndarray, np.ndarray]:
+        """Number of values and smallest value of the one element, `(1,)`."""
+        return np.array([self.n]), np.array([self.start])
+
     def call(self, inputs: Any) -> Any:
         """Encodes `inputs`."""
         return keras.ops.one_hot(
@@ -70,6 +75,11 @@ class MultiOneHot(keras.layers.Layer):
                 for begin, n in zip(first, counts, strict=True)
             ]
         )
+
+    @property
+    def ranges(self) -> tuple[np.ndarray, np.ndarray]:
+        """Number of values and smallest value of each element, in C order."""
+        return _ranges(self.nvec, self.start)
 
     def call(self, inputs: Any) -> Any:
         """Encodes `inputs`."""

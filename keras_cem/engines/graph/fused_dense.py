@@ -6,8 +6,13 @@ import keras
 import tensorflow as tf
 
 from keras_cem.engines.policies import Policy
+from keras_cem.networks.graph_copy import (
+    dense_outputs,
+    graph_copy,
+    is_graph,
+    is_plain_dense,
+)
 from keras_cem.networks.normalization import NormalizedPolicy
-from keras_cem.utils import keras_internals
 from keras_cem.utils.tensors import Nest
 
 # A layer with at most this many inputs is written out as a sum of terms.
@@ -46,38 +51,12 @@ def fused(policy: Policy) -> Policy:
     """
     if isinstance(policy, NormalizedPolicy):
         return _normalized(policy)
-    # With another dtype policy, the copy would cast at different places.
-    if keras.config.dtype_policy().compute_dtype != "float32":
+    if not (is_graph(policy) and _has_small(policy)):
         return policy
-    if not (_is_graph(policy) and _has_small(policy)):
-        return policy
-    copy: Policy
-    if isinstance(policy, keras.Sequential):
-        copy = _sequential(policy)
-    else:
-        copy = keras.models.clone_model(policy, clone_function=_StandIn)
-    return copy
-
-
-class _StandIn(keras.Operation):
-    """Stands in for an operation in a copy of its graph.
-
-    In Keras each operation stores the graphs that contain it. Without the
-    stand-in, the copy would modify the original operation.
-    """
-
-    def __init__(self, operation: keras.Operation, /):
-        super().__init__(name=operation.name)
-        self._operation = operation
-        self._function: Callable[..., Nest] = (
-            _dense(operation) if _is_small(operation) else fused(operation)
-        )
-
-    def call(self, *args: Nest, **kwargs: object) -> Nest:
-        return self._function(*args, **kwargs)
-
-    def compute_output_spec(self, *args: Nest, **kwargs: object) -> Nest:
-        return self._operation.compute_output_spec(*args, **kwargs)
+    return graph_copy(
+        policy,
+        lambda layer: _dense(layer) if _is_small(layer) else fused(layer),
+    )
 
 
 def _normalized(policy: NormalizedPolicy) -> Policy:
@@ -91,39 +70,15 @@ def _normalized(policy: NormalizedPolicy) -> Policy:
     return function
 
 
-def _sequential(model: keras.Sequential) -> keras.Model:
-    (given,) = model.inputs
-    x = inputs = keras.Input(batch_shape=given.shape, dtype=given.dtype)
-    for layer in model.layers:
-        x = _StandIn(layer)(x)
-    return keras.Model(inputs, x)
-
-
-def _is_graph(operation: object) -> bool:
-    """Whether it is a plain Keras model that its graph describes fully."""
-    if not type(operation).__module__.startswith("keras."):
-        return False
-    # The copy of a compiled model would be compiled too.
-    if not isinstance(operation, keras.Model) or operation.compiled:
-        return False
-    if isinstance(operation, keras.Sequential):
-        return bool(operation.built and len(operation.inputs) == 1)
-    return isinstance(operation, keras.Function)
-
-
 def _has_small(operation: keras.Operation) -> bool:
     return _is_small(operation) or (
-        _is_graph(operation) and any(map(_has_small, operation.layers))
+        is_graph(operation) and any(map(_has_small, operation.layers))
     )
 
 
 def _is_small(layer: keras.Operation) -> bool:
     """Whether a dense layer is to be computed without a matrix product."""
-    if type(layer) is not keras.layers.Dense or not layer.built:
-        return False
-    if not keras_internals.is_plain(layer):
-        return False
-    if layer.compute_dtype != "float32":
+    if not is_plain_dense(layer):
         return False
     num_inputs, num_outputs = map(int, layer.kernel.shape)
     return num_inputs <= MOST_INPUTS or (
@@ -138,11 +93,7 @@ def _dense(layer: keras.layers.Dense) -> Callable[..., tf.Tensor]:
         outputs = product(
             tf.cast(inputs, tf.float32), tf.convert_to_tensor(layer.kernel)
         )
-        if layer.use_bias:
-            outputs += layer.bias
-        if layer.activation is not None:
-            outputs = layer.activation(outputs)
-        return outputs
+        return dense_outputs(layer, outputs)
 
     return call
 

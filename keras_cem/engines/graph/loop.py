@@ -27,6 +27,7 @@ from keras_cem.engines.policies import Policy
 from keras_cem.engines.returns import discount_weights
 from keras_cem.envs.base import Environment
 from keras_cem.networks import state_features
+from keras_cem.networks.category_lookup import with_lookup
 from keras_cem.utils import nonfinite
 from keras_cem.utils.tensors import Integer, Nest
 
@@ -63,7 +64,8 @@ class GraphLoop:
         seed, stream, iteration = numbers
         self._env = env
         self._policy = policy
-        self._function = fused(policy) if fuse else policy
+        function = with_lookup(policy)
+        self._function = fused(function) if fuse else function
         self._head = head
         self._epsilon = epsilon
         self._groups = groups

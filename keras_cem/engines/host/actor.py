@@ -12,6 +12,7 @@ from keras_cem.engines.host.zero_copy import lend
 from keras_cem.engines.policies import Policy
 from keras_cem.engines.xla import NOT_COMPILABLE, POLICY_ACTS, warn_not_compiled
 from keras_cem.networks import state_features
+from keras_cem.networks.category_lookup import with_lookup
 from keras_cem.utils import devices
 from keras_cem.utils.nonfinite import finite_rows
 
@@ -136,7 +137,7 @@ class Actor:
         counter: tf.Tensor,
     ) -> list[tf.Tensor]:
         observed = self._space.pack(observations)
-        outputs = self._policy(observed, training=False)
+        outputs = with_lookup(self._policy)(observed, training=False)
         finite = finite_rows(outputs)
         if self._explore:
             words = tf.cast(counter, tf.uint32)
