@@ -364,7 +364,6 @@ def test_bad_values_are_refused_before_a_folder_is_made(
     ("flag", "message"),
     [
         ("--vectorization_mode=async", "vectorization_mode='async'"),
-        ("--num_envs=2", "num_envs=2"),
         ("--batch_size=1000000000", "batch_size=1000000000"),
         ("--env=ToySeeded-v0", "engine='graph', env='ToySeeded-v0'"),
     ],
