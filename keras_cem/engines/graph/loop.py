@@ -7,21 +7,23 @@ no trajectory.
 
 import functools
 from collections.abc import Callable
-from typing import Any, TypeAlias
+from typing import Any
 
 import tensorflow as tf
 
 from keras_cem import heads, prng
 from keras_cem.engines.graph import slots
 from keras_cem.engines.graph.fused_dense import fused
-from keras_cem.engines.graph.slots import Record, Slots
-from keras_cem.engines.graph.totals import Totals
-from keras_cem.engines.graph.trajectories import (
-    GraphTrajectories,
+from keras_cem.engines.graph.slots import Arrays, Slots
+from keras_cem.engines.graph.storage import (
+    arrays,
     cast_leaves,
     replace_outside,
     storage_dtype,
+    write,
 )
+from keras_cem.engines.graph.totals import Totals
+from keras_cem.engines.graph.trajectories import GraphTrajectories
 from keras_cem.engines.groups import Groups
 from keras_cem.engines.policies import Policy
 from keras_cem.engines.returns import discount_weights
@@ -30,9 +32,6 @@ from keras_cem.networks import state_features
 from keras_cem.networks.category_lookup import with_lookup
 from keras_cem.utils import nonfinite
 from keras_cem.utils.tensors import Integer, Nest
-
-# `TensorArray`s of what is stored, one entry per step.
-Arrays: TypeAlias = dict[str, Nest]
 
 
 class GraphLoop:
@@ -119,13 +118,9 @@ class GraphLoop:
 
         state, begun = first(num_slots)
         filled = slots.Slots.begin(
-            state,
-            ()
-            if self._epsilon is None
-            else self._head.initial_exploration(num_slots),
-            begun,
+            state, self._head.initial_exploration(num_slots), begun
         )
-        kept = slots.arrays(
+        kept = arrays(
             keep(state, self._no_actions(num_slots), tf.zeros(num_slots)),
             slots.max_time(size, num_slots, steps),
         )
@@ -135,7 +130,7 @@ class GraphLoop:
             totals, places = filled.totals, None
         else:
             record = slots.Record.nothing(first(size)[1])
-            (totals, places), kept = self._refilled(
+            (totals, places), kept = slots.play_refilled(
                 play, steps, start, begun, (filled, kept, record)
             )
         stacked = tf.nest.map_structure(lambda array: array.stack(), kept)
@@ -161,51 +156,6 @@ class GraphLoop:
             totals.final,
             places,
         )
-
-    def _refilled(
-        self,
-        play: Callable[..., tuple[tf.Tensor, Slots, Arrays]],
-        steps: int,
-        start: Nest,
-        begun: Totals,
-        begin: tuple[Slots, Arrays, Record],
-    ) -> tuple[Record, Arrays]:
-        """Plays K trajectories in fewer slots, which are refilled.
-
-        Args:
-            play: Plays steps of the slots, as `_play`.
-            steps: T, the maximum number of steps.
-            start: Start states of all K trajectories.
-            begun: Totals of M trajectories before their first step.
-            begin: The slots with the first M trajectories, the arrays for the
-                stored values, and the record of all K.
-        """
-        filled, *_ = begin
-        num_slots = int(filled.live.shape[0])
-        size = tf.nest.flatten(start)[0].shape[0]
-        idle = max(1, int(num_slots * slots.IDLE_SHARE))
-
-        def body(
-            started: tf.Tensor,
-            time: tf.Tensor,
-            filled: Slots,
-            kept: Arrays,
-            record: Record,
-        ) -> tuple[tf.Tensor, tf.Tensor, Slots, Arrays, Record]:
-            least = tf.where(started < size, num_slots - idle, 0)
-            time, filled, kept = play(
-                time, filled, kept, least, (time // steps + 1) * steps
-            )
-            record = record.updated(filled)
-            filled, started = filled.refill(started, time, start, begun)
-            return started, time, filled, kept, record
-
-        *_, kept, record = tf.while_loop(
-            lambda started, time, filled, *_: tf.reduce_any(filled.live),
-            body,
-            (tf.constant(num_slots), tf.constant(0), *begin),
-        )
-        return record, kept
 
     def _play(
         self,
@@ -250,7 +200,7 @@ class GraphLoop:
             time: tf.Tensor, filled: Slots, kept: Arrays
         ) -> tuple[tf.Tensor, Slots, Arrays]:
             after, made = self._step(rows, steps, weights, filled)
-            return time + 1, after, slots.write(kept, time, keep(*made))
+            return time + 1, after, write(kept, time, keep(*made))
 
         played: tuple[tf.Tensor, Slots, Arrays] = tf.while_loop(
             going_on,

@@ -7,7 +7,7 @@ import numpy as np
 
 from keras_cem import spaces
 from keras_cem.engines import pairs
-from keras_cem.engines.graph.trajectories import storage_dtype
+from keras_cem.engines.graph.storage import storage_dtype
 from keras_cem.utils import devices
 
 # Peak memory of an iteration, as a multiple of the size of its trajectories:

@@ -1,7 +1,8 @@
 """Slots that play trajectories one after the other, and what they store."""
 
 import math
-from typing import Any, NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple, TypeAlias
 
 import tensorflow as tf
 
@@ -10,6 +11,9 @@ from keras_cem.envs.base import Environment
 from keras_cem.heads.base import ExplorationState
 from keras_cem.utils import devices
 from keras_cem.utils.tensors import Nest, where_rows
+
+# `TensorArray`s of what is stored, one entry per step.
+Arrays: TypeAlias = dict[str, Nest]
 
 # On a CPU, M = 8 sqrt(K). Idle slots at the end cost about M T steps of slots,
 # and the fixed part of a step is paid about K / M times. So the best M grows
@@ -170,29 +174,48 @@ class Record(NamedTuple):
         return record
 
 
-def arrays(nest: Nest, length: int) -> Any:
-    """Returns empty `TensorArray`s for a nest of tensors.
+def play_refilled(
+    play: Callable[..., tuple[tf.Tensor, Slots, Arrays]],
+    steps: int,
+    start: Nest,
+    begun: Totals,
+    begin: tuple[Slots, Arrays, Record],
+) -> tuple[Record, Arrays]:
+    """Plays K trajectories in M < K slots, which are refilled.
 
     Args:
-        nest: Nest of tensors with the shapes and dtypes of an entry.
-        length: Number of entries.
+        play: Plays steps of the slots. It takes the time, the slots, the
+            arrays, the number of live slots at which to stop, and the time to
+            stop at the latest. It returns time, slots and arrays.
+        steps: T, the maximum number of steps.
+        start: Start states of all K trajectories.
+        begun: Totals of M trajectories before their first step.
+        begin: The slots with the first M trajectories, the arrays for the
+            stored values, and the record of all K.
     """
-    return tf.nest.map_structure(
-        lambda leaf: tf.TensorArray(
-            leaf.dtype, length, element_shape=leaf.shape
-        ),
-        nest,
+    filled, *_ = begin
+    num_slots = int(filled.live.shape[0])
+    size = tf.nest.flatten(start)[0].shape[0]
+    idle = max(1, int(num_slots * IDLE_SHARE))
+
+    def body(
+        started: tf.Tensor,
+        time: tf.Tensor,
+        filled: Slots,
+        kept: Arrays,
+        record: Record,
+    ) -> tuple[tf.Tensor, tf.Tensor, Slots, Arrays, Record]:
+        least = tf.where(started < size, num_slots - idle, 0)
+        time, filled, kept = play(
+            time, filled, kept, least, (time // steps + 1) * steps
+        )
+        record = record.updated(filled)
+        filled, started = filled.refill(started, time, start, begun)
+        return started, time, filled, kept, record
+
+    *_, kept, record = tf.while_loop(
+        lambda started, time, filled, *_: tf.reduce_any(filled.live),
+        body,
+        (tf.constant(num_slots), tf.constant(0), *begin),
     )
-
-
-def write(arrays: Nest, index: tf.Tensor, values: Nest) -> Any:
-    """Returns the arrays with one entry written.
-
-    Args:
-        arrays: As `arrays` returns them.
-        index: int32 scalar, number of the entry.
-        values: Nest of tensors.
-    """
-    return tf.nest.map_structure(
-        lambda array, value: array.write(index, value), arrays, values
-    )
+    return record, kept

@@ -1,10 +1,10 @@
-"""What a compiled step leaves of the episodes."""
+"""How actions are stored."""
 
 import numpy as np
 import pytest
 
 from keras_cem import spaces
-from keras_cem.engines.graph.trajectories import storage_dtype
+from keras_cem.engines.graph.storage import storage_dtype
 
 
 @pytest.mark.parametrize(
