@@ -420,6 +420,7 @@ _PLAYING: _Rows = [
     *_value_errors("must be an integer of at least 1", num_envs=[0, -1, 2.5]),
     *_value_errors("must be an integer of at least 1", max_episode_steps=[0]),
     *_value_errors("must be an integer of at least 0", max_env_restarts=[-1]),
+    *_value_errors("must be an integer of at least 1", workers=[0]),
     *_value_errors("must be one of", engine=["gpu", None]),
     *_value_errors("must be one of", vectorization_mode=["threads"]),
 ]

@@ -1,5 +1,6 @@
 """Acts with an agent on one observation, and plays without learning."""
 
+import contextlib
 from typing import Any, Protocol, TypeAlias
 
 import keras
@@ -7,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_cem import heads, prng
-from keras_cem.agent.opening import PlayingAgent, open_playable
+from keras_cem.agent.opening import PlayingAgent, open_playable, with_workers
 from keras_cem.engines.host.observation_buffer import ObservationBuffer
 from keras_cem.engines.player import Player
 from keras_cem.engines.playing import Playing
@@ -48,8 +49,10 @@ def collect(
     amount: float | None = plain_number(epsilon)
     if amount is not None:
         agent.head.check_epsilon(amount)
-    source = open_playable(agent, env, batch_size, playing)
-    try:
+    with contextlib.ExitStack() as stack:
+        playing = with_workers(playing, stack)
+        source = open_playable(agent, env, batch_size, playing)
+        stack.callback(source.close)
         return player.play(
             source,
             batch_size,
@@ -57,8 +60,6 @@ def collect(
             epsilon=amount,
             seed=seed,
         )
-    finally:
-        source.close()
 
 
 def act(

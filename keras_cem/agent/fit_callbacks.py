@@ -6,6 +6,7 @@ from typing import TypeAlias
 import keras
 
 from keras_cem.agent.progress_bar import ProgressBar
+from keras_cem.engines.remote.source import RemoteSource
 from keras_cem.saving.resuming import RunsLast
 
 # As Keras takes them, with nested sequences.
@@ -17,6 +18,26 @@ Callbacks: TypeAlias = (
 )
 # "auto", 0, 1 or 2, as in Keras.
 Verbose: TypeAlias = int | str
+
+
+class CountWorkers(keras.callbacks.Callback):
+    """Adds `workers` and `chunks_replayed` to the logs of each epoch.
+
+    Args:
+        source: The environment that workers play.
+    """
+
+    def __init__(self, source: RemoteSource):
+        super().__init__()
+        self._source = source
+
+    def on_epoch_end(
+        self, epoch: int, logs: dict[str, float] | None = None
+    ) -> None:
+        """Adds them, for the callbacks that are called later."""
+        if logs is not None:
+            logs["workers"] = self._source.num_workers
+            logs["chunks_replayed"] = self._source.num_replayed
 
 
 def arrange(

@@ -103,7 +103,8 @@ def check_no_strategy(made_under: str | None) -> None:
         raise ValueError(
             "Environments must be played without a `tf.distribute` "
             f"strategy. Received: {present}. Make and use the agent "
-            "outside of `strategy.scope()`."
+            "outside of `strategy.scope()`, and let `workers` play on more "
+            "processors or machines."
         )
 
 

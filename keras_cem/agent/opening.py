@@ -1,6 +1,8 @@
 """Opens environments and recorded episodes for an agent."""
 
-from typing import Protocol
+import contextlib
+import importlib
+from typing import Protocol, cast
 
 from keras_cem import spaces
 from keras_cem.engines import sources
@@ -21,6 +23,29 @@ class PlayingAgent(Protocol):
 
     def build_for(self, observation_space: spaces.Space) -> None:
         """Creates the weights, or refuses another observation space."""
+
+
+def with_workers(playing: Playing, stack: contextlib.ExitStack) -> Playing:
+    """Returns arguments of playing, with workers in the place of a number.
+
+    Args:
+        playing: The arguments.
+        stack: Ends the workers when it is closed, unless the caller has
+            entered them.
+
+    Raises:
+        ValueError: If the number is out of range.
+    """
+    workers = Options(1, workers=playing.get("workers")).workers
+    if workers is None:
+        return playing
+    if isinstance(workers, int):
+        # Import late, and only if it is asked for.
+        workers = importlib.import_module("keras_cem.adapters.ray").Workers(
+            workers
+        )
+    stack.enter_context(cast(sources.Pool, workers))
+    return {**playing, "workers": workers}
 
 
 def open_playable(

@@ -5,133 +5,30 @@ by freshly played trajectories. In the graph, the step itself plays. On arrays,
 the steps are Keras' own.
 """
 
-import abc
-import contextlib
-from collections.abc import Callable, Iterator
-from typing import Any, TypeVar
+from collections.abc import Callable
 
 from keras_cem import prng
-from keras_cem.agent.run import RunningAgent
+from keras_cem.agent import played_remotely
+from keras_cem.agent.phase import Phase
 from keras_cem.agent.running import running
 from keras_cem.agent.step_functions import (
-    FunctionPerSource,
     KerasFunction,
     Repeating,
 )
 from keras_cem.agent.steps import (
     InGraph,
-    OnArrays,
     OnCollected,
+    OnFetched,
     PlayingSteps,
-    Steps,
 )
 from keras_cem.algorithm import iteration
 from keras_cem.engines.graph.source import GraphSource
 from keras_cem.engines.host.source import HostSource
 from keras_cem.engines.recorded.source import RecordedSource
+from keras_cem.engines.remote.source import RemoteSource
 from keras_cem.engines.sources import Playable, Source
 from keras_cem.engines.summed import summed
-from keras_cem.engines.trajectories import Played, Trajectories
-
-Data = TypeVar("Data")
-Logs = dict[str, Any]
-
-
-class Phase(abc.ABC):
-    """Training or testing.
-
-    Args:
-        agent: The agent. Its running `fit` or `evaluate` has the source.
-    """
-
-    def __init__(self, agent: RunningAgent):
-        self._agent = agent
-
-    @property
-    @abc.abstractmethod
-    def source(self) -> Source | None:
-        """The source that this phase plays, None on arrays."""
-
-    @property
-    @abc.abstractmethod
-    def playing(self) -> PlayingSteps | None:
-        """How the steps on the source run, None on arrays."""
-
-    @property
-    def steps(self) -> Steps:
-        """How the steps run."""
-        return self.playing or OnArrays()
-
-    @property
-    @abc.abstractmethod
-    def function(self) -> KerasFunction | None:
-        """Keras' present function of this phase, or None."""
-
-    @function.setter
-    @abc.abstractmethod
-    def function(self, function: KerasFunction) -> None:
-        """Sets it."""
-
-    @abc.abstractmethod
-    def take(self, play: Callable[[], Played]) -> None:
-        """Takes a step on the trajectories that `play` returns."""
-
-    def step(self, data: Data, on_arrays: Callable[[Data], Logs]) -> Logs:
-        """Takes a step; called inside Keras' function.
-
-        Args:
-            data: What Keras passes to the step.
-            on_arrays: Keras' own step.
-
-        Returns:
-            The logs.
-        """
-        playing = self.playing
-        if playing is None:
-            return on_arrays(data)
-        self.take(lambda: playing.play(data))
-        return self._agent.get_metrics_result()
-
-    def make_function(self, make: Callable[..., None], force: bool) -> None:
-        """Sets Keras' function to one for the present source.
-
-        Functions are kept from one `fit` to the next. `compile` drops them.
-
-        Args:
-            make: Keras' method that makes its function.
-            force: Whether to drop the present functions.
-        """
-        functions = self.function
-        if force or not isinstance(functions, FunctionPerSource):
-            functions = FunctionPerSource(lambda: self.steps.key, self.around)
-        steps = self.steps
-
-        def made() -> KerasFunction:
-            with self._jit(steps):
-                make(force=True)
-            function = self.function
-            if function is None:
-                raise RuntimeError("Keras made no function.")
-            return function
-
-        functions.functions.get(steps.key, made)
-        self.function = functions
-
-    def around(self, function: KerasFunction) -> KerasFunction:
-        """Returns Keras' function as one that plays the present source."""
-        return self.steps.around(function)
-
-    @contextlib.contextmanager
-    def _jit(self, steps: Steps) -> Iterator[None]:
-        """Resolves `jit_compile="auto"`."""
-        agent = self._agent
-        before = agent.jit_compile
-        if agent.jit_is_auto:
-            agent.jit_compile = steps.jit_compile(before)
-        try:
-            yield
-        finally:
-            agent.jit_compile = before
+from keras_cem.engines.trajectories import Played
 
 
 class Training(Phase):
@@ -178,8 +75,7 @@ class Training(Phase):
         """Plays an iteration before each step."""
         agent = self._agent
 
-        def play() -> Trajectories:
-            self._follow_schedule()
+        def play() -> Played:
             run = running(agent)
             played = run.player.play(
                 source,
@@ -191,17 +87,46 @@ class Training(Phase):
             agent.train_metrics.env_restarts.update_state(run.num_env_restarts)
             if agent.memory is not None:
                 agent.memory.grow(played.rewards.shape[1])
-            return played
+            return summed(played, agent.discount)
 
         return self._on_collected("host", play)
+
+    def fetch_then_step(self, source: RemoteSource) -> PlayingSteps:
+        """Lets workers play an iteration before each step."""
+        agent, graph = self._agent, source.graph
+        if graph is not None:
+            return self._on_fetched(source, graph)
+        return self._on_collected(
+            "remote",
+            lambda: played_remotely.for_training(agent, running(agent), source),
+        )
+
+    def _on_fetched(
+        self, source: RemoteSource, graph: GraphSource
+    ) -> PlayingSteps:
+        agent = self._agent
+
+        def begin() -> None:
+            agent.graph_execution.begin_training(None, 1)
+            self._follow_schedule()
+
+        return OnFetched(
+            agent,
+            graph,
+            begin,
+            lambda jit_compile: played_remotely.for_training_in_graph(
+                agent, running(agent), source, graph, jit_compile
+            ),
+            agent.steps_per_execution,
+        )
 
     def read_then_step(self, source: RecordedSource) -> PlayingSteps:
         """Reads an iteration before each step."""
         agent = self._agent
 
-        def read() -> Trajectories:
-            self._follow_schedule()
-            return source.read(agent.seed, int(agent.iteration))
+        def read() -> Played:
+            played = source.read(agent.seed, int(agent.iteration))
+            return summed(played, agent.discount)
 
         return self._on_collected("recorded", read)
 
@@ -218,12 +143,17 @@ class Training(Phase):
         )
 
     def _on_collected(
-        self, key: str, collect: Callable[[], Trajectories]
+        self, key: str, collect: Callable[[], Played]
     ) -> PlayingSteps:
         agent = self._agent
+
+        def collected() -> Played:
+            self._follow_schedule()
+            return collect()
+
         return OnCollected(
             key,
-            lambda: summed(collect(), agent.discount),
+            collected,
             agent.steps_per_execution,
             agent.graph_execution.check_update,
         )
@@ -281,6 +211,15 @@ class Testing(Phase):
             return summed(played, discount=1.0)
 
         return OnCollected("host", play, agent.steps_per_execution)
+
+    def fetch_then_step(self, source: RemoteSource) -> PlayingSteps:
+        """Lets workers play a batch before each step."""
+        agent = self._agent
+        return OnCollected(
+            "remote",
+            lambda: played_remotely.for_testing(agent, running(agent), source),
+            agent.steps_per_execution,
+        )
 
     def play_in_step(self, source: GraphSource) -> PlayingSteps:
         """Plays a batch inside each step."""

@@ -3,7 +3,7 @@
 import contextlib
 import dataclasses
 import pathlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, Protocol
 
 import keras
@@ -26,6 +26,7 @@ from keras_cem.agent.opening import (
     PlayingAgent,
     open_playable,
     open_recorded,
+    with_workers,
 )
 from keras_cem.agent.step_functions import (
     KerasFunction,
@@ -38,6 +39,8 @@ from keras_cem.engines.host.environment import EpisodeError
 from keras_cem.engines.player import Player
 from keras_cem.engines.playing import Playing, refuse_given
 from keras_cem.engines.recorded.source import is_recorded
+from keras_cem.engines.remote.source import RemoteSource
+from keras_cem.engines.trajectories import Chosen
 from keras_cem.saving import resuming
 from keras_cem.saving.epoch_progress import EpochProgress
 from keras_cem.utils import keras_internals
@@ -96,6 +99,8 @@ class Run:
             ends.
         progress: The `EpochProgress` of the epoch, or None if no callback
             needs it.
+        workers: Ends the workers of this call.
+        choose: Compiled function that chooses elites, if workers play.
     """
 
     player: Player
@@ -116,6 +121,10 @@ class Run:
         default_factory=contextlib.ExitStack
     )
     progress: EpochProgress | None = None
+    workers: contextlib.ExitStack = dataclasses.field(
+        default_factory=contextlib.ExitStack
+    )
+    choose: Callable[[tf.Tensor], Chosen] | None = None
 
     @property
     def num_env_restarts(self) -> int:
@@ -151,6 +160,7 @@ class Run:
             raise error from error.cause
         finally:
             with contextlib.ExitStack() as closing:
+                closing.enter_context(self.workers)
                 # Close all sources, even if closing one fails or is
                 # interrupted.
                 for source in (self.test, self.train):
@@ -176,10 +186,14 @@ class Run:
         self.callbacks = fit_callbacks.arrange(
             arguments.callbacks, arguments.verbose
         )
+        playing = with_workers(arguments.playing, self.workers)
+        arguments = dataclasses.replace(arguments, playing=playing)
         source = self._open_train(agent, arguments)
         if agent.critic is not None and agent.discount == 1.0:
             limit = source.max_episode_steps
             self.callbacks.insert(0, critics.WarnIfEndless(limit))
+        if isinstance(source, RemoteSource):
+            self.callbacks.insert(0, fit_callbacks.CountWorkers(source))
         building.prepare(agent, source, self.batch_size)
         agent.graph_execution.begin_fit(self.batch_size)
         if arguments.validation_data is not None:
@@ -243,6 +257,7 @@ class Run:
             argument: Name of the caller's argument. Defaults to `"x"`.
         """
         self.test_batch_size = batch_size
+        playing = with_workers(playing, self.workers)
         self.test = open_playable(agent, x, batch_size, playing, argument)
 
     def _resume(

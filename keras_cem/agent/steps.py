@@ -1,7 +1,7 @@
 """How the steps of Keras run on each kind of source, and on arrays."""
 
 from collections.abc import Callable, Hashable
-from typing import Protocol
+from typing import Any, Protocol
 
 import tensorflow as tf
 
@@ -12,6 +12,7 @@ from keras_cem.agent.step_functions import (
     PlayInStep,
 )
 from keras_cem.engines.graph.source import GraphSource
+from keras_cem.engines.graph.trajectories import GraphTrajectories
 from keras_cem.engines.trajectories import Played
 
 
@@ -146,3 +147,68 @@ class InGraph:
     def play(self, data: tf.Tensor) -> Played:
         """Plays the trajectories of the step; `data` is the tick."""
         return self._play(self.source, data)
+
+
+class OnFetched(InGraph):
+    """Steps that learn in the graph from what workers play.
+
+    Args:
+        agent: The agent.
+        source: The in-graph environment that workers play.
+        begin: Called before each iteration.
+        fetch: Function of whether XLA compiles the step. It returns the
+            trajectories of the next one.
+        steps_per_execution: As given to `compile`.
+    """
+
+    def __init__(
+        self,
+        agent: RunningAgent,
+        source: GraphSource,
+        begin: Callable[[], None],
+        fetch: Callable[[bool], GraphTrajectories],
+        steps_per_execution: int,
+    ):
+        super().__init__(agent, source, begin, lambda *_: fetch(False))
+        self._fetch = fetch
+        self._steps_per_execution = steps_per_execution
+
+    @property
+    def key(self) -> Hashable:
+        """Key of all that the compiled step depends on."""
+        return ("fetched", super().key)
+
+    def around(self, function: KerasFunction) -> KerasFunction:
+        """Returns Keras' function as one that fetches."""
+        execution, name = self._agent.graph_execution, self.source.name
+        return CollectThenStep(
+            function,
+            self._data,
+            self._steps_per_execution,
+            lambda: execution.end(name),
+        )
+
+    def _data(self) -> Any:
+        """Returns the tensors of the next trajectories."""
+        self._begin()
+        agent = self._agent
+        compiled = self.jit_compile(None)
+        if not agent.jit_is_auto:
+            compiled = bool(agent.jit_compile) and not agent.run_eagerly
+        _, *arrays = self._fetch(compiled)
+        # What is missing has no tensor.
+        present = [() if each is None else each for each in arrays]
+        return tf.nest.map_structure(tf.convert_to_tensor, tuple(present))
+
+    def play(self, data: Any) -> Played:
+        """Returns the trajectories, which are the data of the step."""
+        played = GraphTrajectories(self.source.env, *data)
+
+        def given(part: Any) -> Any:
+            return None if isinstance(part, tuple) and not part else part
+
+        return played._replace(
+            rewards=given(played.rewards),
+            places=given(played.places),
+            chosen=given(played.chosen),
+        )

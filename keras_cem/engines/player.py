@@ -8,12 +8,16 @@ import tensorflow as tf
 
 from keras_cem import prng
 from keras_cem.engines.graph.source import GraphSource, PlaysInGraph
+from keras_cem.engines.graph.trajectories import GraphTrajectories
 from keras_cem.engines.groups import NO_GROUPS, Groups
 from keras_cem.engines.host.actor import Actor
 from keras_cem.engines.host.environment import EpisodeError
 from keras_cem.engines.host.observation_buffer import ObservationBuffer
 from keras_cem.engines.host.source import HostSource, PlaysOnHost
 from keras_cem.engines.policies import ActingAgent
+from keras_cem.engines.remote.session import Outcome
+from keras_cem.engines.remote.source import PlaysRemotely, RemoteSource
+from keras_cem.engines.returns import constant_discount
 from keras_cem.engines.trajectories import Trajectories
 from keras_cem.engines.wanted import Wanted
 from keras_cem.saving import interrupts
@@ -21,7 +25,7 @@ from keras_cem.utils import nonfinite
 from keras_cem.utils.recent import Recent
 
 
-class AnyPlayer(PlaysOnHost, PlaysInGraph, Protocol):
+class AnyPlayer(PlaysOnHost, PlaysInGraph, PlaysRemotely, Protocol):
     """A player of every kind of source."""
 
 
@@ -81,8 +85,24 @@ class Player:
             `Trajectories` of NumPy arrays.
         """
         interrupts.check()
+        wanted = self.wanted(
+            size, stream, epsilon=epsilon, seed=seed, first=first, groups=groups
+        )
+        return source.played_by(self, wanted)
+
+    def wanted(
+        self,
+        size: int,
+        stream: int,
+        *,
+        epsilon: float | None,
+        seed: int | None = None,
+        first: int = 0,
+        groups: Groups = NO_GROUPS,
+    ) -> Wanted:
+        """Returns which episodes to play now; see `play`."""
         agent = self._agent
-        wanted = Wanted(
+        return Wanted(
             size,
             stream,
             epsilon,
@@ -91,7 +111,6 @@ class Player:
             first,
             groups,
         )
-        return source.played_by(self, wanted)
 
     def play_in_graph(
         self, source: GraphSource, wanted: Wanted
@@ -104,11 +123,72 @@ class Player:
         played, faults = function(
             numbers, tf.constant(wanted.epsilon or 0.0, tf.float32)
         )
+        # The last part of an iteration may be smaller than the compiled one.
         arrays: Trajectories = tf.nest.map_structure(
-            lambda leaf: leaf.numpy(), played
+            lambda leaf: leaf.numpy()[: wanted.size], played
         )
-        self._check_faults(source, arrays, faults.numpy(), wanted.first)
+        self._check_faults(
+            source, arrays, faults.numpy()[: wanted.size], wanted.first
+        )
         return arrays
+
+    def play_states(
+        self,
+        source: GraphSource,
+        wanted: Wanted,
+        discount: float,
+        *,
+        store_rewards: bool,
+        jit_compile: bool,
+    ) -> GraphTrajectories:
+        """Plays whole episodes for steps that learn in the graph.
+
+        Args:
+            source: The environment.
+            wanted: Which episodes.
+            discount: Discount of the returns that rank.
+            store_rewards: Whether to store rewards and the states after the
+                last steps.
+            jit_compile: Whether to compile with XLA.
+
+        Returns:
+            `GraphTrajectories` of NumPy arrays, by trajectory.
+        """
+        agent = self._agent
+
+        def make() -> Callable[..., Any]:
+            @tf.function(autograph=False, jit_compile=jit_compile)
+            def function(numbers: tf.Tensor, epsilon: tf.Tensor) -> Any:
+                _, *arrays = source.play(
+                    agent.acting_network(),
+                    agent.head,
+                    numbers=(numbers[0], wanted.stream, numbers[1]),
+                    epsilon=epsilon,
+                    first=numbers[2],
+                    groups=wanted.groups,
+                    discount=constant_discount(discount),
+                    store_rewards=store_rewards,
+                ).in_order()
+                return arrays
+
+            compiled: Callable[..., Any] = function
+            return compiled
+
+        key = (source.key, "states", wanted.stream, wanted.groups)
+        function = self._graph_functions.get(
+            (*key, discount, store_rewards, jit_compile), make
+        )
+        numbers = tf.constant(
+            [wanted.seed, wanted.iteration, wanted.first], tf.int64
+        )
+        arrays = function(numbers, tf.constant(wanted.epsilon, tf.float32))
+        played = GraphTrajectories(
+            source.env,
+            *tf.nest.map_structure(
+                lambda leaf: None if leaf is None else leaf.numpy(), arrays
+            ),
+        )
+        return played.first(wanted.size)
 
     def play_on_host(self, source: HostSource, wanted: Wanted) -> Trajectories:
         """Plays whole episodes, stepped from Python; see `play`."""
@@ -125,6 +205,34 @@ class Player:
             wanted.first,
             skip_nonfinite=self._agent.on_nonfinite == nonfinite.SKIP,
             clip=self._agent.head.exceeds and epsilon is not None,
+        )
+
+    def play_remotely(
+        self, source: RemoteSource, wanted: Wanted
+    ) -> Trajectories:
+        """Lets workers play whole episodes; see `play`."""
+        return source.fetch_all(self.outcome(source, wanted))
+
+    def outcome(
+        self,
+        source: RemoteSource,
+        wanted: Wanted,
+        *,
+        discount: float = 1.0,
+        with_moments: bool = False,
+        states: bool = False,
+        jit_compile: bool = False,
+        whole: bool = False,
+    ) -> Outcome:
+        """Lets workers play whole episodes; see `RemoteSource.play`."""
+        return source.play(
+            self._agent,
+            wanted,
+            discount=discount,
+            with_moments=with_moments,
+            states=states,
+            jit_compile=jit_compile,
+            whole=whole,
         )
 
     def act(
@@ -188,17 +296,20 @@ class Player:
         first: int,
     ) -> None:
         bad = np.flatnonzero(faults == nonfinite.Fault.OUTSIDE)
+        skip = self._agent.on_nonfinite == nonfinite.SKIP
         if not bad.size:
             bad = np.flatnonzero(faults)
-            skip = self._agent.on_nonfinite == nonfinite.SKIP
             if not bad.size or (skip and bad.size < len(faults)):
                 return
         fault = nonfinite.Fault(faults[bad[0]])
-        raise EpisodeError(
+        error = EpisodeError(
             f"The {fault.what} is {fault.wrong}. "
             f"Environment {source.name}, trajectory {first + bad[0]}, "
             f"step {played.lengths[bad[0]] - 1}."
         )
+        if skip and fault is not nonfinite.Fault.OUTSIDE:
+            error.played = played
+        raise error
 
     def _actor(
         self,

@@ -8,7 +8,7 @@ from typing import Any, ParamSpec, TypedDict, TypeVar, cast
 
 from keras_cem.utils import checks, option_fields
 from keras_cem.utils.option_fields import Flag, option
-from keras_cem.utils.option_kinds import Choice, Integer, Number
+from keras_cem.utils.option_kinds import Choice, Integer, Kind, Number
 
 Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")
@@ -21,6 +21,20 @@ HOST_OPTIONS = (
     "step_timeout",
     "max_env_restarts",
 )
+
+
+class Workers(Kind):
+    """A number of workers, or workers."""
+
+    is_json = False
+
+    def check(self, name: str, value: Any) -> None:
+        if not hasattr(value, "open_source"):
+            checks.at_least(1, **{name: value})
+            checks.number(1, **{name: value})
+
+    def plain(self, value: Any) -> Any:
+        return int(value) if checks.is_integer(value) else value
 
 
 @dataclasses.dataclass(frozen=True)
@@ -109,6 +123,16 @@ class Options:
         ),
     )
 
+    workers: object = option(
+        None,
+        Workers(),
+        """Processes that play the episodes, here or on other machines: their
+        number, or a `keras_cem.adapters.ray.Workers`. The result does not
+        depend on it. `env` must be an id or a callable, or an in-graph
+        environment.""",
+        unset="none, this process plays",
+    )
+
     def __post_init__(self) -> None:
         checks.at_least(1, batch_size=self.batch_size)
         option_fields.resolve(self)
@@ -123,6 +147,7 @@ class Playing(TypedDict, total=False):
     step_timeout: float | None
     max_env_restarts: int | None
     engine: str
+    workers: object
 
 
 PLAYING = option_fields.declared(Options)

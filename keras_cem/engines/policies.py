@@ -42,3 +42,6 @@ class ActingAgent(Protocol):
 
     def acting_network(self) -> Policy:
         """Returns the network that acts."""
+
+    def network_variables(self) -> list[keras.Variable]:
+        """Returns all variables of the network that acts."""

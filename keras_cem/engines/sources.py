@@ -1,8 +1,9 @@
 """Opens every supported form of environment as a playable source."""
 
+import contextlib
 import importlib
 from collections.abc import Callable, Collection
-from typing import Protocol
+from typing import Protocol, cast
 
 import numpy as np
 import tensorflow as tf
@@ -12,6 +13,7 @@ from keras_cem.engines.graph.source import GraphSource
 from keras_cem.engines.host.source import HostSource
 from keras_cem.engines.playing import HOST_OPTIONS, Options
 from keras_cem.engines.recorded.source import RecordedSource, is_recorded
+from keras_cem.engines.remote.source import RemoteSource
 
 # Adapter modules, imported on first use. Each has `accepts(env, options)` and
 # `open_source(env, options)`. The first that accepts the environment opens it.
@@ -24,7 +26,7 @@ _ADAPTERS = [
 ]
 
 # Sources that play an environment.
-Playable = HostSource | GraphSource
+Playable = HostSource | GraphSource | RemoteSource
 Source = Playable | RecordedSource
 
 FORMS = (
@@ -32,6 +34,13 @@ FORMS = (
     "callable that returns an environment, an in-graph environment of "
     "`keras_cem.envs`, or a TF-Agents `PyEnvironment` or `TFEnvironment`"
 )
+
+
+class Pool(contextlib.AbstractContextManager[object], Protocol):
+    """Workers, such as `keras_cem.adapters.ray.Workers`."""
+
+    def open_source(self, env: object, options: Options) -> RemoteSource:
+        """Returns `env` as a source that the workers play."""
 
 
 class Adapter(Protocol):
@@ -109,6 +118,8 @@ def open_source(env: object, options: Options) -> Source:
             episodes.
         TypeError: If `env` is not an environment.
     """
+    if options.workers is not None:
+        return cast(Pool, options.workers).open_source(env, options)
     for adapter in _adapters():
         if adapter.accepts(env, options):
             source = adapter.open_source(env, options)

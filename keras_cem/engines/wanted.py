@@ -44,3 +44,12 @@ class Wanted(NamedTuple):
         seeds: list[int] = np.repeat(starts, per_start).tolist()
         begin = self.first - begin * per_start
         return seeds[begin : begin + self.size]
+
+    def parts(self, size: int) -> list["Wanted"]:
+        """Returns the episodes in parts of a size; the last may be smaller."""
+        return [
+            self._replace(
+                first=self.first + begin, size=min(size, self.size - begin)
+            )
+            for begin in range(0, self.size, size)
+        ]

@@ -43,12 +43,17 @@ class Moments(NamedTuple):
         count = self.count + other.count
         share = tf.math.divide_no_nan(other.count, count)
         delta = other.mean - self.mean
+        squares = [
+            self.squares,
+            other.squares,
+            tf.square(delta) * (self.count * share),
+        ]
         return Moments(
             count,
             self.mean + delta * share,
-            self.squares
-            + other.squares
-            + tf.square(delta) * (self.count * share),
+            # Not `+`, whose order TensorFlow may change, in another way in
+            # each graph.
+            tf.reduce_sum(tf.stack(squares), axis=0),
         )
 
 
@@ -108,8 +113,7 @@ def of_trajectories(values: tf.Tensor, mask: tf.Tensor) -> Moments:
 def merged(groups: Moments) -> Moments:
     """Returns the merged moments of groups that were computed apart.
 
-    TensorFlow may change the order of sums in a graph. Inside a graph, the
-    result equals that of `of_trajectories` to the last bit.
+    The result equals that of `of_trajectories` to the last bit.
 
     Args:
         groups: K // `GROUP_SIZE` + 1 moments, stacked: of the full groups, and

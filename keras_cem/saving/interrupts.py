@@ -6,7 +6,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
@@ -14,9 +14,25 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 # Seconds that the current work may take to finish after a signal.
 GRACE = 2.0
 
-# Contexts with a delayed signal to raise between two steps. Checking an empty
-# list costs a loop over steps nearly nothing.
-pending: list["HeldSignals"] = []
+
+class Pending(Protocol):
+    """Something that is to be raised between two steps.
+
+    Attributes:
+        until: Time from which it is raised, in seconds of `time.monotonic`.
+        thread: Identifier of the thread that raises it.
+    """
+
+    until: float
+    thread: int
+
+    def check(self) -> None:
+        """Raises it."""
+
+
+# Delayed signals, and rollouts that are given up. Checking an empty list costs
+# a loop over steps nearly nothing.
+pending: list[Pending] = []
 
 
 def check() -> None:
@@ -27,10 +43,10 @@ def check() -> None:
     Raises:
         TrainingInterrupted: If there is such a signal.
     """
-    if threading.current_thread() is threading.main_thread():
-        for held in pending:
-            if time.monotonic() > held.until:
-                held.check()
+    thread, now = threading.get_ident(), time.monotonic()
+    for held in list(pending):
+        if held.thread == thread and now > held.until:
+            held.check()
 
 
 class TrainingInterrupted(KeyboardInterrupt):
@@ -65,6 +81,7 @@ class HeldSignals:
         received: Number of the delayed signal, None if there is none.
         until: Time from which `interrupts.check` raises the signal, in seconds
             of `time.monotonic`.
+        thread: Identifier of the main thread, which handles signals.
     """
 
     def __init__(
@@ -75,6 +92,7 @@ class HeldSignals:
     ):
         self.received: int | None = None
         self.until = 0.0
+        self.thread = threading.main_thread().ident or 0
         self._between_steps = between_steps
         self._notice = notice
         self._message = message

@@ -7,7 +7,7 @@ import tensorflow as tf
 from keras_cem import spaces
 from keras_cem.engines.graph.storage import cast_leaves
 from keras_cem.engines.pairs import Pairs, PairsByStep, PairsOfSteps, block_size
-from keras_cem.engines.trajectories import Trajectories
+from keras_cem.engines.trajectories import Chosen, Trajectories
 from keras_cem.envs.base import Environment
 from keras_cem.networks.moments import Moments, of_batch
 from keras_cem.utils import nonfinite
@@ -39,6 +39,8 @@ class GraphTrajectories(NamedTuple):
             `(K, ...)`. `()` if rewards are not stored.
         places: int32 `(K, 2)`, time and slot of the first step of each
             trajectory. None if slot k plays trajectory k.
+        chosen: The elites, if the states of no others are known. Defaults to
+            `None`: they are chosen in the step.
     """
 
     env: Environment[Any]
@@ -52,6 +54,7 @@ class GraphTrajectories(NamedTuple):
     faults: tf.Tensor
     final_states: Nest = ()
     places: tf.Tensor | None = None
+    chosen: Chosen | None = None
 
     @property
     def num_steps(self) -> int:
@@ -118,11 +121,6 @@ class GraphTrajectories(NamedTuple):
         """Whether the steps were taken in an environment."""
         return True
 
-    @property
-    def chosen(self) -> None:
-        """None: the elites are chosen in the step."""
-        return None
-
     def ranked(self, discount: float) -> tf.Tensor:
         """Returns what ranks the trajectories: their discounted returns.
 
@@ -130,6 +128,41 @@ class GraphTrajectories(NamedTuple):
             discount: The discount with which they were played.
         """
         return self.returns if discount == 1.0 else self.discounted
+
+    def in_order(self) -> "GraphTrajectories":
+        """Returns the same with arrays `(T, K, ...)`, by trajectory."""
+        states, actions, rewards = self._by_trajectory(
+            (
+                self.states,
+                self.actions,
+                () if self.rewards is None else self.rewards,
+            )
+        )
+        return self._replace(
+            states=states,
+            actions=actions,
+            rewards=None if self.rewards is None else rewards,
+            places=None,
+        )
+
+    def first(self, size: int) -> "GraphTrajectories":
+        """Returns the first trajectories, of arrays `(T, K, ...)`."""
+        of_steps = {
+            name: tf.nest.map_structure(lambda leaf: leaf[:, :size], values)
+            for name, values in (
+                ("states", self.states),
+                ("actions", self.actions),
+                ("rewards", () if self.rewards is None else self.rewards),
+            )
+        }
+        others = {
+            name: tf.nest.map_structure(lambda leaf: leaf[:size], values)
+            for name, values in self._asdict().items()
+            if name not in ("env", "places", "chosen", *of_steps)
+        }
+        if self.rewards is None:
+            del of_steps["rewards"]
+        return self._replace(**of_steps, **others)
 
     def pairs(self, mask: tf.Tensor, *, drawn: bool) -> Pairs:
         """Returns the pairs of some trajectories, see `StoredPairs.pairs`."""

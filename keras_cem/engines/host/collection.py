@@ -83,6 +83,7 @@ class Collection:
             if free.size:
                 self._start(free)
         if len(self._reported) == len(self._seeds):
+            self._reported[0].played = self._result()
             raise self._reported[0]
         return self._result()
 

@@ -8,6 +8,7 @@ from typing import NoReturn
 from keras_cem import spaces
 from keras_cem.engines.host.gymnasium_results import InterfaceError
 from keras_cem.engines.host.slots import SlotError, Slots
+from keras_cem.engines.trajectories import Trajectories
 
 
 class EpisodeError(RuntimeError):
@@ -16,9 +17,11 @@ class EpisodeError(RuntimeError):
     Attributes:
         cause: The environment's own exception, or None if it raised none. It is
             stored because Keras' `fit` drops `__cause__`.
+        played: All trajectories, if none of them is finite, else None.
     """
 
     cause: BaseException | None = None
+    played: Trajectories | None = None
 
 
 @dataclasses.dataclass

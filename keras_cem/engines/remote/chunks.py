@@ -94,7 +94,7 @@ class Chunks(Generic[Ticket]):
         team: The workers.
         check: Called several times per second. It may raise. Defaults to
             `None`.
-        clock: Returns seconds. Defaults to `time.monotonic`.
+        clock: Returns seconds. Defaults to `None`: `time.monotonic`.
 
     Attributes:
         num_replayed: Number of chunks that were given to a worker again,
@@ -107,11 +107,11 @@ class Chunks(Generic[Ticket]):
         self,
         team: Team[Ticket],
         check: Callable[[], None] | None = None,
-        clock: Callable[[], float] = time.monotonic,
+        clock: Callable[[], float] | None = None,
     ):
         self._team = team
         self._check = check
-        self._clock = clock
+        self._clock = clock or time.monotonic
         self.num_replayed = 0
         self.num_second_tries = 0
 
