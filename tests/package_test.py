@@ -10,6 +10,7 @@ def test_imports_are_few():
     unwanted = {
         # Not even by an environment in the graph.
         "gymnasium",
+        "ray",
         "tf_agents",
         "keras_cem.cli",
         # One of the packages under an old name, `moved.MODULES`.

@@ -42,6 +42,7 @@ DISTRIBUTIONS = {
     "optuna": "optuna",
     "playwright": "playwright",
     "pytest": "pytest",
+    "ray": "ray",
     "rich": "rich",
     "stable_baselines3": "stable-baselines3",
     "tensorboard": "tensorboard",

@@ -5,6 +5,6 @@ from typing import Any
 
 
 def __getattr__(name: str) -> Any:
-    if name == "tf_agents":
-        return importlib.import_module("keras_cem.adapters.tf_agents")
+    if name in ("ray", "tf_agents"):
+        return importlib.import_module(f"keras_cem.adapters.{name}")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

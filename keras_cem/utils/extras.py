@@ -7,6 +7,7 @@ _PACKAGES = {
     "hub": ("huggingface_hub",),
     "mujoco": ("mujoco",),
     "plot": ("matplotlib",),
+    "ray": ("ray",),
     "tensorboard": ("tensorboard",),
     "tune": ("optuna",),
     "video": ("imageio", "imageio_ffmpeg"),

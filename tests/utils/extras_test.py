@@ -9,7 +9,7 @@ from keras_cem.utils import extras
 
 
 @pytest.mark.parametrize(
-    "extra", ["box2d", "mujoco", "plot", "tensorboard", "tune", "video"]
+    "extra", ["box2d", "mujoco", "plot", "ray", "tensorboard", "tune", "video"]
 )
 def test_what_is_there_is_taken(extra):
     extras.require(extra, "`x` needs")
@@ -22,6 +22,7 @@ def test_what_is_there_is_taken(extra):
         ("box2d", "Box2D", "Box2D"),
         ("mujoco", "mujoco", "mujoco"),
         ("plot", "matplotlib", "matplotlib"),
+        ("ray", "ray", "ray"),
         ("tensorboard", "tensorboard", "tensorboard"),
         ("tune", "optuna", "optuna"),
         ("video", "imageio", "imageio"),

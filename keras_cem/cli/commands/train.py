@@ -15,7 +15,7 @@ from keras_cem.adapters.gymnasium_ids import reward_threshold
 from keras_cem.agent.fit_callbacks import say_network
 from keras_cem.callbacks import live_line
 from keras_cem.cli.commands import report
-from keras_cem.cli.flags import from_flags, preset, resuming
+from keras_cem.cli.flags import from_flags, preset, resuming, worker_flags
 from keras_cem.cli.flags.train_flags import define_flags as define_flags
 from keras_cem.cli.run import environment, provenance
 from keras_cem.cli.run.folder import RunFolder, versions, write_json
@@ -30,6 +30,11 @@ from keras_cem.utils.keras_internals import close_csv
 
 def run(values: flags.FlagValues) -> None:
     """Trains, evaluates and writes the run folder."""
+    with worker_flags.entered(values):
+        _run(values)
+
+
+def _run(values: flags.FlagValues) -> None:
     folder = RunFolder(values.output)
     if values.resume:
         given = [*(values.wrapper or ()), *(values.train_wrapper or ())]

@@ -5,10 +5,10 @@ from typing import Any
 from absl import flags
 
 from keras_cem.cli.console import CommandError
-from keras_cem.cli.flags import old_settings
+from keras_cem.cli.flags import old_settings, worker_flags
 
-# Flags that config.json does not store: the folder, and how to start.
-NOT_KEPT = ("output", "overwrite", "resume")
+# Flags that config.json does not store: the folder, how to start, who plays.
+NOT_KEPT = ("output", "overwrite", "resume", *worker_flags.NAMES)
 # Flags that a resumed run may change, because the finished epochs do not
 # depend on them.
 _FREE = (

@@ -15,6 +15,7 @@ from keras_cem.cli.flags import (
     json_flags,
     option_flags,
     path_flags,
+    worker_flags,
     wrapper_flags,
 )
 from keras_cem.cli.flags.flag_groups import Group
@@ -36,6 +37,7 @@ def define_flags(values: flags.FlagValues) -> None:
         "last epoch. If neither this nor --validation_episodes is given, so "
         "many that validation takes at most a fifth of the time of training.",
     )
+    worker_flags.define(values)
     path_flags.define(
         "output",
         "Run folder, new or empty. Required.",

@@ -1,0 +1,270 @@
+"""What workers cost and gain, against one process.
+
+    python -m benchmarks.workers bytes overhead speed straggler kills
+
+Run it in a network of its own (`python -m tests.loopback python -m
+benchmarks.workers ...`), because Ray listens on all addresses. All workers are
+on this machine. Environments that wait stand for simulators that need a core
+each, so that two cores suffice.
+"""
+
+import argparse
+import contextlib
+import functools
+import os
+import pathlib
+import random
+import statistics
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import gymnasium
+import keras
+import numpy as np
+import ray
+
+import keras_cem as cem
+from keras_cem.engines.remote import chunks
+from keras_cem.engines.remote.source import RemoteSource
+
+ENV = "CartPole-v1"
+SIZE = 64
+STEP_SECONDS = 0.008
+LATE_SECONDS = 2.0
+
+
+class Waiting(gymnasium.Wrapper):
+    """Waits in each step, as a slow simulator.
+
+    Args:
+        env: The environment.
+        seconds: Duration of a step.
+    """
+
+    def __init__(self, env: gymnasium.Env, seconds: float):
+        super().__init__(env)
+        self._seconds = seconds
+
+    def step(self, action: Any) -> Any:
+        """Takes a step."""
+        time.sleep(self._seconds)
+        return self.env.step(action)
+
+
+def waiting() -> gymnasium.Env:
+    """Returns CartPole whose step takes `STEP_SECONDS`."""
+    return Waiting(gymnasium.make(ENV), STEP_SECONDS)
+
+
+class Late(gymnasium.Wrapper):
+    """Is late in each reset, in one process: the first that makes a file.
+
+    Args:
+        env: The environment.
+        file: The file, with the number of the process.
+        seconds: Duration of a reset there.
+    """
+
+    def __init__(self, env: gymnasium.Env, file: pathlib.Path, seconds: float):
+        super().__init__(env)
+        with contextlib.suppress(FileExistsError), file.open("x") as new:
+            new.write(str(os.getpid()))
+        self._late = file.read_text() == str(os.getpid())
+        self._seconds = seconds
+
+    def reset(self, **kwargs: Any) -> Any:
+        """Resets."""
+        if self._late:
+            time.sleep(self._seconds)
+        return self.env.reset(**kwargs)
+
+
+def late(file: pathlib.Path) -> gymnasium.Env:
+    """Returns an environment that is late in one of several processes."""
+    return Late(waiting(), file, LATE_SECONDS / 4)
+
+
+class Seconds(keras.callbacks.Callback):
+    """Durations of the epochs."""
+
+    def on_train_begin(self, logs: Any = None) -> None:
+        """Starts the clock."""
+        self.seconds: list[float] = []
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        """Starts an epoch."""
+        self._begin = time.perf_counter()
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        """Ends an epoch."""
+        self.seconds.append(time.perf_counter() - self._begin)
+
+
+def fit(
+    env: Any, epochs: int, callbacks: Any = (), **playing: Any
+) -> tuple[list[np.ndarray], list[float]]:
+    """Returns the weights after a short training, and seconds per epoch."""
+    agent = cem.CEMAgent.from_env(ENV, hidden_units=(64,), seed=0)
+    agent.compile(optimizer=keras.optimizers.Adam(1e-2))
+    clock = Seconds()
+    agent.fit(
+        env,
+        engine="host",
+        batch_size=SIZE,
+        epochs=epochs,
+        verbose=0,
+        callbacks=[clock, *callbacks],
+        **playing,
+    )
+    state = [*agent.variables, *agent.optimizer.variables]
+    return [np.array(variable) for variable in state], clock.seconds
+
+
+@contextlib.contextmanager
+def watched() -> Iterator[list[RemoteSource]]:
+    """Collects the sources that workers play."""
+    sources: list[RemoteSource] = []
+    play = RemoteSource.play
+
+    def noted(self: RemoteSource, *args: Any, **kwargs: Any) -> Any:
+        if self not in sources:
+            sources.append(self)
+        return play(self, *args, **kwargs)
+
+    RemoteSource.play = noted  # type: ignore[method-assign]
+    try:
+        yield sources
+    finally:
+        RemoteSource.play = play  # type: ignore[method-assign]
+
+
+def measure_bytes() -> None:
+    """Prints the bytes of reports and of steps."""
+    elite_steps = 0
+
+    class Elites(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+            nonlocal elite_steps
+            returns = self.model.graph_execution.latest_returns.numpy()
+            elite = self.model.graph_execution.latest_elites.numpy()
+            elite_steps += int(returns[elite].sum())
+
+    epochs = 5
+    pool = cem.adapters.ray.Workers(1, episodes_per_chunk=16)
+    with watched() as sources:
+        fit(ENV, epochs, [Elites()], num_envs=16, workers=pool)
+    traffic = sources[0].traffic
+    row = 4 * 4 + 8
+    print(
+        f"bytes: {traffic.report_bytes / epochs / SIZE:.1f} per trajectory "
+        f"before elites; fetched {traffic.step_bytes:,} = "
+        f"{traffic.step_bytes / (elite_steps * row):.3f} x elite steps x row"
+    )
+
+
+def measure_overhead() -> None:
+    """Prints the time of an iteration beyond play, with one worker."""
+    options = {"num_envs": 16}
+    _, alone = fit(ENV, 12, **options)
+    pool = cem.adapters.ray.Workers(1, episodes_per_chunk=16)
+    with pool:
+        _, remote = fit(ENV, 12, workers=pool, **options)
+    # In the first epochs, functions are compiled.
+    beyond = [b - a for a, b in zip(alone[4:], remote[4:], strict=True)]
+    print(
+        f"overhead: {1000 * statistics.median(beyond):.0f} ms per iteration "
+        f"(median; alone {1000 * statistics.median(alone[4:]):.0f} ms)"
+    )
+
+
+def measure_speed() -> None:
+    """Prints the time of an iteration with 0, 4 and 8 workers."""
+    options = {"num_envs": 4, "max_episode_steps": 60}
+    expected, alone = fit(waiting, 3, **options)
+    print(f"speed: none {min(alone[1:]):.2f} s per iteration")
+    for count in (4, 8):
+        with cem.adapters.ray.Workers(count, episodes_per_chunk=4) as pool:
+            state, seconds = fit(waiting, 3, workers=pool, **options)
+        print(
+            f"speed: {count} workers {min(seconds[1:]):.2f} s, "
+            f"{min(alone[1:]) / min(seconds[1:]):.1f} x, equal: "
+            f"{_equal(state, expected)}"
+        )
+
+
+def measure_straggler() -> None:
+    """Prints the time of an iteration if one of four workers is late."""
+    options = {"num_envs": 4, "max_episode_steps": 30}
+    found = {}
+    for tries, lateness in (("one", 1e9), ("two", chunks.LATE)):
+        chunks.LATE = lateness
+        with (
+            tempfile.TemporaryDirectory() as folder,
+            cem.adapters.ray.Workers(4, episodes_per_chunk=4) as pool,
+        ):
+            # This process makes one as well, which must not be the late one.
+            file = pathlib.Path(folder) / "late"
+            make = functools.partial(_late_elsewhere, file, os.getpid())
+            _, seconds = fit(make, 4, workers=pool, **options)
+        found[tries] = min(seconds[1:])
+        print(f"straggler: {tries} at a time, {found[tries]:.2f} s")
+    print(f"straggler: {found['two'] / found['one']:.2f} of the time")
+
+
+def _late_elsewhere(file: pathlib.Path, here: int) -> gymnasium.Env:
+    return waiting() if os.getpid() == here else late(file)
+
+
+def measure_kills(rounds: int) -> None:
+    """Prints how many runs end equal, of which a worker ends at random."""
+    options = {"num_envs": 4, "max_episode_steps": 60}
+    expected, seconds = fit(ENV, 4, **options)
+    equal = 0
+    generator = random.Random(0)
+    with cem.adapters.ray.Workers(2, episodes_per_chunk=8) as pool:
+        _, seconds = fit(ENV, 4, workers=pool, **options)
+        for _ in range(rounds):
+            after = generator.uniform(0.0, sum(seconds))
+
+            def kill() -> None:
+                actors = list(pool.actors.values())
+                ray.kill(generator.choice(actors))
+
+            timer = threading.Timer(after, kill)
+            timer.start()
+            state, _ = fit(ENV, 4, workers=pool, **options)
+            timer.cancel()
+            equal += _equal(state, expected)
+    print(f"kills: {equal} of {rounds} runs end equal")
+
+
+def _equal(first: list[np.ndarray], second: list[np.ndarray]) -> bool:
+    return all(map(np.array_equal, first, second))
+
+
+MEASURES = {
+    "bytes": measure_bytes,
+    "overhead": measure_overhead,
+    "speed": measure_speed,
+    "straggler": measure_straggler,
+}
+
+
+def main() -> None:
+    """Measures what is asked for."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("measures", nargs="+", choices=[*MEASURES, "kills"])
+    parser.add_argument("--rounds", type=int, default=20)
+    arguments = parser.parse_args()
+    for name in arguments.measures:
+        if name == "kills":
+            measure_kills(arguments.rounds)
+        else:
+            MEASURES[name]()
+
+
+if __name__ == "__main__":
+    main()
