@@ -26,6 +26,7 @@ class Published(NamedTuple):
 PPO = {
     "Acrobot-v1": Published(-73.5, 18.2, 1_000_000),
     "CartPole-v1": Published(500.0, 0.0, 100_000),
+    "HalfCheetah-v5": Published(5819.1, 663.5, 1_000_000),
     "LunarLander-v3": Published(242.1, 31.8, 1_000_000),
     "LunarLanderContinuous-v3": Published(270.9, 32.1, 1_000_000),
     "MountainCar-v0": Published(-110.4, 19.5, 1_000_000),
@@ -36,6 +37,7 @@ PPO = {
 ARS = {
     "Acrobot-v1": Published(-82.9, 23.8, 500_000),
     "CartPole-v1": Published(500.0, 0.0, 50_000),
+    "HalfCheetah-v5": Published(4815.2, 1340.8, 12_000_000),
     "LunarLanderContinuous-v3": Published(168.0, 147.1, 2_000_000),
     "MountainCar-v0": Published(-122.0, 33.5, 500_000),
     "MountainCarContinuous-v0": Published(96.7, 0.8, 500_000),
@@ -53,8 +55,8 @@ _LANDER = {
     "ent_coef": 0.01,
 }
 # Arguments of `stable_baselines3.PPO`, and the zoo's own: `n_envs`
-# environments; `normalize`, by VecNormalize, observations and rewards; and
-# "lin_x", which falls from x to 0 over the training.
+# environments; `normalize`, by VecNormalize, observations and rewards; "lin_x",
+# which falls from x to 0 over the training; and names of activations of torch.
 PPO_SETTINGS: dict[str, dict[str, Any]] = {
     "CartPole-v1": {
         "n_envs": 8,
@@ -115,4 +117,38 @@ PPO_SETTINGS: dict[str, dict[str, Any]] = {
     },
     "LunarLander-v3": _LANDER,
     "LunarLanderContinuous-v3": _LANDER,
+    "HalfCheetah-v5": {
+        "normalize": True,
+        "n_envs": 1,
+        "batch_size": 64,
+        "n_steps": 512,
+        "gamma": 0.98,
+        "learning_rate": 2.0633e-05,
+        "ent_coef": 0.000401762,
+        "clip_range": 0.1,
+        "n_epochs": 20,
+        "gae_lambda": 0.92,
+        "max_grad_norm": 0.8,
+        "vf_coef": 0.58096,
+        "policy_kwargs": {
+            "log_std_init": -2,
+            "ortho_init": False,
+            "activation_fn": "ReLU",
+            "net_arch": {"pi": [256, 256], "vf": [256, 256]},
+        },
+    },
+    "InvertedDoublePendulum-v5": {
+        "normalize": True,
+        "n_envs": 1,
+        "batch_size": 512,
+        "n_steps": 128,
+        "gamma": 0.98,
+        "learning_rate": 0.000155454,
+        "ent_coef": 1.05057e-06,
+        "clip_range": 0.4,
+        "n_epochs": 10,
+        "gae_lambda": 0.8,
+        "max_grad_norm": 0.5,
+        "vf_coef": 0.695929,
+    },
 }

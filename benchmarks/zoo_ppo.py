@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+import torch
 from stable_baselines3 import PPO
 from stable_baselines3.common.env_util import make_vec_env
 from stable_baselines3.common.vec_env import VecEnv, VecNormalize
@@ -27,11 +28,17 @@ def make(
     vec_env = make_vec_env(env, n_envs=settings.pop("n_envs"), seed=seed)
     if settings.pop("normalize", False):
         vec_env = VecNormalize(vec_env, gamma=settings["gamma"])
+    networks = dict(settings.pop("policy_kwargs", {}))
+    if "activation_fn" in networks:
+        networks["activation_fn"] = getattr(
+            torch.nn, networks["activation_fn"]
+        )
     return PPO(
         "MlpPolicy",
         vec_env,
         seed=seed,
         device="cpu",
+        policy_kwargs=networks,
         **{name: _value(each, left) for name, each in settings.items()},
     )
 

@@ -1,9 +1,8 @@
 """Declares an option as one field of a dataclass.
 
-The field holds everything that is said about the option: type, default, values,
-JSON form, help, flag of the command line and range of `keras-cem tune`.
-Constructors, configurations, docstrings and flags are made from it. The options
-of the method are in `agent.options`, those of playing in `engines.playing`.
+The field holds all about it: type, default, values, JSON form, help, flag, range
+of `tune`. Constructors, configurations, docstrings and flags are made from it.
+`agent.options` has those of the method, `engines.playing` those of playing.
 """
 
 import dataclasses

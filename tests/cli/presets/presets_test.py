@@ -13,6 +13,7 @@ ENVS = [
     "CliffWalking-v1",
     "FrozenLake-v1",
     "FrozenLake8x8-v1",
+    "HalfCheetah-v5",
     "InvertedDoublePendulum-v5",
     "InvertedPendulum-v5",
     "LunarLander-v3",
