@@ -30,9 +30,7 @@ def make(
         vec_env = VecNormalize(vec_env, gamma=settings["gamma"])
     networks = dict(settings.pop("policy_kwargs", {}))
     if "activation_fn" in networks:
-        networks["activation_fn"] = getattr(
-            torch.nn, networks["activation_fn"]
-        )
+        networks["activation_fn"] = getattr(torch.nn, networks["activation_fn"])
     return PPO(
         "MlpPolicy",
         vec_env,

@@ -1,6 +1,6 @@
 """Declares an option as one field of a dataclass.
 
-The field holds all about it: type, default, values, JSON form, help, flag, range
+The field holds all of it: type, default, values, JSON form, help, flag, range
 of `tune`. Constructors, configurations, docstrings and flags are made from it.
 `agent.options` has those of the method, `engines.playing` those of playing.
 """
