@@ -151,6 +151,11 @@ def weights(agent):
     return [np.array(variable) for variable in variables]
 
 
+def assert_close(first, second):
+    for one, other in zip(first, second, strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-5)
+
+
 def assert_same(first, second):
     for one, other in zip(first, second, strict=True):
         np.testing.assert_array_equal(one, other)
@@ -486,6 +491,16 @@ def test_ids_with_an_in_graph_version_are_played_in_the_graph():
     assert in_graph.lengths.tolist() != on_host.lengths.tolist()
     assert in_graph.observations.dtype == on_host.observations.dtype
     assert in_graph.actions.dtype == on_host.actions.dtype
+
+
+def test_number_of_slots_changes_no_training():
+    trained = []
+    for num_envs in (12, 5):
+        agent = make_agent(Guess(), options={"elite_memory": 4})
+        fit(agent, Guess(), batch_size=12, num_envs=num_envs)
+        trained.append(weights(agent))
+    # Products of few rows may round otherwise.
+    assert_close(*trained)
 
 
 class Changing(Guess):
