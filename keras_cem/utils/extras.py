@@ -8,6 +8,7 @@ _PACKAGES = {
     "mujoco": ("mujoco",),
     "plot": ("matplotlib",),
     "ray": ("ray",),
+    "seeds": ("scipy",),
     "tensorboard": ("tensorboard",),
     "tune": ("optuna",),
     "video": ("imageio", "imageio_ffmpeg"),

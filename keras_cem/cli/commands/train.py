@@ -20,7 +20,7 @@ from keras_cem.cli.flags.train_flags import define_flags as define_flags
 from keras_cem.cli.run import environment, provenance
 from keras_cem.cli.run.folder import RunFolder, versions, write_json
 from keras_cem.cli.run.results import describe, summary
-from keras_cem.cli.training import run_callbacks
+from keras_cem.cli.training import run_callbacks, seeds
 from keras_cem.cli.training.progress import ProgressLine
 from keras_cem.pictures import film_episodes
 from keras_cem.pictures.tensorboard_images import write_images
@@ -30,6 +30,9 @@ from keras_cem.utils.keras_internals import close_csv
 
 def run(values: flags.FlagValues) -> None:
     """Trains, evaluates and writes the run folder."""
+    if values.seeds is not None:
+        seeds.run(values)
+        return
     with worker_flags.entered(values):
         _run(values)
 

@@ -7,8 +7,16 @@ from absl import flags
 from keras_cem.cli.console import CommandError
 from keras_cem.cli.flags import old_settings, worker_flags
 
-# Flags that config.json does not store: the folder, how to start, who plays.
-NOT_KEPT = ("output", "overwrite", "resume", *worker_flags.NAMES)
+# Flags that config.json does not store: the folder, how to start, who plays, and
+# what is about several runs.
+NOT_KEPT = (
+    "jobs",
+    "output",
+    "overwrite",
+    "resume",
+    "seeds",
+    *worker_flags.NAMES,
+)
 # Flags that a resumed run may change, because the finished epochs do not
 # depend on them.
 _FREE = (

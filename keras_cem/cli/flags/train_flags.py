@@ -56,6 +56,14 @@ def define_flags(values: flags.FlagValues) -> None:
         "overwrite", False, "Delete an existing run in --output first."
     )
     output.count("checkpoint_every", 10, "Epochs between checkpoints.")
+    output.texts(
+        "seeds",
+        None,
+        "Train once per seed, such as 0,1,2,3,4. --output then holds a run per "
+        "seed, a table and a comparison. The same command resumes what is not "
+        "finished. Needs the extra `seeds`.",
+    )
+    output.count("jobs", 1, "Number of --seeds to train at the same time.")
     output.choice(
         "progress",
         "auto",
