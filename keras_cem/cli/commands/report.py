@@ -5,7 +5,9 @@ from typing import Any
 
 from absl import flags
 
+from keras_cem.cli.flags import train_flags
 from keras_cem.cli.flags.report_flags import define_flags as define_flags
+from keras_cem.cli.hub import model_card
 from keras_cem.cli.report import policy_maps, report_page
 from keras_cem.cli.run import output_folder, provenance
 from keras_cem.cli.run import results as run_results
@@ -48,11 +50,13 @@ def write(
         "Learning curve": _content(folder.learning_curve),
         "Policy": _current(folder, folder.policy_map, "plot"),
     }
+    used = config["flags"]
+    changed = train_flags.changed(used)
     page = report_page.render(
-        f"{config['flags']['env']}, keras-cem",
+        f"{used['env']}, keras-cem",
         {
             "Results": _results(folder),
-            "Settings": config["flags"],
+            "Settings that differ from the defaults": changed,
             "Seed and versions": {
                 "seed": config.get("seed"),
                 **_dictionary(config.get("versions")),
@@ -64,11 +68,34 @@ def write(
         policy_maps.read(folder.policy_maps)
         if provenance.is_current(folder, folder.policy_maps)
         else None,
+        summary=_summary(folder, config),
+        folded={
+            "All other settings": {
+                name: used[name] for name in used if name not in changed
+            }
+        },
+        no_video="No film: `keras-cem record`, or `train --video`, makes one.",
+        links=[
+            path.name
+            for path in (folder.results, folder.history, folder.config)
+            if path.is_file() and output == folder.path
+        ],
     )
     path = output / folder.report.name
     with files.replacing(path) as partial:
         partial.write_text(page, encoding="utf-8", errors="replace")
     return path
+
+
+def _summary(folder: RunFolder, config: dict[str, Any]) -> list[str]:
+    """Returns what the run reached, in sentences."""
+    results = run_results.read_results(folder.results)
+    if not results.get("episode_returns"):
+        return ["Training is not finished."]
+    lines = model_card.result(config["flags"]["env"], results).splitlines()
+    if isinstance(results.get("wall_seconds"), int | float):
+        lines.append(f"It took {results['wall_seconds']:,.0f} s.")
+    return lines
 
 
 def _results(folder: RunFolder) -> dict[str, Any]:

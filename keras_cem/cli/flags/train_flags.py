@@ -9,6 +9,9 @@ report.html and checkpoints/. --resume --output=FOLDER continues the run from
 its last checkpoint; a larger --epochs extends it.
 """
 
+from collections.abc import Mapping
+from typing import Any
+
 from absl import flags
 
 from keras_cem.cli.flags import (
@@ -96,6 +99,21 @@ def define_flags(values: flags.FlagValues) -> None:
         "Flag --env must have a value other than None.",
         flag_values=values,
     )
+
+
+def changed(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns the flags that differ from their defaults.
+
+    Args:
+        given: Flags in config.json.
+    """
+    defaults = flags.FlagValues()
+    define_flags(defaults)
+    return {
+        name: value
+        for name, value in given.items()
+        if name in defaults and value != defaults[name].default
+    }
 
 
 def define_settings(

@@ -4,7 +4,6 @@ import json
 from typing import Any
 
 import gymnasium
-from absl import flags
 
 from keras_cem.cli.flags import train_flags
 from keras_cem.cli.run.folder import RunFolder
@@ -82,14 +81,14 @@ def render(
     return _CARD.format(
         metadata="\n".join(_metadata(env, results)),
         title=_line(f"Cross-entropy method on {env}"),
-        result=_result(env, results),
+        result=result(env, results),
         picture=(
             f"![Learning curve]({picture.name})\n\n"
             if picture.is_file()
             else ""
         ),
         repo=repo or "USER/NAME",
-        settings=json.dumps(_changed(config["flags"]), indent=2),
+        settings=json.dumps(train_flags.changed(config["flags"]), indent=2),
         versions=", ".join(
             _line(f"{name} {version}")
             for name, version in dict(config.get("versions") or {}).items()
@@ -127,7 +126,13 @@ def _metadata(env: str, results: dict[str, Any]) -> list[str]:
     ]
 
 
-def _result(env: str, results: dict[str, Any]) -> str:
+def result(env: str, results: dict[str, Any]) -> str:
+    """Returns what a run reached, as a line per sentence.
+
+    Args:
+        env: Id of the environment.
+        results: The content of results.json, with returns.
+    """
     mean, deviation = _mean(results)
     lines = [
         f"Greedy return over {len(results['episode_returns'])} new episodes: "
@@ -154,17 +159,6 @@ def _mean(results: dict[str, Any]) -> tuple[float, float]:
     mean = sum(returns) / len(returns)
     variance = sum((each - mean) ** 2 for each in returns) / len(returns)
     return mean, variance**0.5
-
-
-def _changed(given: dict[str, Any]) -> dict[str, Any]:
-    """Returns the flags that differ from their defaults."""
-    defaults = flags.FlagValues()
-    train_flags.define_flags(defaults)
-    return {
-        name: value
-        for name, value in given.items()
-        if name in defaults and value != defaults[name].default
-    }
 
 
 def _line(text: str) -> str:

@@ -36,21 +36,32 @@ function histogram() {
 
   function draw() {
     const stage = stages[slider.value];
-    const counts = new Array(bins).fill(0);
+    const counts = new Array(bins).fill(0), elites = new Array(bins).fill(0);
     for (const value of stage.returns) {
       const bin = Math.floor((value - low) / (high - low) * bins);
       counts[Math.min(bin, bins - 1)] += 1;
+      if (stage.elite_threshold !== null && value > stage.elite_threshold) {
+        elites[Math.min(bin, bins - 1)] += 1;
+      }
     }
     const most = Math.max(...counts), floor = height - bottom;
     // A unit is a pixel, so that text is as large as any.
     const width = Math.max(plot.clientWidth, 200);
     plot.setAttribute("viewBox", `0 0 ${width} ${height}`);
     plot.replaceChildren();
-    counts.forEach((count, bin) => add(plot, "rect", {
-      x: bin * width / bins, width: width / bins - 1, fill: "#0072B2",
-      y: floor * (1 - count / most), height: floor * count / most,
-    }));
+    // Elites on top of the others, in another color.
     const threshold = stage.elite_threshold;
+    counts.forEach((count, bin) => {
+      const box = {x: bin * width / bins, width: width / bins - 1};
+      const top = floor * (1 - count / most);
+      const height = floor * count / most;
+      const share = count ? elites[bin] / count : 0;
+      add(plot, "rect", {...box, fill: "#0072B2", y: top, height: height});
+      if (share) {
+        add(plot, "rect", {...box, fill: "#D55E00", y: top,
+          height: height * share});
+      }
+    });
     if (threshold !== null) {
       const place = (threshold - low) / (high - low) * width;
       const x = Math.max(1, Math.min(width - 1, place));
@@ -66,7 +77,8 @@ function histogram() {
     }
     caption.textContent = `${when(stage)}; ` +
       (threshold === null ? "no elite threshold"
-        : `elite threshold ${threshold.toPrecision(4)}`);
+        : `elite threshold ${threshold.toPrecision(4)}, returns above it in ` +
+          "orange");
   }
 
   slider.addEventListener("input", draw);

@@ -11,6 +11,7 @@ import html
 import importlib.resources
 import json
 import string
+import urllib.parse
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -58,6 +59,11 @@ def render(
     pictures: Mapping[str, bytes] | None = None,
     video: bytes | None = None,
     maps: Mapping[str, Any] | None = None,
+    *,
+    summary: Sequence[str] = (),
+    folded: Mapping[str, Mapping[str, Any]] | None = None,
+    no_video: str = "",
+    links: Sequence[str] = (),
 ) -> str:
     """Returns the page.
 
@@ -70,9 +76,19 @@ def render(
         video: An MP4. Defaults to `None`.
         maps: Maps of the policy over iterations, as `policy_maps.read` returns
             them. Defaults to `None`.
+        summary: Sentences that begin the page, in the place of the first table,
+            which then follows with the others. Defaults to none.
+        folded: Tables that are shown on demand, at the end. Defaults to `None`.
+        no_video: Why there is no video. Defaults to `""`: not said.
+        links: Names of files beside the page. Defaults to none.
     """
     first, *others = tables.items()
-    sections = [_table(*first)]
+    if summary:
+        lines = "<br>\n".join(map(html.escape, summary))
+        sections = [f'<p id="summary">{lines}</p>']
+        others = [first, *others]
+    else:
+        sections = [_table(*first)]
     for heading, content in (pictures or {}).items():
         address = _data("image/png", content)
         name = html.escape(heading)
@@ -95,7 +111,23 @@ def render(
         sections.append(
             _section("Greedy play", f'<video controls src="{address}"></video>')
         )
+    elif no_video:
+        sections.append(
+            _section("Greedy play", f"<p>{html.escape(no_video)}</p>")
+        )
     sections += [_table(*other) for other in others]
+    for heading, values in (folded or {}).items():
+        sections.append(
+            f"<details><summary>{html.escape(heading)}</summary>\n"
+            f"{_rows(values)}\n</details>"
+        )
+    if links:
+        found = " · ".join(
+            f'<a href="{html.escape(urllib.parse.quote(name))}">'
+            f"{html.escape(name)}</a>"
+            for name in links
+        )
+        sections.append(_section("Files", f"<p>{found}</p>"))
     return _PAGE.substitute(
         policy=_policy(),
         title=html.escape(title),
@@ -119,11 +151,15 @@ def _section(heading: str, content: str) -> str:
 
 
 def _table(heading: str, values: Mapping[str, Any]) -> str:
+    return _section(heading, _rows(values))
+
+
+def _rows(values: Mapping[str, Any]) -> str:
     rows = "\n".join(
         f"<tr><th>{html.escape(str(name))}</th><td>{_cell(value)}</td></tr>"
         for name, value in values.items()
     )
-    return _section(heading, f"<table>\n{rows}\n</table>")
+    return f"<table>\n{rows}\n</table>"
 
 
 def _cell(value: Any) -> str:

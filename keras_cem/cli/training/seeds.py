@@ -97,7 +97,7 @@ def run(values: flags.FlagValues) -> None:
     if failed:
         raise RuntimeError(
             f"training with the seeds {', '.join(map(str, failed))} failed; "
-            f"see {output / f'seed-{failed[0]}.log'}. To continue, give the same "
+            f"see {output}/seed-{failed[0]}.log. To continue, give the same "
             "command again."
         )
     threshold = reward_threshold(values.env)

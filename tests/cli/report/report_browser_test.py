@@ -105,7 +105,7 @@ def test_slider_shows_the_returns_of_each_iteration(opened):
         assert move(page, "#stage-slider", stage) == str(stage)
         caption = page.locator("#stage-caption").inner_text()
         assert caption.startswith(f"Iteration {stage + 1}, ")
-        bars = page.locator("#histogram rect")
+        bars = page.locator("#histogram rect[fill='#0072B2']")
         heights = bars.evaluate_all(
             "bars => bars.map(bar => Number(bar.getAttribute('height')))"
         )
