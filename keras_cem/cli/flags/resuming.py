@@ -7,8 +7,8 @@ from absl import flags
 from keras_cem.cli.console import CommandError
 from keras_cem.cli.flags import old_settings, worker_flags
 
-# Flags that config.json does not store: the folder, how to start, who plays, and
-# what is about several runs.
+# Flags that config.json does not store: the folder, how to start, who plays,
+# and what is about several runs.
 NOT_KEPT = (
     "jobs",
     "output",
