@@ -108,7 +108,7 @@ def _tabular_works() -> list[Callable[[], int]]:
             env, hidden_units=hidden_units, seed=0, **options
         )
         optimizer = keras.optimizers.Adam(learning_rate)
-        agent.compile(optimizer, steps_per_execution=4)
+        agent.compile(optimizer, steps_per_execution=4, jit_compile=True)
 
         def work() -> int:
             agent.fit(

@@ -158,7 +158,9 @@ def taxi_iterations(size: int, used: bool) -> Callable[[], None]:
         minibatch_size=8192,
         seed=0,
     )
-    agent.compile(keras.optimizers.Adam(0.1), steps_per_execution=4)
+    agent.compile(
+        keras.optimizers.Adam(0.1), steps_per_execution=4, jit_compile=True
+    )
     half_way = 8
 
     def work() -> None:
