@@ -150,25 +150,27 @@ def policy_calls(size: int, used: bool) -> Callable[[], None]:
 
 def taxi_iterations(size: int, used: bool) -> Callable[[], None]:
     """Returns a function that takes four iterations on Taxi."""
-    agent = CEMAgent.from_env(
-        "Taxi-v4",
-        hidden_units=(),
-        episodes_per_start=8,
-        gradient_steps=20,
-        minibatch_size=8192,
-        seed=0,
-    )
+    # The agent is called when it is built.
+    with looking_up(used):
+        agent = CEMAgent.from_env(
+            "Taxi-v4",
+            hidden_units=(),
+            episodes_per_start=8,
+            gradient_steps=20,
+            minibatch_size=8192,
+            seed=0,
+        )
     agent.compile(
         keras.optimizers.Adam(0.1), steps_per_execution=4, jit_compile=True
     )
     half_way = 8
 
     def work() -> None:
-        agent.fit("Taxi-v4", batch_size=size, steps_per_epoch=4, verbose=0)
+        with looking_up(used):
+            agent.fit("Taxi-v4", batch_size=size, steps_per_epoch=4, verbose=0)
 
-    with looking_up(used):
-        for _ in range(half_way):
-            work()
+    for _ in range(half_way):
+        work()
     return work
 
 
