@@ -22,6 +22,7 @@ pytestmark = pytest.mark.slow
 
 SMALL = [
     "--env=CartPole-v1",
+    "--nopreset",
     "--epochs=2",
     "--batch_size=4",
     "--hidden_units=8",
@@ -296,7 +297,11 @@ def test_continuous_environment_and_network_flags(tmp_path):
         (["train", "--env=CartPole-v1"], "--output must"),
         (["train", "--batch_size=1"], "batch_size=1"),
         (
-            ["train", '--agent_kwargs={"episodes_per_start": 3}'],
+            [
+                "train",
+                "--nopreset",
+                '--agent_kwargs={"episodes_per_start": 3}',
+            ],
             "batch_size=16",
         ),
         (
