@@ -154,8 +154,9 @@ class EnvironmentTrainer(keras.Model):
             `elite_threshold`, `num_elites`, `epsilon`, `env_steps`
             (cumulative), `env_restarts` (so far in this call, including
             `validation_data`) and `num_nonfinite` (trajectories and updates
-            left out, see `on_nonfinite` of the agent). With elite steps also
-            `critic_loss` and `explained_variance`.
+            left out, see `on_nonfinite` of the agent). Elite steps add
+            `critic_loss` and `explained_variance`, workers `workers` and
+            `chunks_replayed`.
 
         Raises:
             ValueError: If an argument is out of range, or spaces do not fit.
