@@ -13,6 +13,9 @@ from keras_cem.engines.graph.source import GraphSource
 pytestmark = pytest.mark.slow
 
 DOCS = pathlib.Path(__file__).parents[1] / "docs"
+# tests_tf_agents runs the first, tests/envs the second. The third starts eight
+# processes and a cluster of Ray.
+ELSEWHERE = ("tf_agents.md", "environments.md", "workers.md")
 
 
 @pytest.fixture
@@ -57,8 +60,7 @@ def without_xla(monkeypatch):
     [
         path.name
         for path in sorted(DOCS.glob("*.md"))
-        # tests_tf_agents runs the page of TF-Agents.
-        if "```python" in path.read_text() and path.name != "tf_agents.md"
+        if "```python" in path.read_text() and path.name not in ELSEWHERE
     ],
 )
 @pytest.mark.usefixtures("datasets", "without_xla")

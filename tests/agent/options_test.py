@@ -319,6 +319,11 @@ sys.meta_path.insert(0, Finder())
 from absl import flags
 
 import keras_cem as cem
+from keras_cem.cli.flags import TABLE
+from tools import option_table
+
+# What `python -m tools.option_table` would write.
+TABLE.update(option_table.table())
 from keras_cem.cli.flags import flag_groups, from_flags, train_flags
 from keras_cem.cli.tuning.search_space import SPACE
 

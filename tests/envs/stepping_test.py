@@ -72,6 +72,9 @@ def test_each_end_is_told_apart_and_followed_by_a_start():
 class Twos:
     """A head that always acts by 2."""
 
+    def initial_exploration(self, size):
+        return ()
+
     def greedy(self, outputs):
         return tf.fill([tf.shape(outputs)[0]], 2)
 

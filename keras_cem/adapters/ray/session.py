@@ -1,5 +1,6 @@
 """Workers on Ray that have an agent and an environment."""
 
+import itertools
 import time
 import warnings
 from collections.abc import Mapping, Sequence
@@ -16,6 +17,8 @@ from keras_cem.engines.remote.opening import Assignment
 
 # Seconds in which a first worker must be ready, and after which one says so.
 START_TIMEOUT, START_NOTICE = 600.0, 60.0
+# Numbers of sessions.
+_KEYS = itertools.count(1)
 
 
 class Actors(Protocol):
@@ -41,11 +44,8 @@ class RaySession:
         strict: As in `Workers`.
     """
 
-    _keys = 0
-
     def __init__(self, workers: Actors, given: Assignment, strict: bool):
-        RaySession._keys += 1
-        self._key = RaySession._keys
+        self._key = next(_KEYS)
         self._workers = workers
         self._strict = strict
         self._fingerprint = given.fingerprint

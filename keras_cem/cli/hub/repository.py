@@ -72,10 +72,16 @@ def pull(repo: str, directory: str) -> RunFolder:
     """
     extras.require("hub", "--hub needs")
     import huggingface_hub
+    from huggingface_hub import constants
 
     name, _, revision = repo.partition("@")
+    if not all(name.partition("/")):
+        raise CommandError(
+            "--hub must name a repository: user/name, or user/name@revision. "
+            f"Received: --hub={repo}"
+        )
     given: dict[str, Any] = {"revision": revision or None}
-    with _reached(huggingface_hub.constants.ENDPOINT):
+    with _reached(constants.ENDPOINT):
         for file, size in _MAX_SIZES.items():
             about = huggingface_hub.get_hf_file_metadata(
                 huggingface_hub.hf_hub_url(name, file, **given)

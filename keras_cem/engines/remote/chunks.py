@@ -109,9 +109,9 @@ class Chunks(Generic[Ticket]):
         check: Callable[[], None] | None = None,
         clock: Callable[[], float] | None = None,
     ):
-        self._team = team
-        self._check = check
-        self._clock = clock or time.monotonic
+        self.team = team
+        self.check = check
+        self.clock = clock or time.monotonic
         self.num_replayed = 0
         self.num_second_tries = 0
 
@@ -125,16 +125,22 @@ class Chunks(Generic[Ticket]):
             RuntimeError: If a chunk was lost more than `MAX_LOSSES` times. The
                 message names the first cause.
         """
-        return _Round(self, jobs).run()
+        return _Round(self, self.team, jobs, self.clock).run(self.check)
 
 
 class _Round(Generic[Ticket]):
     """The jobs of one call of `Chunks.run`."""
 
-    def __init__(self, chunks: Chunks[Ticket], jobs: Sequence[Job]):
+    def __init__(
+        self,
+        chunks: Chunks[Ticket],
+        team: Team[Ticket],
+        jobs: Sequence[Job],
+        clock: Callable[[], float],
+    ):
         self._chunks = chunks
-        self._team = chunks._team
-        self._clock = chunks._clock
+        self._team = team
+        self._clock = clock
         self._jobs = jobs
         self._todo = collections.deque(jobs)
         self._sent: dict[Ticket, _Sent] = {}
@@ -142,10 +148,10 @@ class _Round(Generic[Ticket]):
         self._seconds: list[float] = []
         self._losses: dict[int, list[WorkerLostError]] = {}
 
-    def run(self) -> dict[int, Done]:
+    def run(self, check: Callable[[], None] | None) -> dict[int, Done]:
         while len(self._done) < len(self._jobs):
-            if self._chunks._check is not None:
-                self._chunks._check()
+            if check is not None:
+                check()
             ready = self._team.ready()
             self._give(ready)
             self._give_again(ready)

@@ -1,7 +1,8 @@
 """Plays parts of an iteration with a copy of an agent, in another process."""
 
+import contextlib
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -136,8 +137,20 @@ class Replica:
         played: Trajectories = source.played_by(self._player, call.wanted)
         return played
 
-    def _stoppable(self, request: int) -> "_Stoppable":
-        return _Stoppable(self, request)
+    @contextlib.contextmanager
+    def _stoppable(self, request: int) -> Iterator[None]:
+        """Lets `give_up` end what is played inside the context."""
+        with self._lock:
+            if self._given_up >= request:
+                raise GivenUpError
+            self._stop = _Stop(threading.get_ident())
+        try:
+            yield
+        finally:
+            with self._lock:
+                stop, self._stop = self._stop, None
+                if stop in interrupts.pending:
+                    interrupts.pending.remove(stop)
 
     def _groups(self, played: Trajectories) -> list[tuple[np.ndarray, ...]]:
         space: spaces.Space = self._agent.observation_space
@@ -158,28 +171,6 @@ class Replica:
                 )
             )
         return of_leaves
-
-
-class _Stoppable:
-    """Lets `give_up` end what is played inside the context."""
-
-    def __init__(self, replica: Replica, request: int):
-        self._replica = replica
-        self._request = request
-
-    def __enter__(self) -> None:
-        replica = self._replica
-        with replica._lock:
-            if replica._given_up >= self._request:
-                raise GivenUpError
-            replica._stop = _Stop(threading.get_ident())
-
-    def __exit__(self, *error: object) -> None:
-        replica = self._replica
-        with replica._lock:
-            stop, replica._stop = replica._stop, None
-            if stop in interrupts.pending:
-                interrupts.pending.remove(stop)
 
 
 def steps_of(

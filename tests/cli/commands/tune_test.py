@@ -102,6 +102,7 @@ def test_best_settings_become_a_preset(played, tmp_path, capsys):
         "elite_quantile": 0.9,
         "gradient_steps": int(best["gradient_steps"]),
         "hidden_units": [int(unit) for unit in units.split(",") if unit],
+        "validation_episodes": 100,
     }
     defaults = {"gradient_steps": 10, "hidden_units": [128]}
     assert made == {
@@ -125,7 +126,11 @@ def test_the_preset_of_the_environment_is_where_it_starts(
     assert _tune(tmp_path, "--trials=1") == 0
     assert calls == [(20, ["128"], 1)]
     made = presets.read(tmp_path / "preset.json")
-    assert made == {"gradient_steps": 20, "epochs": 7}
+    assert made == {
+        "gradient_steps": 20,
+        "epochs": 7,
+        "validation_episodes": 100,
+    }
 
 
 def test_a_second_call_goes_on_to_more_trials(played, tmp_path, capsys):
@@ -236,7 +241,8 @@ def test_what_is_found_can_be_trained_with(tmp_path):
     ]
     search = ["--search=learning_rate,elite_quantile", "--batch_size=4"]
     flags = ["--trials=2", "--epochs=2", "--stop_at=1000", *search]
-    assert main(["tune", *small, *flags, f"--output={tune}"]) == 0
+    tuning = ["tune", *small, *flags, "--nopreset", f"--output={tune}"]
+    assert main(tuning) == 0
     found = json.loads((tune / "preset.json").read_text())
     taken = [f"--preset={tune / 'preset.json'}", "--seed=0", "--noplot"]
     assert main(["train", *small, *taken, f"--output={run}"]) == 0
