@@ -108,6 +108,11 @@ class RaySession:
         Raises:
             WorkerLostError: If the worker is gone.
         """
+        found = self._got(ticket)
+        self._workers.succeeded()
+        return found
+
+    def _got(self, ticket: Any) -> Any:
         try:
             return ray.get(ticket)
         except (
@@ -137,7 +142,7 @@ class RaySession:
     def _take_in(self, worker: int, reference: Any) -> None:
         del self._opening[worker]
         try:
-            opened = self.result(reference)
+            opened = self._got(reference)
         except WorkerLostError as error:
             self.lost(worker, error)
             return

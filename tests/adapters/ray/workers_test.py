@@ -10,6 +10,8 @@ import time
 
 import pytest
 
+from keras_cem.adapters.ray import session, workers
+from keras_cem.engines.remote.chunks import WorkerLostError
 from keras_cem.utils import addresses
 from tests.loopback import DENIED
 
@@ -29,6 +31,26 @@ def _isolated(*command, seconds):
     if done.returncode == DENIED:
         pytest.skip("this machine allows no network of its own (unshare -n)")
     return done
+
+
+def test_only_losses_in_a_row_end_a_training(monkeypatch):
+    """A long training may lose many workers, if others play meanwhile."""
+    pool = workers.Workers(1)
+    lost = WorkerLostError("gone")
+    monkeypatch.setattr(
+        pool, "_start_one", lambda: pool.actors.update({0: "actor"})
+    )
+    monkeypatch.setattr(session.ray, "get", lambda ticket: ticket)
+    playing = object.__new__(session.RaySession)
+    playing._workers = pool
+    pool.actors[0] = "actor"
+    for _ in range(3 * workers.LOSSES_PER_WORKER):
+        pool.replace(0, lost)
+        assert playing.result("played") == "played"
+    for _ in range(workers.LOSSES_PER_WORKER):
+        pool.replace(0, lost)
+    with pytest.raises(RuntimeError, match="4 workers in a row were lost"):
+        pool.replace(0, lost)
 
 
 def test_cases():
