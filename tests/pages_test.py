@@ -66,6 +66,8 @@ def without_xla(monkeypatch):
 @pytest.mark.usefixtures("datasets", "without_xla")
 def test_code_of_a_page_runs(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("WANDB_MODE", "offline")
+    monkeypatch.setenv("WANDB_ERROR_REPORTING", "false")
     found = re.findall(
         r"^```python\n(.*?)^```", (DOCS / page).read_text(), re.M | re.S
     )

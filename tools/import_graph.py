@@ -33,6 +33,7 @@ DISTRIBUTIONS = {
     "keras": "keras",
     "matplotlib": "matplotlib",
     "minari": "minari",
+    "mlflow": "mlflow",
     "nbclient": "nbclient",
     "nbformat": "nbformat",
     "numpy": "numpy",
@@ -50,6 +51,8 @@ DISTRIBUTIONS = {
     "tf2onnx": "tf2onnx",
     "tf_agents": "tf-agents",
     "torch": "torch",
+    "trackio": "trackio",
+    "wandb": "wandb",
     "yaml": "pyyaml",
 }
 # Not in requirements_lock.txt, for their size, because they hold down what is
@@ -60,12 +63,15 @@ NOT_LOCKED = frozenset(
         "envpool",
         "gymnax",
         "jax",
+        "mlflow",
         "nbclient",
         "nbformat",
         "playwright",
         "stable-baselines3",
         "tf-agents",
         "torch",
+        "trackio",
+        "wandb",
     }
 )
 NOT_SOURCE = frozenset({"__pycache__", "dist", "node_modules", "runs"})

@@ -5,13 +5,16 @@ import importlib.util
 _PACKAGES = {
     "box2d": ("Box2D",),
     "hub": ("huggingface_hub",),
+    "mlflow": ("mlflow",),
     "mujoco": ("mujoco",),
     "plot": ("matplotlib",),
     "ray": ("ray",),
     "seeds": ("scipy",),
     "tensorboard": ("tensorboard",),
+    "trackio": ("trackio",),
     "tune": ("optuna",),
     "video": ("imageio", "imageio_ffmpeg"),
+    "wandb": ("wandb",),
 }
 
 

@@ -9,7 +9,19 @@ from keras_cem.utils import extras
 
 
 @pytest.mark.parametrize(
-    "extra", ["box2d", "mujoco", "plot", "ray", "tensorboard", "tune", "video"]
+    "extra",
+    [
+        "box2d",
+        "mlflow",
+        "mujoco",
+        "plot",
+        "ray",
+        "tensorboard",
+        "trackio",
+        "tune",
+        "video",
+        "wandb",
+    ],
 )
 def test_what_is_there_is_taken(extra):
     extras.require(extra, "`x` needs")

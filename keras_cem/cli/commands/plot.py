@@ -24,7 +24,7 @@ _SAME_LINE = {
     "epochs",
     "episodes",
     "stop_at",
-    "tensorboard",
+    "track",
     "video",
     "checkpoint_every",
 }

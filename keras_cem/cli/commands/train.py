@@ -2,6 +2,7 @@
 
 import contextlib
 import importlib
+import pathlib
 import shlex
 import sys
 from collections.abc import Iterator
@@ -20,10 +21,9 @@ from keras_cem.cli.flags.train_flags import define_flags as define_flags
 from keras_cem.cli.run import environment, provenance
 from keras_cem.cli.run.folder import RunFolder, versions, write_json
 from keras_cem.cli.run.results import describe, summary
-from keras_cem.cli.training import run_callbacks, seeds
+from keras_cem.cli.training import run_callbacks, seeds, tracking
 from keras_cem.cli.training.progress import ProgressLine
 from keras_cem.pictures import film_episodes
-from keras_cem.pictures.tensorboard_images import write_images
 from keras_cem.utils import extras
 from keras_cem.utils.keras_internals import close_csv
 
@@ -33,11 +33,11 @@ def run(values: flags.FlagValues) -> None:
     if values.seeds is not None:
         seeds.run(values)
         return
-    with worker_flags.entered(values):
-        _run(values)
+    with worker_flags.entered(values), contextlib.ExitStack() as during:
+        _run(values, during)
 
 
-def _run(values: flags.FlagValues) -> None:
+def _run(values: flags.FlagValues, during: contextlib.ExitStack) -> None:
     folder = RunFolder(values.output)
     if values.resume:
         given = [*(values.wrapper or ()), *(values.train_wrapper or ())]
@@ -50,8 +50,8 @@ def _run(values: flags.FlagValues) -> None:
         quiet=values.progress in ("none", "bar"),
     )
     plots = _plots(values)
-    if values.tensorboard:
-        extras.require("tensorboard", "--tensorboard needs")
+    for tracker in values.track:
+        extras.require(tracker, f"--track={tracker} needs")
     if values.video:
         extras.require("video", "--video needs")
         # Find out before training whether the environment can be rendered.
@@ -73,10 +73,14 @@ def _run(values: flags.FlagValues) -> None:
         "network": agent.describe_network(),
         "versions": versions(),
     }
-    fit_callbacks = run_callbacks.make(values, agent, folder, config, clock)
+    fit_callbacks = run_callbacks.make(values, agent, folder, stop_at, clock)
     # All settings are valid: only now touch the folder.
     if not values.resume:
         folder.create(overwrite=values.overwrite)
+    trackers = during.enter_context(
+        tracking.opened(values.track, folder, config)
+    )
+    fit_callbacks += [each for own in trackers for each in own.callbacks]
     # Write config.json only after `fit` has accepted the checkpoint.
     written = keras.callbacks.LambdaCallback(
         on_train_begin=lambda logs: write_json(folder.config, config)
@@ -111,20 +115,19 @@ def _run(values: flags.FlagValues) -> None:
     failures: dict[str, Exception] = {}
     with _failing_into(failures, "export"):
         folder.write_policy(best)
+    drawn: list[pathlib.Path] = []
     if plots is not None:
         with _failing_into(failures, "plot"):
-            drawn = plots.draw(folder, folder.path, config)
+            drawn += plots.draw(folder, folder.path, config)
             if plots.has_map(best):
                 drawn.append(plots.draw_map(best, played, folder, folder.path))
-            if values.tensorboard:
-                write_images(
-                    run_callbacks.summaries(folder), drawn, results["env_steps"]
-                )
     if values.video:
         with _failing_into(failures, "record"):
             _film(values, best, folder)
     with _failing_into(failures, "report"):
         report.write(folder, folder.path, config)
+    with _failing_into(failures, "train --resume"):
+        tracking.finish(trackers, folder, results, drawn)
     print(summary(evaluation))
     print(
         f"{results['env_steps']:,} environment steps in {results['epochs']} "
@@ -161,11 +164,13 @@ def _report_failures(failures: dict[str, Exception], folder: RunFolder) -> None:
         f"`keras-cem {command}` failed with {type(error).__name__}: {error}"
         for command, error in failures.items()
     )
+    first = next(iter(failures))
+    flag = "output" if first.startswith("train") else "run"
     raise RuntimeError(
         f"Training, {folder.results.name} and the checkpoints in {folder.path} "
         f"are complete, but {found}. To try again: keras-cem "
-        f"{next(iter(failures))} --run={shlex.quote(str(folder.path))}"
-    ) from next(iter(failures.values()))
+        f"{first} --{flag}={shlex.quote(str(folder.path))}"
+    ) from failures[first]
 
 
 def _film(values: flags.FlagValues, agent: CEMAgent, folder: RunFolder) -> None:

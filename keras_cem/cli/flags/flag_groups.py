@@ -42,9 +42,31 @@ class Group:
         """Defines a flag that takes any text."""
         flags.DEFINE_string(name, default, about, **self._common)
 
-    def texts(self, name: str, default: list[str] | None, about: str) -> None:
-        """Defines a flag that takes comma-separated texts."""
+    def texts(
+        self,
+        name: str,
+        default: list[str] | None,
+        about: str,
+        choices: Sequence[str] = (),
+    ) -> None:
+        """Defines a flag that takes comma-separated texts.
+
+        Args:
+            name: Name of the flag.
+            default: Value if the flag is not given.
+            about: Help of the flag.
+            choices: If not empty, the allowed texts, each at most once.
+        """
         flags.DEFINE_list(name, default, about, **self._common)
+        if choices:
+            flags.register_validator(
+                name,
+                lambda value: (
+                    set(value) <= set(choices) and len(set(value)) == len(value)
+                ),
+                message=f"must be different ones of {', '.join(choices)}",
+                flag_values=self._values,
+            )
 
     def repeated(self, name: str, about: str) -> None:
         """Defines a flag that takes any text and may be given several times."""

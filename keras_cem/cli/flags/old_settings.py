@@ -34,6 +34,10 @@ FOLDED: dict[str, tuple[str, Any]] = {
     "step_timeout": ("fit_kwargs", None),
     "ties": ("agent_kwargs", "auto"),
 }
+# Old switch, off by default: the flag and the value that stand for it.
+SWITCHES: dict[str, tuple[str, str]] = {
+    "tensorboard": ("track", "tensorboard"),
+}
 # Old flag: its default, which had no effect.
 TAKEN_OUT: dict[str, Any] = {
     "confirm_best": False,
@@ -67,7 +71,7 @@ def translated(settings: Mapping[str, Any]) -> dict[str, Any]:
     """
     found: dict[str, Any] = {}
     for name, value in settings.items():
-        if name in FOLDED or name in IGNORED:
+        if name in FOLDED or name in IGNORED or name in SWITCHES:
             continue
         if TAKEN_OUT.get(name, ...) == value:
             continue
@@ -84,6 +88,16 @@ def translated(settings: Mapping[str, Any]) -> dict[str, Any]:
                 f"Received: {name}={value!r} and {flag}={arguments!r}"
             )
         arguments[name] = value
+    for name in SWITCHES.keys() & settings.keys():
+        flag, value = SWITCHES[name]
+        if flag in found:
+            raise ValueError(
+                f"`{name}` must be given as a value of `{flag}` only. "
+                f"Received: {name}={settings[name]!r} and "
+                f"{flag}={found[flag]!r}"
+            )
+        if settings[name]:
+            found[flag] = [value]
     return found
 
 
@@ -121,6 +135,11 @@ def about(name: str) -> str:
             return (
                 f"--{known} is no longer a flag. Use "
                 f"--{flag}='{{\"{known}\": ...}}' instead."
+            )
+        if known in SWITCHES:
+            flag, value = SWITCHES[known]
+            return (
+                f"--{known} is no longer a flag. Use --{flag}={value} instead."
             )
         if known in TAKEN_OUT or known in IGNORED:
             cure = IGNORED.get(known, "Leave it out.")

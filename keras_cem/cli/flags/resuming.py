@@ -24,7 +24,7 @@ _FREE = (
     "episodes",
     "plot",
     "progress",
-    "tensorboard",
+    "track",
     "video",
     "checkpoint_every",
 )

@@ -28,6 +28,8 @@ from keras_cem.cli.flags.preset import PresetParser
 EPSILON_SCHEDULES = ("harmonic", "constant", "linear", "exponential", "cosine")
 # Values of --progress.
 PROGRESS = ("auto", "bar", "line", "none")
+# Values of --track; `training.tracking` opens them.
+TRACKERS = ("tensorboard", "wandb", "mlflow", "trackio")
 
 
 def define_flags(values: flags.FlagValues) -> None:
@@ -52,7 +54,7 @@ def define_flags(values: flags.FlagValues) -> None:
         "resume",
         False,
         "Continue the run in --output with its settings. Only --epochs, "
-        "--episodes, --checkpoint_every, --plot, --progress, --tensorboard and "
+        "--episodes, --checkpoint_every, --plot, --progress, --track and "
         "--video may differ.",
     )
     output.switch(
@@ -86,11 +88,13 @@ def define_flags(values: flags.FlagValues) -> None:
         "Film a greedy episode at the end, like `keras-cem record`. Needs "
         "the extra `video`.",
     )
-    output.switch(
-        "tensorboard",
-        False,
-        "Write tensorboard/ for `tensorboard --logdir`. Needs the extra "
-        "`tensorboard`.",
+    output.texts(
+        "track",
+        [],
+        "Trackers to log the run to: tensorboard, wandb, mlflow, trackio. Each "
+        "needs the extra of its name. tensorboard writes tensorboard/ in the "
+        "run folder.",
+        TRACKERS,
     )
     flags.mark_flag_as_required("output", flag_values=values)
     flags.register_multi_flags_validator(

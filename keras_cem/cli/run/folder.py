@@ -44,6 +44,7 @@ class RunFolder:
         gif: The same video, smaller.
         report: Report of the run, on one page.
         tensorboard: Logs for TensorBoard.
+        tracking: Keys of the runs in other trackers.
         stages: Returns in training at selected iterations.
         provenance: The agents that policy maps and videos were made from.
         checkpoints: Checkpoints to resume the run from.
@@ -66,6 +67,7 @@ class RunFolder:
         self.gif = self.path / "video.gif"
         self.report = self.path / "report.html"
         self.tensorboard = self.path / "tensorboard"
+        self.tracking = self.path / "tracking.json"
         self.stages = self.path / "returns.json"
         self.provenance = self.path / "made_from.json"
         self.checkpoints = self.path / "checkpoints"

@@ -1,8 +1,6 @@
 """The callbacks of `keras-cem train`."""
 
-import json
 import pathlib
-import textwrap
 from collections.abc import Iterable
 from typing import Any
 
@@ -27,7 +25,7 @@ def make(
     values: flags.FlagValues,
     agent: CEMAgent,
     folder: RunFolder,
-    config: dict[str, Any],
+    stop_at: float | None,
     clock: ProgressLine,
 ) -> list[keras.callbacks.Callback]:
     """Returns the callbacks of a run, in the order of their calls.
@@ -36,7 +34,7 @@ def make(
         values: The flags.
         agent: The agent.
         folder: The run.
-        config: The content of config.json.
+        stop_at: Return to stop at, or None to train for all epochs.
         clock: Measures the time and shows progress.
     """
     # Snapshots for maps of the policy, over any two components.
@@ -44,20 +42,6 @@ def make(
         [callbacks.PolicyLogger(folder.policies)]
         if policy_slice.can_be_drawn(agent)
         and agent.policy.count_params() <= _MAX_WEIGHTS
-        else []
-    )
-    tensorboard = (
-        [
-            keras.callbacks.TensorBoard(
-                str(folder.tensorboard), write_graph=False
-            ),
-            callbacks.Summaries(
-                summaries(folder),
-                # Markdown shows indented text unchanged.
-                textwrap.indent(json.dumps(config, indent=2), " " * 4),
-            ),
-        ]
-        if values.tensorboard
         else []
     )
     best = keras.callbacks.ModelCheckpoint(
@@ -70,13 +54,12 @@ def make(
         values.validation_freq is None and values.validation_episodes is None
     )
     return [
-        *from_flags.callbacks(values, config["stop_at"]),
+        *from_flags.callbacks(values, stop_at),
         *([ValidationShare()] if in_proportion else []),
         _named(best, folder.agent, needs=_MONITOR),
         _named(keras.callbacks.CSVLogger(str(folder.history)), folder.history),
         callbacks.ReturnsLogger(folder.stages),
         *policies,
-        *tensorboard,
         clock,
         *([ProgressBar()] if values.progress == "bar" else []),
         callbacks.Checkpoint(folder.checkpoints, values.checkpoint_every),
@@ -122,8 +105,3 @@ def validation_freq(
         return 1
     # The first row of history.csv has all columns; the last agent may be best.
     return [1, *range(every, values.epochs, every), values.epochs]
-
-
-def summaries(folder: RunFolder) -> pathlib.Path:
-    """Returns the TensorBoard folder whose x axis is environment steps."""
-    return folder.tensorboard / "env_steps"

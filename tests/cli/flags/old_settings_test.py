@@ -101,6 +101,15 @@ def test_settings_of_today_stay():
     assert today["network"] == {"l1": 0.1}
 
 
+def test_a_switch_becomes_a_value_of_another_flag():
+    on = old_settings.translated({"tensorboard": True, "epochs": 3})
+    assert on == {"track": ["tensorboard"], "epochs": 3}
+    off = old_settings.translated({"tensorboard": False, "epochs": 3})
+    assert off == {"epochs": 3}
+    with pytest.raises(ValueError, match="`tensorboard` must be given as a v"):
+        old_settings.translated({"tensorboard": True, "track": ["wandb"]})
+
+
 def test_a_setting_under_both_names_is_refused():
     with pytest.raises(
         ValueError, match="`l1` must be given as a key of `network`"
@@ -173,6 +182,7 @@ def test_a_run_of_before_goes_on_with_its_settings(tmp_path):
     shutil.rmtree(run / "checkpoints")
     config = json.loads((run / "config.json").read_text())
     config["flags"] |= {"persistence": 5, "l2": 0.5, "initial_policies": 1}
+    config["flags"] |= {"tensorboard": True}
     (run / "config.json").write_text(json.dumps(config))
     assert main(["train", "--resume", f"--output={run}"]) == 0
     agent = keras.saving.load_model(run / "last.keras")
@@ -185,6 +195,8 @@ def test_a_run_of_before_goes_on_with_its_settings(tmp_path):
     assert dense.kernel_regularizer.l2 == 0.5
     kept = json.loads((run / "config.json").read_text())["flags"]
     assert kept["network"] == {"l2": 0.5}
+    assert kept["track"] == ["tensorboard"]
+    assert (run / "tensorboard" / "env_steps").is_dir()
     assert kept["agent_kwargs"] == {"elite_memory": 2, "persistence": 5}
 
 
@@ -225,6 +237,7 @@ def test_contradictions_with_a_run_of_before_are_refused():
         ("--nobatch_normalization", "--batch_normalization is no longer a"),
         ("--persistence=3", "--agent_kwargs='{\"persistence\": ...}' instead."),
         ("--loss=huber", "Use --fit_kwargs='{\"loss\": ...}' instead."),
+        ("--tensorboard", "Use --track=tensorboard instead."),
         ("--segment_steps=3", "--segment_steps was removed from keras_cem."),
         (
             "--noreport",
