@@ -20,12 +20,10 @@ from keras_cem.cli.flags import worker_flags
 from keras_cem.cli.run import output_folder
 from keras_cem.cli.run import results as run_results
 from keras_cem.cli.run.folder import RunFolder, write_json
-from keras_cem.utils import extras, files
+from keras_cem.utils import extras, files, seed_statistics
 from keras_cem.utils.printing import say
 
 SETTINGS, TABLE, PICTURE = "seeds.json", "seeds.csv", "comparison.png"
-# With fewer seeds an interval says little: each seed is drawn.
-_ENOUGH = 5
 # Flags of this process, not of the runs.
 _OWN = ("jobs", "output", "overwrite", "progress", "resume", "seed", "seeds")
 
@@ -251,27 +249,14 @@ def aggregate(
         returns: Array `(N,)`, the mean return of each seed.
 
     Returns:
-        The mean of the middle half, and its 95 % percentile bootstrap interval,
-        None for fewer than 5 seeds.
-
-    References:
-        Agarwal et al. 2021, https://arxiv.org/abs/2108.13264
+        The mean of the middle half, and its 95 % bootstrap interval, None for
+        fewer than 5 seeds.
     """
-    stats = importlib.import_module("scipy.stats")
-
-    def middle(values: np.ndarray, axis: int = -1) -> Any:
-        return stats.trim_mean(values, 0.25, axis=axis)
-
-    mean = float(middle(returns))
-    if len(returns) < _ENOUGH:
+    mean = float(seed_statistics.interquartile_mean(returns))
+    if len(returns) < seed_statistics.ENOUGH:
         return mean, None
-    found = stats.bootstrap(
-        (returns,),
-        middle,
-        method="percentile",
-        random_state=np.random.default_rng(0),
-    ).confidence_interval
-    return mean, (float(found.low), float(found.high))
+    low, high = seed_statistics.interval(returns[:, np.newaxis])
+    return mean, (float(low[0]), float(high[0]))
 
 
 def _draw(
@@ -284,7 +269,7 @@ def _draw(
     plots = importlib.import_module("keras_cem.pictures.plots")
     groups = (
         {f"{env} ({len(folders)} seeds)": [f.history for f in folders.values()]}
-        if len(folders) >= _ENOUGH
+        if len(folders) >= seed_statistics.ENOUGH
         else {f"seed {seed}": [f.history] for seed, f in folders.items()}
     )
     plots.comparison(groups, output / PICTURE, threshold)

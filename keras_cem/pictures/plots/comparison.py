@@ -6,7 +6,6 @@ import matplotlib.ticker
 import numpy as np
 
 from keras_cem.pictures.plots import history as histories
-from keras_cem.pictures.plots.bootstrap import interval
 from keras_cem.pictures.plots.style import (
     CYCLE,
     Path,
@@ -15,6 +14,7 @@ from keras_cem.pictures.plots.style import (
     save,
     solved,
 )
+from keras_cem.utils import seed_statistics
 
 _GRID = 200
 
@@ -26,10 +26,12 @@ def comparison(
 ) -> None:
     """Draws the greedy return of groups of runs over environment steps.
 
-    The line of a group is the mean of its runs. If the group has several runs,
-    a band shows a 95 % bootstrap interval of the mean. A run that ended early
-    keeps its last value, so a run that stops at a target return stays there.
-    For runs without greedy evaluations, explored returns are drawn.
+    The line of a group of five runs or more is their interquartile mean, and a
+    band shows its 95 % bootstrap interval, which needs
+    `pip install 'keras-cem[seeds]'`. Of a smaller group, each run is a line. A
+    run that ended early keeps its last value, so a run that stops at a target
+    return stays there. For runs without greedy evaluations, explored returns
+    are drawn.
 
     Args:
         groups: Dictionary from the group's name in the legend to histories of
@@ -40,6 +42,7 @@ def comparison(
 
     Raises:
         ValueError: If a history is not from `fit` on an environment.
+        ImportError: If a group has five runs and scipy is missing.
     """
     read = {
         name: [histories.read(path).columns for path in paths]
@@ -61,12 +64,17 @@ def comparison(
         style = ("-", "--", ":")[index // len(CYCLE) % 3]
         # The line starts at the first value of any run in the group.
         seen = grid >= min(run[x][0] for run in group)
-        mean = values.mean(axis=0)
+        has_band = len(group) >= seed_statistics.ENOUGH
+        lines = (
+            [seed_statistics.interquartile_mean(values)] if has_band else values
+        )
         # Escape dollars, which begin a formula.
         label = name.replace("$", r"\$")
-        axes.plot(grid[seen], mean[seen], style, color=color, label=label)
-        if len(group) > 1:
-            low, high = interval(values)
+        for line in lines:
+            axes.plot(grid[seen], line[seen], style, color=color, label=label)
+            label = ""  # The legend has a group once.
+        if has_band:
+            low, high = seed_statistics.interval(values)
             axes.fill_between(
                 grid[seen],
                 low[seen],
@@ -85,7 +93,7 @@ def comparison(
     axes.legend(
         loc="best",
         frameon=False,
-        title="mean, 95 % interval" if len(runs) > len(read) else None,
+        title="interquartile mean, 95 % interval" if axes.collections else None,
     )
     save(figure, filepath)
 

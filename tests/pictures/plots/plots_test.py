@@ -10,6 +10,7 @@ import pytest
 import keras_cem as cem
 from keras_cem import spaces
 from keras_cem.pictures import plots
+from keras_cem.utils import seed_statistics
 from tests.pictures.plots.history_test import write
 
 
@@ -175,26 +176,50 @@ def test_no_returns_are_refused(tmp_path):
         plots.returns([], tmp_path / "r.png")
 
 
-def test_comparison_has_a_line_a_group_and_a_band_of_several(tmp_path, drawn):
+def last_returns(paths):
+    runs = [np.genfromtxt(path, delimiter=",", names=True) for path in paths]
+    return [run["val_episode_return"][-1] for run in runs]
+
+
+def test_comparison_of_many_seeds_has_a_band(tmp_path, drawn):
     groups = {
-        "q=$0.7": [history(tmp_path / f"{n}.csv", n) for n in range(3)],
-        "q=0.9": [history(tmp_path / "3.csv", 3, epochs=2)],
+        "q=$0.7": [history(tmp_path / f"{n}.csv", n) for n in range(5)],
+        "q=0.9": [history(tmp_path / "5.csv", 5, epochs=2)],
     }
     plots.comparison(groups, tmp_path / "c.png", 10.0)
     (axes,) = drawn[0].axes
     lines = curves(axes)
     assert set(lines) == {r"q=\$0.7", "q=0.9", "solved"}
-    assert len(axes.collections) == 1
-    runs = [
-        np.genfromtxt(path, delimiter=",", names=True)
-        for path in (*groups["q=$0.7"], *groups["q=0.9"])
-    ]
-    ends = [run["val_episode_return"][-1] for run in runs]
-    assert lines[r"q=\$0.7"][-1].tolist() == pytest.approx(
-        [500, np.mean(ends[:3])]
-    )
+    ends = last_returns(groups["q=$0.7"])
+    middle = np.mean(sorted(ends)[1:-1])
+    assert lines[r"q=\$0.7"][-1].tolist() == pytest.approx([500, middle])
     # It ended early, and stays there.
-    assert lines["q=0.9"][-1].tolist() == pytest.approx([500, ends[3]])
+    (end,) = last_returns(groups["q=0.9"])
+    assert lines["q=0.9"][-1].tolist() == pytest.approx([500, end])
+    (band,) = axes.collections
+    (outline,) = band.get_paths()
+    (low,), (high,) = seed_statistics.interval(np.array([ends]).T)
+    at_the_end = outline.vertices[outline.vertices[:, 0] == 500][:, 1]
+    assert at_the_end.min() == pytest.approx(low)
+    assert at_the_end.max() == pytest.approx(high)
+    assert low < middle < high
+    title = axes.get_legend().get_title().get_text()
+    assert title == "interquartile mean, 95 % interval"
+
+
+def test_comparison_of_few_seeds_has_a_line_each(tmp_path, drawn):
+    paths = [history(tmp_path / f"{n}.csv", n) for n in range(4)]
+    plots.comparison({"q=0.7": paths}, tmp_path / "c.png")
+    (axes,) = drawn[0].axes
+    lines = axes.get_lines()
+    assert [line.get_ydata()[-1] for line in lines] == pytest.approx(
+        last_returns(paths)
+    )
+    assert len({line.get_color() for line in lines}) == 1
+    assert [text.get_text() for text in axes.get_legend().get_texts()] == [
+        "q=0.7"
+    ]
+    assert not axes.collections
 
 
 def agent_of(action_space, kernel, **options):
