@@ -54,14 +54,25 @@ def in_graph_id(env_id: str) -> str | None:
 
 
 def cure(name: str) -> str:
-    """Returns the sentence that says what to install, if it is known.
+    """Returns the sentence that says what to install, empty if not known.
 
     Args:
         name: Id of an environment, or a module.
     """
+    package = _package(name)
+    if not package or importlib.util.find_spec(_module(package)):
+        return ""
+    return f" Install it with `pip install {package}`."
+
+
+def _module(package: str) -> str:
+    return package.replace("-", "_")
+
+
+def _package(name: str) -> str:
     for beginning, package in _PACKAGES.items():
         if name.startswith(beginning):
-            return f" Install it with `pip install {package}`."
+            return package
     return ""
 
 
@@ -147,8 +158,9 @@ def reward_threshold(env_id: str) -> float | None:
 
 
 def _registered(env_id: str) -> str:
-    """Returns the registered id; imports the module that `env_id` names."""
+    """Returns the registered id; imports the module that registers it."""
     module, _, name = env_id.rpartition(":")
+    module = module or _registers(name)
     if module:
         try:
             importlib.import_module(module)
@@ -170,6 +182,24 @@ def _registered(env_id: str) -> str:
         except gymnasium.error.Error as error:
             raise _unknown(env_id, error) from error
     return name
+
+
+def _registers(name: str) -> str:
+    """Returns the module of an installed package that registers an id.
+
+    Gymnasium 1 imports no package by itself.
+
+    Args:
+        name: An id without a module.
+
+    Returns:
+        The module; empty if the id is registered, or no installed package is
+        known for it.
+    """
+    if complete(name) in gymnasium.registry:
+        return ""
+    module = _module(_package(name))
+    return module if module and importlib.util.find_spec(module) else ""
 
 
 def _could_not_be_made(env_id: str, error: Exception) -> RuntimeError:

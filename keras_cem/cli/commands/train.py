@@ -208,8 +208,9 @@ def _fit(
         ) from None
     except BaseException:
         # Save what was learned. If saving fails, report the first error.
-        with contextlib.suppress(OSError):
-            agent.save(folder.last)
+        if int(agent.iteration):
+            with contextlib.suppress(OSError):
+                agent.save(folder.last)
         for callback in fit_callbacks:
             if isinstance(callback, keras.callbacks.CSVLogger):
                 with contextlib.suppress(OSError):

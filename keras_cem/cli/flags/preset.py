@@ -4,7 +4,6 @@ import contextlib
 import importlib
 from typing import Any
 
-import gymnasium
 import numpy as np
 from absl import flags
 
@@ -145,7 +144,10 @@ def _spaces(
         # Import only now: it imports TensorFlow.
         environment = importlib.import_module("keras_cem.cli.run.environment")
         env = environment.of(values.flag_values_dict())
-        made = gymnasium.make(env) if isinstance(env, str) else env()
+        if isinstance(env, str):
+            made = environment.gymnasium_ids.make_env(env)
+        else:
+            made = env()
         with contextlib.closing(made):
             return (
                 spaces.get(made.observation_space, "observation_space"),

@@ -112,6 +112,11 @@ class Environment:
     kwargs: Mapping[str, Any]
     wrappers: tuple[Wrapper, ...]
 
+    def __repr__(self) -> str:
+        """Returns the id and the names of the wrappers, for messages."""
+        names = "".join(f" in {each.name}" for each in self.wrappers)
+        return f"{self.id}{names}"
+
     def __call__(self, **more: Any) -> gymnasium.Env:
         """Makes the environment.
 

@@ -83,8 +83,8 @@ class ValidationShare(keras.callbacks.Callback):
                 f"A validation takes {one:.1f} s, an epoch of training "
                 f"{each:.1f} s. So that validation takes at most "
                 f"{SHARE:.0%} of the time of training, it runs about every "
-                f"{one / (SHARE * each):.0f} epochs. --validation_freq and "
-                "--validation_episodes overrule."
+                f"{max(2, one / (SHARE * each)):.0f} epochs. --validation_freq "
+                "and --validation_episodes overrule."
             )
         return False
 

@@ -2,6 +2,7 @@
 
 import json
 import pickle
+import sys
 
 import gymnasium
 import pytest
@@ -57,7 +58,7 @@ def test_arguments_and_wrappers_are_applied():
         (f"{ONE} {{x}}", CommandError, "must be module:Class"),
         (f"{ONE} [1]", CommandError, "must be module:Class"),
         ("no_such:Wrapper", ImportError, "no_such:Wrapper"),
-        ("minigrid.no:X", ImportError, "pip install minigrid`"),
+        ("highway_env.no:X", ImportError, "pip install highway-env`"),
         ("json:loads", ValueError, "subclass of gymnasium.Wrapper.*json:loads"),
         (f'{ONE} {{"wobbly": 3}}', ValueError, "wobbly.* It raised TypeError"),
     ],
@@ -67,10 +68,12 @@ def test_wrappers_that_cannot_be_are_refused(text, error, message):
         environment.of({"env": "CartPole-v1", "wrapper": [text]})()
 
 
-def test_missing_packages_are_named(tmp_path, capsys):
+def test_missing_packages_are_named(tmp_path, capsys, monkeypatch):
+    for module in ("ale_py", "minigrid"):
+        monkeypatch.setitem(sys.modules, module, None)
     train = ["train", f"--output={tmp_path / 'run'}"]
     for env, package in (
-        ("ALE/Pong-v5", "ale-py"),
+        ("ALE/X-v5", "ale-py"),
         ("MiniGrid-X-v0", "minigrid"),
     ):
         assert main([*train, f"--env={env}"]) == 2
@@ -91,6 +94,30 @@ def test_run_folders_are_not_trusted():
     with pytest.raises(CommandError, match="--env must be given"):
         environment.check_trust(path, None, None)
     environment.check_trust(path, "X-v0", None)
+
+
+@pytest.mark.slow
+def test_minigrid_is_played_once_installed(tmp_path, capsys):
+    run = tmp_path / "run"
+    flags = [
+        *small_run.SMALL,
+        "--env=MiniGrid-Empty-5x5-v0",
+        "--wrapper=minigrid.wrappers:FlatObsWrapper",
+        "--nopreset",
+        "--noplot",
+        '--fit_kwargs={"jit_compile": false}',
+        "--epochs=1",
+        f"--output={run}",
+    ]
+    # The environment ends episodes itself, which gymnasium does not know.
+    without = [flag for flag in flags if "max_episode_steps" not in flag]
+    assert main(["train", *without]) == 2
+    error = capsys.readouterr().err
+    assert "`max_episode_steps` must be given" in error
+    assert "env=MiniGrid-Empty-5x5-v0 in FlatObsWrapper." in error
+    assert main(["train", *flags]) == 0
+    assert "Box uint8 (2835,), category codes" in capsys.readouterr().out
+    assert main(["evaluate", f"--run={run}", "--episodes=2"]) == 0
 
 
 @pytest.mark.slow
