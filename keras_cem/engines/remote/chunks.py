@@ -15,8 +15,9 @@ MAX_CALLS = 2
 # Number of times that a chunk may be lost with its worker. A chunk that always
 # ends its worker would otherwise go round for ever.
 MAX_LOSSES = 3
-# A chunk is given to a second worker after this multiple of the median
-# duration of the others, and at least these seconds.
+# A chunk is late, and given to a second worker as well, after this multiple of
+# the median duration of the others, and at least these seconds; of a worker
+# whose last chunk was late, at once.
 LATE, LEAST_LATE = 1.5, 0.2
 # Seconds between two looks at the workers and at signals.
 POLL = 0.1
@@ -101,6 +102,7 @@ class Chunks(Generic[Ticket]):
             because theirs was lost.
         num_second_tries: Number of chunks that were given to a second worker,
             because the first was late.
+        seconds: Duration of the last chunk of each worker, by its number.
     """
 
     def __init__(
@@ -114,6 +116,7 @@ class Chunks(Generic[Ticket]):
         self.clock = clock or time.monotonic
         self.num_replayed = 0
         self.num_second_tries = 0
+        self.seconds: dict[int, float] = {}
 
     def run(self, jobs: Sequence[Job]) -> dict[int, Done]:
         """Returns the result of each job by the number of its chunk.
@@ -191,11 +194,14 @@ class _Round(Generic[Ticket]):
         copies = collections.Counter(
             each.job.chunk for each in self._sent.values()
         )
+        last = self._chunks.seconds
         waiting = sorted(self._sent.values(), key=lambda sent: sent.since)
         idle = [worker for worker in ready if not load[worker]]
         for sent in waiting:
-            if not idle or now - sent.since < late:
+            if not idle:
                 return
+            if max(now - sent.since, last.get(sent.worker, 0.0)) < late:
+                continue
             if copies[sent.job.chunk] == 1:
                 self._send(idle.pop(0), sent.job)
                 self._chunks.num_second_tries += 1
@@ -216,6 +222,7 @@ class _Round(Generic[Ticket]):
         if chunk not in self._done:
             self._done[chunk] = Done(sent.worker, result)
             self._seconds.append(now - sent.since)
+        self._chunks.seconds[sent.worker] = now - sent.since
 
     def _lost(self, sent: _Sent, error: WorkerLostError) -> None:
         """Plays again all that was given to a worker that is gone."""
@@ -224,6 +231,7 @@ class _Round(Generic[Ticket]):
             # Their calls may take seconds to fail.
             if other.worker == sent.worker:
                 gone.append(self._sent.pop(ticket).job)
+        self._chunks.seconds.pop(sent.worker, None)
         self._team.lost(sent.worker, error)
         running = {each.job.chunk for each in self._sent.values()}
         for job in gone:

@@ -112,6 +112,16 @@ def test_late_chunk_is_given_to_a_second_worker_as_well():
     assert scheduler.num_replayed == 0
 
 
+def test_worker_that_was_late_is_not_waited_for_again():
+    team = FakeTeam([0.7, 0.7, 0.7, 2.7])
+    scheduler, done = _run(team, 16)
+    # It plays one in the time in which the others play five each: they begin
+    # its second as soon as they have nothing else to do.
+    assert [each.worker for each in done.values()].count(3) == 1
+    assert team.now == pytest.approx(3.5, abs=0.1)
+    assert scheduler.num_second_tries == 1
+
+
 def test_chunks_of_a_worker_that_ends_are_played_again_at_once():
     team = FakeTeam([1.0, 1.0], dies={1: 0.5})
     scheduler, done = _run(team, 6)
