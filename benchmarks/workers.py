@@ -1,6 +1,6 @@
 """What workers cost and gain, against one process.
 
-    python -m benchmarks.workers bytes overhead speed straggler kills
+    python -m benchmarks.workers bytes overhead speed straggler kills nodes rate
 
 Run it in a network of its own (`python -m tests.loopback python -m
 benchmarks.workers ...`), because Ray listens on all addresses. All workers are
@@ -25,6 +25,7 @@ import gymnasium
 import keras
 import numpy as np
 import ray
+from ray.cluster_utils import Cluster
 
 import keras_cem as cem
 from keras_cem.engines.remote import chunks
@@ -34,6 +35,9 @@ ENV = "CartPole-v1"
 SIZE = 64
 STEP_SECONDS = 0.008
 LATE_SECONDS = 2.0
+EPOCHS_OF_NODES = 8
+# Whose steps cost something.
+SIMULATOR = "Pendulum-v1"
 
 
 class Waiting(gymnasium.Wrapper):
@@ -107,7 +111,8 @@ def fit(
     env: Any, epochs: int, callbacks: Any = (), **playing: Any
 ) -> tuple[list[np.ndarray], list[float]]:
     """Returns the weights after a short training, and seconds per epoch."""
-    agent = cem.CEMAgent.from_env(ENV, hidden_units=(64,), seed=0)
+    like = env if isinstance(env, str) else ENV
+    agent = cem.CEMAgent.from_env(like, hidden_units=(64,), seed=0)
     agent.compile(optimizer=keras.optimizers.Adam(1e-2))
     clock = Seconds()
     agent.fit(
@@ -241,6 +246,62 @@ def measure_kills(rounds: int) -> None:
     print(f"kills: {equal} of {rounds} runs end equal")
 
 
+def measure_nodes() -> None:
+    """Prints how a run ends whose second machine is lost, and a third joins.
+
+    The machines are nodes of a cluster on this one, of a core each.
+    """
+    options = {"num_envs": 4, "max_episode_steps": 30}
+    expected, _ = fit(waiting, EPOCHS_OF_NODES, **options)
+    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1})
+    nodes = [cluster.add_node(num_cpus=1)]
+
+    found: list[dict[str, float]] = []
+
+    class Change(keras.callbacks.Callback):
+        def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+            if epoch == 2:
+                # Amid the play of this epoch.
+                threading.Timer(0.3, cluster.remove_node, [nodes[0]]).start()
+            if epoch == 4:
+                nodes.append(cluster.add_node(num_cpus=1))
+
+        def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+            found.append(logs)
+
+    pool = cem.adapters.ray.Workers(
+        2, address=cluster.address, episodes_per_chunk=4
+    )
+    try:
+        with pool:
+            state, seconds = fit(
+                waiting, EPOCHS_OF_NODES, [Change()], workers=pool, **options
+            )
+    finally:
+        cluster.shutdown()
+    for logs, each in zip(found, seconds, strict=True):
+        print(
+            f"nodes: {each:.1f} s, workers {logs['workers']}, chunks replayed "
+            f"{logs['chunks_replayed']}"
+        )
+    print(f"nodes: equal: {_equal(state, expected)}")
+
+
+def measure_rate() -> None:
+    """Prints steps per second beside the processes of gymnasium."""
+    for name, playing in (
+        ("one process", {}),
+        ("vectorization_mode='async'", {"vectorization_mode": "async"}),
+        ("workers=2", {"workers": cem.adapters.ray.Workers(2)}),
+    ):
+        with playing.get("workers", contextlib.nullcontext()):
+            _, seconds = fit(
+                SIMULATOR, 6, num_envs=16, max_episode_steps=200, **playing
+            )
+        rate = SIZE * 200 / min(seconds[1:])
+        print(f"rate: {SIMULATOR}, {name}: {rate:,.0f} steps per second")
+
+
 def _equal(first: list[np.ndarray], second: list[np.ndarray]) -> bool:
     return all(map(np.array_equal, first, second))
 
@@ -250,6 +311,8 @@ MEASURES = {
     "overhead": measure_overhead,
     "speed": measure_speed,
     "straggler": measure_straggler,
+    "nodes": measure_nodes,
+    "rate": measure_rate,
 }
 
 
