@@ -16,6 +16,10 @@ from keras_cem.engines.returns import (
 from keras_cem.networks.moments import Moments, of_trajectories
 from keras_cem.utils.tensors import Array, Integer, Nest, Number
 
+# What elite steps keep per step: reward, value, advantage, target, whether it
+# is real and elite, and its number among the elites.
+STEP_BYTES = 4 * 4 + 2 * 1 + 4
+
 
 class Chosen(NamedTuple):
     """Which candidates are elites.

@@ -13,9 +13,6 @@ from keras_cem.utils import devices
 # Peak memory of an iteration, as a multiple of the size of its trajectories:
 # `benchmarks/memory.py` finds 1.56 at K = 65,536.
 PEAK = 1.6
-# What elite steps keep per step: reward, value, advantage, target, whether it
-# is real and elite, and its number among the elites.
-STEP_BYTES = 4 * 4 + 2 * 1 + 4
 
 
 class Sized(Protocol):

@@ -17,7 +17,7 @@ from keras_cem.engines.graph.loop import GraphLoop
 from keras_cem.engines.graph.trajectories import GraphTrajectories
 from keras_cem.engines.groups import NO_GROUPS, Groups, check_starts
 from keras_cem.engines.policies import Policy
-from keras_cem.engines.trajectories import Trajectories
+from keras_cem.engines.trajectories import STEP_BYTES, Trajectories
 from keras_cem.engines.wanted import Wanted
 from keras_cem.engines.xla import compilable
 from keras_cem.envs.base import Environment
@@ -205,9 +205,7 @@ class GraphSource:
             ValueError: If they do not fit.
         """
         del batch_size
-        memory_estimate.check_size(
-            self, self.env.state_bytes + memory_estimate.STEP_BYTES
-        )
+        memory_estimate.check_size(self, self.env.state_bytes + STEP_BYTES)
 
     def close(self) -> None:
         """Does nothing: no resource is open."""

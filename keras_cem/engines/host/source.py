@@ -18,7 +18,7 @@ from keras_cem.engines.groups import check_starts
 from keras_cem.engines.host.collection import Act, Collection
 from keras_cem.engines.host.environment import HostEnvironment
 from keras_cem.engines.host.step_storage import check_size, padded_steps
-from keras_cem.engines.trajectories import Trajectories
+from keras_cem.engines.trajectories import STEP_BYTES, Trajectories
 from keras_cem.engines.wanted import Wanted
 
 Made_co = TypeVar("Made_co", covariant=True)
@@ -99,14 +99,7 @@ class HostSource(HostEnvironment):
         Raises:
             ValueError: If even short episodes would need too much memory.
         """
-        check_size(
-            self.name,
-            self.observation_space,
-            self.action_space,
-            batch_size,
-            self.first_steps,
-            self.max_episode_steps,
-        )
+        self._check_size(batch_size)
 
     def step_function(self, steps: CollectsThenSteps[Made_co]) -> Made_co:
         """Returns what `steps` makes for a source played from Python."""
@@ -142,11 +135,26 @@ class HostSource(HostEnvironment):
         )
 
     def check_steps(self, batch_size: int) -> None:
-        """Nothing to refuse: what a step adds is small beside its storage.
+        """Refuses a batch that the machine cannot hold with elite steps.
 
         Args:
             batch_size: K, the number of trajectories.
+
+        Raises:
+            ValueError: If even short episodes would need too much memory.
         """
+        self._check_size(batch_size, STEP_BYTES)
+
+    def _check_size(self, batch_size: int, added: int = 0) -> None:
+        check_size(
+            self.name,
+            self.observation_space,
+            self.action_space,
+            batch_size,
+            self.first_steps,
+            self.max_episode_steps,
+            added,
+        )
 
     def close(self) -> None:
         """Closes the environments that were opened for this source."""

@@ -141,6 +141,7 @@ def check_size(
     size: int,
     steps: int,
     limit: int,
+    added: int = 0,
 ) -> None:
     """Refuses more steps than the machine can hold or count.
 
@@ -151,6 +152,7 @@ def check_size(
         size: K, the number of trajectories.
         steps: T, the number of rows per trajectory.
         limit: Number of steps after which every trajectory is truncated.
+        added: Bytes that learning keeps per step beside it. Defaults to `0`.
 
     Raises:
         ValueError: If there are too many steps.
@@ -163,7 +165,7 @@ def check_size(
         )
     leaves = [*observation_space.leaves, *action_space.leaves]
     # 4 bytes for the reward and 1 byte for the mask.
-    row = 4 + 1
+    row = 4 + 1 + added
     row += sum(math.prod(leaf.shape) * leaf.dtype.itemsize for leaf in leaves)
     needed, present = row * size * steps, devices.host_memory()
     if needed > present:

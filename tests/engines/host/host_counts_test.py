@@ -120,6 +120,24 @@ def test_a_batch_that_no_machine_holds_is_refused_before_the_first_step():
         agent.collect(env, 10**13, max_episode_steps=100)
 
 
+def test_what_elite_steps_keep_is_counted(monkeypatch):
+    # Rows of 4 + 1 + 4 + 1 bytes; values, advantages and targets besides.
+    memory = 10 * 2 * 100
+    monkeypatch.setattr(devices, "host_memory", lambda: memory)
+    options = {"epochs": 1, "batch_size": 2, "max_episode_steps": 100}
+    for unit in ("trajectory", "step"):
+        agent = cem.CEMAgent.from_env(
+            Countdown([3]), hidden_units=(), seed=0, elite_unit=unit
+        )
+        agent.compile(jit_compile=False)
+        if unit == "trajectory":
+            agent.fit(Countdown([3, 3]), verbose=0, **options)
+            continue
+        with pytest.raises(ValueError, match=r"must fit in memory.*of 100 st"):
+            agent.fit(Countdown([3]), **options)
+        assert int(agent.env_steps) == 0
+
+
 def test_episodes_that_no_machine_holds_are_refused_while_they_are_played(
     monkeypatch,
 ):
