@@ -221,6 +221,18 @@ def test_package_imports_only_itself():
     assert outside == set()
 
 
+def test_modules_stay_small_and_rooms_few():
+    sizes = {
+        str(path): len((ROOT / path).read_text().splitlines())
+        for path in PACKAGE
+    }
+    assert [path for path, size in sizes.items() if size > 400] == []
+    large = sorted(path for path, size in sizes.items() if size > 300)
+    assert len(large) <= 5, "split one of these"
+    assert sum(len(path.parts) == 2 for path in PACKAGE) <= 6
+    assert len({path.parts[1] for path in PACKAGE if path.parts[2:]}) <= 14
+
+
 def test_graph_has_no_circle():
     graph = {
         label: target["deps"] for label, target in committed_targets().items()

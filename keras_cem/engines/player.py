@@ -1,28 +1,23 @@
 """Plays with an agent's policy, compiled once per number of slots."""
 
-from collections.abc import Callable
 from typing import Any, Protocol
 
 import numpy as np
-import tensorflow as tf
 
 from keras_cem import prng
+from keras_cem.engines.graph.player import GraphPlayer
 from keras_cem.engines.graph.source import GraphSource, PlaysInGraph
-from keras_cem.engines.graph.trajectories import GraphTrajectories
 from keras_cem.engines.groups import NO_GROUPS, Groups
 from keras_cem.engines.host.actor import Actor
-from keras_cem.engines.host.environment import EpisodeError
 from keras_cem.engines.host.observation_buffer import ObservationBuffer
 from keras_cem.engines.host.source import HostSource, PlaysOnHost
 from keras_cem.engines.policies import ActingAgent
 from keras_cem.engines.remote.session import Outcome
 from keras_cem.engines.remote.source import PlaysRemotely, RemoteSource
-from keras_cem.engines.returns import constant_discount
 from keras_cem.engines.trajectories import Trajectories
 from keras_cem.engines.wanted import Wanted
 from keras_cem.saving import interrupts
 from keras_cem.utils import nonfinite
-from keras_cem.utils.recent import Recent
 
 
 class AnyPlayer(PlaysOnHost, PlaysInGraph, PlaysRemotely, Protocol):
@@ -43,20 +38,21 @@ class Player:
         agent: A built `CEMAgent`.
 
     Attributes:
+        in_graph: Plays in-graph environments.
         num_forgotten: Number of calls of `forget`.
     """
 
     def __init__(self, agent: ActingAgent):
         self._agent = agent
         self._actors: dict[tuple[Any, ...], Actor] = {}
-        self._graph_functions = Recent()
+        self.in_graph = GraphPlayer(agent)
         self._num_acts = 0
         self.num_forgotten = 0
 
     def forget(self) -> None:
         """Drops the compiled functions, because the policy may have changed."""
         self._actors.clear()
-        self._graph_functions.clear()
+        self.in_graph.forget()
         self.num_forgotten += 1
 
     def play(
@@ -116,79 +112,7 @@ class Player:
         self, source: GraphSource, wanted: Wanted
     ) -> Trajectories:
         """Plays whole episodes inside a compiled function; see `play`."""
-        numbers = tf.constant(
-            [wanted.seed, wanted.iteration, wanted.first], tf.int64
-        )
-        function = self._graph_function(source, wanted)
-        played, faults = function(
-            numbers, tf.constant(wanted.epsilon or 0.0, tf.float32)
-        )
-        # The last part of an iteration may be smaller than the compiled one.
-        arrays: Trajectories = tf.nest.map_structure(
-            lambda leaf: leaf.numpy()[: wanted.size], played
-        )
-        self._check_faults(
-            source, arrays, faults.numpy()[: wanted.size], wanted.first
-        )
-        return arrays
-
-    def play_states(
-        self,
-        source: GraphSource,
-        wanted: Wanted,
-        discount: float,
-        *,
-        store_rewards: bool,
-        jit_compile: bool,
-    ) -> GraphTrajectories:
-        """Plays whole episodes for steps that learn in the graph.
-
-        Args:
-            source: The environment.
-            wanted: Which episodes.
-            discount: Discount of the returns that rank.
-            store_rewards: Whether to store rewards and the states after the
-                last steps.
-            jit_compile: Whether to compile with XLA.
-
-        Returns:
-            `GraphTrajectories` of NumPy arrays, by trajectory.
-        """
-        agent = self._agent
-
-        def make() -> Callable[..., Any]:
-            @tf.function(autograph=False, jit_compile=jit_compile)
-            def function(numbers: tf.Tensor, epsilon: tf.Tensor) -> Any:
-                _, *arrays = source.play(
-                    agent.acting_network(),
-                    agent.head,
-                    numbers=(numbers[0], wanted.stream, numbers[1]),
-                    epsilon=epsilon,
-                    first=numbers[2],
-                    groups=wanted.groups,
-                    discount=constant_discount(discount),
-                    store_rewards=store_rewards,
-                ).in_order()
-                return arrays
-
-            compiled: Callable[..., Any] = function
-            return compiled
-
-        key = (source.key, "states", wanted.stream, wanted.groups)
-        function = self._graph_functions.get(
-            (*key, discount, store_rewards, jit_compile), make
-        )
-        numbers = tf.constant(
-            [wanted.seed, wanted.iteration, wanted.first], tf.int64
-        )
-        arrays = function(numbers, tf.constant(wanted.epsilon, tf.float32))
-        played = GraphTrajectories(
-            source.env,
-            *tf.nest.map_structure(
-                lambda leaf: None if leaf is None else leaf.numpy(), arrays
-            ),
-        )
-        return played.first(wanted.size)
+        return self.in_graph.play(source, wanted)
 
     def play_on_host(self, source: HostSource, wanted: Wanted) -> Trajectories:
         """Plays whole episodes, stepped from Python; see `play`."""
@@ -253,63 +177,6 @@ class Player:
         actions, _ = act(buffer.leaves, counter)
         # Greedy actions are inside the space already.
         return self._agent.action_space.clip_leaves(actions)
-
-    def _graph_function(
-        self, source: GraphSource, wanted: Wanted
-    ) -> Callable[..., tuple[Any, tf.Tensor]]:
-        agent, explore = self._agent, wanted.epsilon is not None
-        if wanted.epsilon is not None:
-            agent.head.check_epsilon(wanted.epsilon)
-
-        def make() -> Callable[..., tuple[Any, tf.Tensor]]:
-            @tf.function(
-                autograph=False,
-                jit_compile=source.compilable(agent.acting_network()),
-            )
-            def function(
-                numbers: tf.Tensor, epsilon: tf.Tensor
-            ) -> tuple[Trajectories, tf.Tensor]:
-                played = source.play(
-                    agent.acting_network(),
-                    agent.head,
-                    numbers=(numbers[0], wanted.stream, numbers[1]),
-                    epsilon=epsilon if explore else None,
-                    first=numbers[2],
-                    groups=wanted.groups,
-                    store_rewards=True,
-                )
-                return played.to_trajectories(), played.faults
-
-            compiled: Callable[..., tuple[Any, tf.Tensor]] = function
-            return compiled
-
-        key = (source.key, wanted.stream, explore, wanted.groups)
-        function: Callable[..., tuple[Any, tf.Tensor]]
-        function = self._graph_functions.get(key, make)
-        return function
-
-    def _check_faults(
-        self,
-        source: GraphSource,
-        played: Trajectories,
-        faults: np.ndarray,
-        first: int,
-    ) -> None:
-        bad = np.flatnonzero(faults == nonfinite.Fault.OUTSIDE)
-        skip = self._agent.on_nonfinite == nonfinite.SKIP
-        if not bad.size:
-            bad = np.flatnonzero(faults)
-            if not bad.size or (skip and bad.size < len(faults)):
-                return
-        fault = nonfinite.Fault(faults[bad[0]])
-        error = EpisodeError(
-            f"The {fault.what} is {fault.wrong}. "
-            f"Environment {source.name}, trajectory {first + bad[0]}, "
-            f"step {played.lengths[bad[0]] - 1}."
-        )
-        if skip and fault is not nonfinite.Fault.OUTSIDE:
-            error.played = played
-        raise error
 
     def _actor(
         self,

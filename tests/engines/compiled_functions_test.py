@@ -122,7 +122,7 @@ def test_step_is_reused_for_the_same_environment_made_anew():
         agent.collect(table(1.0), 2)
     assert len(agent.train_function.functions) == 1
     assert len(agent.test_function.functions) == 1
-    assert len(agent._player._graph_functions) == 1
+    assert len(agent._player.in_graph._functions) == 1
 
 
 def test_functions_that_were_not_used_for_longest_are_dropped():

@@ -39,8 +39,7 @@ class GraphTrajectories(NamedTuple):
             `(K, ...)`. `()` if rewards are not stored.
         places: int32 `(K, 2)`, time and slot of the first step of each
             trajectory. None if slot k plays trajectory k.
-        chosen: The elites, if the states of no others are known. Defaults to
-            `None`: they are chosen in the step.
+        chosen: The elites, if no other states are known. None: not yet chosen.
     """
 
     env: Environment[Any]

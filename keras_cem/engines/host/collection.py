@@ -67,8 +67,7 @@ class Collection:
         # Trajectory and step of each slot.
         self._counter = zero_copy.zeros((2, self._slots.num_envs), np.int32)
         self._shift = np.array([[first], [0]], np.int32)
-        # Slots that were reset together, if `partial_reset` is false.
-        self._reset_together = _NO_SLOTS
+        self._reset_together = _NO_SLOTS  # If `partial_reset` is false.
         self._continue_with(_NO_SLOTS)
 
     def run(self) -> Trajectories:

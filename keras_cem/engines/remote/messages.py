@@ -4,7 +4,10 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
+import tensorflow as tf
 
+from keras_cem import spaces
+from keras_cem.engines.trajectories import Trajectories
 from keras_cem.engines.wanted import Wanted
 from keras_cem.utils.tensors import Nest
 
@@ -89,3 +92,48 @@ class Failure(NamedTuple):
 
     message: str
     cause: str | None
+
+
+def no_steps(
+    observation_space: spaces.Space, action_space: spaces.Space
+) -> Steps:
+    """Returns the steps of no trajectory."""
+    empty = [
+        space.pack(
+            [np.zeros((0, *leaf.shape), leaf.dtype) for leaf in space.leaves]
+        )
+        for space in (observation_space, action_space)
+    ]
+    return Steps(*empty)
+
+
+def trajectories_of(steps: Steps, mask: np.ndarray) -> Trajectories:
+    """Returns steps by trajectory, with zeros after their ends.
+
+    Args:
+        steps: All steps of K trajectories.
+        mask: bool `(K, T)`, true where there is a step.
+    """
+
+    def padded(leaf: np.ndarray) -> np.ndarray:
+        full = np.zeros((*mask.shape, *leaf.shape[1:]), leaf.dtype)
+        full[mask] = leaf
+        return full
+
+    observations, actions, rewards = tf.nest.map_structure(
+        padded, (steps.observations, steps.actions, steps.rewards)
+    )
+    return Trajectories(
+        observations,
+        actions,
+        rewards,
+        mask,
+        steps.terminated,
+        steps.final_observations,
+    )
+
+
+def nbytes(message: Nest) -> int:
+    """Returns the size of the arrays of a message in bytes."""
+    leaves = tf.nest.flatten(message)
+    return sum(each.nbytes for each in leaves if isinstance(each, np.ndarray))

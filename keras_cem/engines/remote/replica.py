@@ -127,7 +127,7 @@ class Replica:
     def _play(self, call: Call) -> Trajectories | GraphTrajectories:
         source = self._source
         if call.states and isinstance(source, GraphSource):
-            return self._player.play_states(
+            return self._player.in_graph.play_states(
                 source,
                 call.wanted,
                 call.discount,

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from keras_cem.engines.remote.chunks import Team
-from keras_cem.engines.remote.messages import Call
+from keras_cem.engines.remote.messages import Call, Report
 from keras_cem.networks import moments
 
 
@@ -47,6 +47,33 @@ class Outcome:
     calls: list[Call]
     holders: list[int]
     faults: np.ndarray | None = None
+
+
+def outcome_of(
+    reports: Sequence[Report], calls: list[Call], holders: list[int]
+) -> Outcome:
+    """Returns what the chunks of an iteration have in common.
+
+    Args:
+        reports: What the workers returned, by chunk.
+        calls: What they were asked for.
+        holders: Number of the worker that holds each chunk.
+    """
+    returns = np.concatenate([each.returns for each in reports])
+    size = sum(call.wanted.size for call in calls)
+    return Outcome(
+        returns,
+        returns
+        if calls[0].discount == 1.0
+        else np.concatenate([each.discounted for each in reports]),
+        np.concatenate([each.lengths for each in reports]),
+        stacked([each.groups for each in reports], size),
+        calls,
+        holders,
+        np.concatenate([each.faults for each in reports])
+        if calls[0].states
+        else None,
+    )
 
 
 @dataclasses.dataclass

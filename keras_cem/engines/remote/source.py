@@ -6,7 +6,7 @@ lost chunk is played again with the same result.
 """
 
 from collections.abc import Callable
-from typing import Any, NoReturn, Protocol, TypeVar
+from typing import NoReturn, Protocol, TypeVar
 
 import numpy as np
 import tensorflow as tf
@@ -17,19 +17,25 @@ from keras_cem.engines.host.environment import EpisodeError
 from keras_cem.engines.host.source import HostSource
 from keras_cem.engines.host.step_storage import padded_steps
 from keras_cem.engines.policies import ActingAgent
-from keras_cem.engines.remote.chunks import Chunks, Done, Job
-from keras_cem.engines.remote.messages import Call, Failure, Report, Steps
+from keras_cem.engines.remote.chunks import Job
+from keras_cem.engines.remote.messages import (
+    Call,
+    Report,
+    Steps,
+    nbytes,
+    no_steps,
+    trajectories_of,
+)
+from keras_cem.engines.remote.requests import Requests
 from keras_cem.engines.remote.session import (
     Outcome,
     Session,
     Traffic,
-    stacked,
+    outcome_of,
 )
 from keras_cem.engines.trajectories import Trajectories
 from keras_cem.engines.wanted import Wanted
 from keras_cem.networks import moments
-from keras_cem.saving import interrupts
-from keras_cem.utils.tensors import Nest
 
 Made_co = TypeVar("Made_co", covariant=True)
 
@@ -77,10 +83,7 @@ class RemoteSource:
     ):
         self._local = local
         self._chunk_size = chunk_size
-        self._connect = connect
-        self._session: Session | None = None
-        self._chunks: Chunks[Any] | None = None
-        self._request = 0
+        self._requests = Requests(connect)
         self.num_env_restarts = 0
         self.traffic = Traffic()
 
@@ -117,12 +120,12 @@ class RemoteSource:
     @property
     def num_replayed(self) -> int:
         """Number of chunks that were played again, because a worker ended."""
-        return 0 if self._chunks is None else self._chunks.num_replayed
+        return self._requests.num_replayed
 
     @property
     def num_workers(self) -> int:
         """Number of workers that take calls."""
-        return 0 if self._session is None else self._session.num_workers
+        return self._requests.num_workers
 
     @property
     def sends_moments(self) -> bool:
@@ -173,16 +176,13 @@ class RemoteSource:
                 finite.
             RuntimeError: If too many workers were lost.
         """
-        if self._session is None:
-            self._session = self._connect(agent, wanted)
-            self._chunks = Chunks(self._session, interrupts.check)
+        connected = self._requests.connected
+        request = self._requests.begin(agent, wanted)
+        if not connected:
             self._local.close()
-        self._request += 1
-        weights = [np.asarray(each) for each in agent.network_variables()]
-        self._session.begin(weights, self._request)
         calls = [
             Call(
-                self._request,
+                request,
                 part,
                 discount,
                 with_moments,
@@ -192,7 +192,7 @@ class RemoteSource:
             )
             for part in wanted.parts(self._chunk_size)
         ]
-        done = self._run(
+        done = self._requests.run(
             [Job(number, call) for number, call in enumerate(calls)]
         )
         reports: list[Report] = [each.result for each in done]
@@ -200,21 +200,8 @@ class RemoteSource:
         if None not in faults:
             raise EpisodeError(faults[0])
         self.num_env_restarts += sum(each.num_env_restarts for each in reports)
-        self.traffic.report_bytes += sum(_nbytes(each) for each in reports)
-        returns = np.concatenate([each.returns for each in reports])
-        return Outcome(
-            returns,
-            returns
-            if discount == 1.0
-            else np.concatenate([each.discounted for each in reports]),
-            np.concatenate([each.lengths for each in reports]),
-            stacked([each.groups for each in reports], wanted.size),
-            calls,
-            [each.worker for each in done],
-            np.concatenate([each.faults for each in reports])
-            if states
-            else None,
-        )
+        self.traffic.report_bytes += sum(nbytes(each) for each in reports)
+        return outcome_of(reports, calls, [each.worker for each in done])
 
     def fetch(
         self, outcome: Outcome, rows: np.ndarray, *, whole: bool = False
@@ -236,12 +223,10 @@ class RemoteSource:
                     rows=inside - begin, whole=whole or call.whole
                 )
                 jobs.append(Job(number, wanted, outcome.holders[number]))
-        parts: list[Steps] = [each.result for each in self._run(jobs)]
-        self.traffic.step_bytes += sum(_nbytes(each) for each in parts)
+        parts: list[Steps] = [each.result for each in self._requests.run(jobs)]
+        self.traffic.step_bytes += sum(nbytes(each) for each in parts)
         if not parts:
-            return Steps(
-                _empty(self.observation_space), _empty(self.action_space)
-            )
+            return no_steps(self.observation_space, self.action_space)
         steps: Steps = tf.nest.map_structure(
             lambda *leaves: np.concatenate(leaves), *parts
         )
@@ -256,37 +241,7 @@ class RemoteSource:
         lengths = outcome.lengths
         steps = self.fetch(outcome, np.arange(len(lengths)), whole=True)
         most = self.padded(int(lengths.max()))
-        mask = np.arange(most) < lengths[:, np.newaxis]
-
-        def padded(leaf: np.ndarray) -> np.ndarray:
-            full = np.zeros((*mask.shape, *leaf.shape[1:]), leaf.dtype)
-            full[mask] = leaf
-            return full
-
-        observations, actions, rewards = tf.nest.map_structure(
-            padded, (steps.observations, steps.actions, steps.rewards)
-        )
-        return Trajectories(
-            observations,
-            actions,
-            rewards,
-            mask,
-            steps.terminated,
-            steps.final_observations,
-        )
-
-    def _run(self, jobs: list[Job]) -> list[Done]:
-        """Returns what each job returned, in the order of the jobs."""
-        if self._chunks is None:
-            raise RuntimeError("Nothing was played yet.")
-        done = self._chunks.run(jobs)
-        for each in done.values():
-            if isinstance(each.result, Failure):
-                error = EpisodeError(each.result.message)
-                if each.result.cause is not None:
-                    error.cause = RuntimeError(each.result.cause)
-                raise error from error.cause
-        return [done[job.chunk] for job in jobs]
+        return trajectories_of(steps, np.arange(most) < lengths[:, np.newaxis])
 
     def played_by(self, player: PlaysRemotely, wanted: Wanted) -> Trajectories:
         """Returns the episodes that workers play."""
@@ -341,17 +296,5 @@ class RemoteSource:
 
     def close(self) -> None:
         """Closes the environments."""
-        if self._session is not None:
-            self._session.close()
+        self._requests.close()
         self._local.close()
-
-
-def _empty(space: spaces.Space) -> Any:
-    return space.pack(
-        [np.zeros((0, *leaf.shape), leaf.dtype) for leaf in space.leaves]
-    )
-
-
-def _nbytes(nest: Nest) -> int:
-    leaves = tf.nest.flatten(nest)
-    return sum(each.nbytes for each in leaves if isinstance(each, np.ndarray))
