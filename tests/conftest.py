@@ -3,6 +3,7 @@
 Imports nothing large: what a test needs is imported with it.
 """
 
+import collections
 import gc
 import os
 import random
@@ -18,6 +19,18 @@ def pytest_configure():
     # Importing TensorFlow makes a million objects, among which the collector
     # looks for garbage again and again.
     gc.disable()
+
+
+def pytest_collection_modifyitems(items):
+    # The longest files first, so that none is left to one process at the end:
+    # those of Ray, whose processes are waited for, then those with the most
+    # slow tests. The order within a file stays.
+    slow = collections.Counter(
+        item.path for item in items if item.get_closest_marker("slow")
+    )
+    items.sort(
+        key=lambda item: (item.path.parent.name != "ray", -slow[item.path])
+    )
 
 
 def pytest_collection_finish():

@@ -55,27 +55,29 @@ def _fit(
     return agent, history
 
 
-@pytest.mark.parametrize(
-    ("env", "options"),
-    [
-        ("CartPole-v1", {"discount": 0.9, "elite_memory": 5}),
-        (
-            "CartPole-v1",
-            {"episodes_per_start": 2, "gradient_epochs": 2},
-        ),
-        (
-            "Pendulum-v1",
-            {"normalize_observations": True, "noise": "correlated"},
-        ),
-        (
-            "CartPole-v1",
-            {"elite_unit": "step", "normalize_observations": True},
-        ),
-    ],
-    ids=["memory", "groups", "box", "steps"],
+MEMORY = ("CartPole-v1", {"discount": 0.9, "elite_memory": 5})
+GROUPS = ("CartPole-v1", {"episodes_per_start": 2, "gradient_epochs": 2})
+BOX = ("Pendulum-v1", {"normalize_observations": True, "noise": "correlated"})
+STEPS = (
+    "CartPole-v1",
+    {"elite_unit": "step", "normalize_observations": True},
 )
-@pytest.mark.parametrize("engine", ["host", "graph"])
-def test_workers_change_nothing(env, options, engine):
+
+
+# Memory is kept by this process, whichever engine plays.
+@pytest.mark.parametrize(
+    ("engine", "env", "options"),
+    [
+        pytest.param("host", *MEMORY, id="host-memory"),
+        pytest.param("host", *GROUPS, id="host-groups"),
+        pytest.param("host", *BOX, id="host-box"),
+        pytest.param("host", *STEPS, id="host-steps"),
+        pytest.param("graph", *GROUPS, id="graph-groups"),
+        pytest.param("graph", *BOX, id="graph-box"),
+        pytest.param("graph", *STEPS, id="graph-steps"),
+    ],
+)
+def test_workers_change_nothing(engine, env, options):
     """Whoever is lost."""
     options = {**options, "engine": engine}
     agent, history = _fit(env, **options)
