@@ -312,11 +312,13 @@ def test_optimizer_of_the_critic_is_a_copy_unless_given():
 def test_no_discount_where_nothing_terminates_is_warned_of():
     agent = make("Pendulum-v1", discount=1.0)
     with pytest.warns(UserWarning, match=r"discount=1.0.*of 30 steps"):
-        fit(agent, "Pendulum-v1", epochs=1)
+        fit(agent, "Pendulum-v1", epochs=1, engine="host")
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         # Poles fall before 400 steps.
-        fit(make(discount=1.0), epochs=1, max_episode_steps=400)
+        fit(
+            make(discount=1.0), epochs=1, max_episode_steps=400, engine="host"
+        )
 
 
 def test_recorded_episodes_are_learned_from_step_by_step():
