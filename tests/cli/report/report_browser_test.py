@@ -1,6 +1,7 @@
 """report.html, opened and used in a real browser."""
 
 import itertools
+import re
 
 import pytest
 
@@ -86,6 +87,13 @@ def test_pictures_and_film_can_be_seen(opened):
     )
     assert (width, height) == (600, 400)
     assert seconds > 0
+
+
+@pytest.mark.parametrize("paper", ["A4", "Letter"])
+def test_it_prints_on_two_pages(browser, report, paper):
+    """With curve, policy, histogram and maps; film and sliders are left out."""
+    printed = browser(report.as_uri()).page.pdf(format=paper)
+    assert len(re.findall(rb"/Type\s*/Page\b", printed)) == 2
 
 
 def test_film_plays(opened):
