@@ -43,8 +43,9 @@ def record(
         agent: A `CEMAgent`, built.
         env: Id of a gymnasium environment; a callable that makes one with
             `render_mode="rgb_array"`, or such an environment, which stays
-            open; or a vector environment or an in-graph environment, of whose
-            registered id a new environment is made.
+            open; a vector environment or an in-graph environment, of whose
+            registered id a new environment is made; or a `PyEnvironment` or
+            `TFPyEnvironment` of TF-Agents, not batched, which stays open.
         episodes: Number of episodes. Defaults to `1`.
         mp4: MP4 file to write. Defaults to `None`.
         gif: GIF file to write. Defaults to `None`.
@@ -217,16 +218,19 @@ def open_env(env: Any) -> Any:
         env = env.id
     elif isinstance(env, gymnasium.vector.VectorEnv):
         env = getattr(env.spec, "id", None)
+    # Late imports by name: these modules need gymnasium, this package does not.
+    tf_agents = importlib.import_module("keras_cem.adapters.tf_agents.sources")
+    if tf_agents.is_environment(env):
+        return tf_agents.for_film(env)
     make: Callable[..., Any] = env
     if callable(env):
         with _environments_own("__init__"):
             return make()
     if not isinstance(env, str):
         raise TypeError(
-            "`env` must be an id, an environment of gymnasium or "
+            "`env` must be an id, an environment of gymnasium, TF-Agents or "
             f"`keras_cem.envs`, or a callable. Received: env={env!r}"
         )
-    # A late import by name: the module needs gymnasium, this package does not.
     ids = importlib.import_module("keras_cem.adapters.gymnasium_ids")
     found = ids.make_env(env)
     modes = found.metadata.get("render_modes") or []

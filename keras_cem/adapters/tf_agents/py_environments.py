@@ -6,11 +6,14 @@ with discount 0 is termination; LAST with any other discount is truncation.
 """
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
+from tf_agents.environments.batched_py_environment import BatchedPyEnvironment
+from tf_agents.environments.py_environment import PyEnvironment
+from tf_agents.environments.tf_py_environment import TFPyEnvironment
 from tf_agents.trajectories.time_step import StepType
 
 from keras_cem.adapters.tf_agents.specs import Side
@@ -59,6 +62,54 @@ class Single:
 
     def close(self) -> None:
         self._env.close()
+
+
+class Filmed(Single):
+    """One `PyEnvironment` of the caller, who closes it.
+
+    Args:
+        env: A `PyEnvironment`, not batched.
+    """
+
+    metadata: Mapping[str, Any] = {}
+
+    def __init__(self, env: Any):
+        actions = Side(env.action_spec(), "action_spec", acts=True)
+        super().__init__(
+            env,
+            Side(env.observation_spec(), "observation_spec", acts=False),
+            actions,
+        )
+        self.action_space = actions.space
+
+    def render(self) -> Any:
+        return self._env.render("rgb_array")
+
+    def close(self) -> None:
+        pass
+
+
+def for_film(env: Any) -> Filmed:
+    """Returns an environment that `recording.record` films.
+
+    Args:
+        env: A `PyEnvironment`, not batched, or a `TFPyEnvironment` of one.
+
+    Raises:
+        ValueError: If it is neither.
+    """
+    one = env.pyenv if isinstance(env, TFPyEnvironment) else env
+    if type(one) is BatchedPyEnvironment and one.batch_size == 1:
+        one = one.envs[0]
+    if not isinstance(one, PyEnvironment) or one.batched:
+        raise ValueError(
+            "`env` must be a `PyEnvironment` that is not batched, because "
+            "neither TensorFlow's nor batched environments of TF-Agents "
+            f"render frames. Received: env={env!r}. Pass one environment, or "
+            "a callable that makes a gymnasium environment with "
+            "render_mode='rgb_array'."
+        )
+    return Filmed(one)
 
 
 class Batched:

@@ -14,6 +14,11 @@ _PACKAGE = "tf_agents.environments"
 def accepts(env: Any, options: Options) -> bool:
     """Whether this module takes `env`."""
     del options
+    return is_environment(env)
+
+
+def is_environment(env: Any) -> bool:
+    """Whether `env` is an environment of TF-Agents."""
     return _is(env, "tf_environment", "TFEnvironment") or _is(
         env, "py_environment", "PyEnvironment"
     )
@@ -28,6 +33,17 @@ def open_source(env: Any, options: Options) -> GraphSource | HostSource:
     if _is(env, "tf_environment", "TFEnvironment"):
         return environments.open_tf(env, options)
     return environments.open_py(env, options)
+
+
+def for_film(env: Any) -> Any:
+    """Returns an environment of TF-Agents as one that can be filmed.
+
+    Raises:
+        ValueError: If it is batched or in-graph.
+    """
+    return importlib.import_module(
+        "keras_cem.adapters.tf_agents.py_environments"
+    ).for_film(env)
 
 
 def _is(env: Any, module: str, name: str) -> bool:
