@@ -316,9 +316,7 @@ def test_no_discount_where_nothing_terminates_is_warned_of():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         # Poles fall before 400 steps.
-        fit(
-            make(discount=1.0), epochs=1, max_episode_steps=400, engine="host"
-        )
+        fit(make(discount=1.0), epochs=1, max_episode_steps=400, engine="host")
 
 
 def test_recorded_episodes_are_learned_from_step_by_step():

@@ -118,17 +118,25 @@ class Chunks(Generic[Ticket]):
         self.num_second_tries = 0
         self.seconds: dict[int, float] = {}
 
-    def run(self, jobs: Sequence[Job]) -> dict[int, Done]:
+    def run(
+        self,
+        jobs: Sequence[Job],
+        arrived: Callable[[Any], None] | None = None,
+    ) -> dict[int, Done]:
         """Returns the result of each job by the number of its chunk.
 
         Args:
             jobs: The jobs, of different chunks.
+            arrived: Called with the result of each job, once. Defaults to
+                `None`.
 
         Raises:
             RuntimeError: If a chunk was lost more than `MAX_LOSSES` times. The
                 message names the first cause.
         """
-        return _Round(self, self.team, jobs, self.clock).run(self.check)
+        return _Round(self, self.team, jobs, self.clock, arrived).run(
+            self.check
+        )
 
 
 class _Round(Generic[Ticket]):
@@ -140,8 +148,10 @@ class _Round(Generic[Ticket]):
         team: Team[Ticket],
         jobs: Sequence[Job],
         clock: Callable[[], float],
+        arrived: Callable[[Any], None] | None,
     ):
         self._chunks = chunks
+        self._arrived = arrived
         self._team = team
         self._clock = clock
         self._jobs = jobs
@@ -222,6 +232,8 @@ class _Round(Generic[Ticket]):
         if chunk not in self._done:
             self._done[chunk] = Done(sent.worker, result)
             self._seconds.append(now - sent.since)
+            if self._arrived is not None:
+                self._arrived(result)
         self._chunks.seconds[sent.worker] = now - sent.since
 
     def _lost(self, sent: _Sent, error: WorkerLostError) -> None:

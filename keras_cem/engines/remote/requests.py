@@ -8,10 +8,11 @@ import numpy as np
 from keras_cem.engines.host.environment import EpisodeError
 from keras_cem.engines.policies import ActingAgent
 from keras_cem.engines.remote.chunks import Chunks, Done, Job
-from keras_cem.engines.remote.messages import Failure
+from keras_cem.engines.remote.messages import Failure, Report
 from keras_cem.engines.remote.session import Session
 from keras_cem.engines.wanted import Wanted
 from keras_cem.saving import interrupts
+from keras_cem.utils import activity
 
 
 class Requests:
@@ -67,7 +68,7 @@ class Requests:
         """
         if self._chunks is None:
             raise RuntimeError("Nothing was played yet.")
-        done = self._chunks.run(jobs)
+        done = self._chunks.run(jobs, _Progress(jobs))
         for each in done.values():
             if isinstance(each.result, Failure):
                 error = EpisodeError(each.result.message)
@@ -80,3 +81,27 @@ class Requests:
         """Drops the agent and the environment in all workers."""
         if self._session is not None:
             self._session.close()
+
+
+class _Progress:
+    """Tells displays of progress how many trajectories have arrived.
+
+    Args:
+        jobs: The jobs. Those that fetch steps play nothing.
+    """
+
+    def __init__(self, jobs: Sequence[Job]):
+        self._done = self._steps = 0
+        self._total = sum(
+            job.argument.wanted.size
+            for job in jobs
+            if job.argument.rows is None
+        )
+        if self._total:
+            activity.report("playing", 0, self._total)
+
+    def __call__(self, result: Any) -> None:
+        if isinstance(result, Report):
+            self._done += len(result.lengths)
+            self._steps += int(result.lengths.sum())
+            activity.report("playing", self._done, self._total, self._steps)
