@@ -51,7 +51,7 @@ def test_notebook_runs_and_shows_pictures_and_a_film(tmp_path, monkeypatch):
     assert "Greedy return over 100 episodes: " in printed(notebook)
     # The table, and the line below it that is written over.
     assert "  epoch  return    best  greedy " in printed(notebook)
-    assert "\repoch 1/60  playing ... " in printed(notebook)
+    assert "\repoch 1/60  compiling ... " in printed(notebook)
 
 
 def test_committed_outputs_are_of_a_run_and_small():
