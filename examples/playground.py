@@ -19,7 +19,6 @@ import dataclasses
 import math
 import pathlib
 import time
-from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -28,11 +27,15 @@ import tensorflow as tf
 from absl import app, flags
 
 from keras_cem import networks
+from keras_cem.cli.playground.datasets import (
+    DATASETS,
+    EXTENT,
+    Dataset,
+    make_dataset,
+)
+from keras_cem.cli.playground.networks import labels, score, surface
 
 FLAGS = flags.FLAGS
-
-# The playground's plane: both coordinates in [-6, 6].
-EXTENT = 6.0
 
 # Orange and blue are told apart with every kind of colour vision, and the
 # classes have markers of their own. Points are darker than what lies below.
@@ -44,27 +47,6 @@ _STEPS_PER_EXECUTION = 100
 
 
 @dataclasses.dataclass(frozen=True)
-class Dataset:
-    """Points of the plane, each with a target.
-
-    Attributes:
-        name: Its name in `--datasets`.
-        points: float32 array of shape `(num_points, 2)`.
-        targets: int array of shape `(num_points,)` with class 0 or 1, or
-            float array of that shape with values in [-1, 1].
-    """
-
-    name: str
-    points: np.ndarray
-    targets: np.ndarray
-
-    @property
-    def is_regression(self) -> bool:
-        """Whether the targets are values and not classes."""
-        return bool(np.issubdtype(self.targets.dtype, np.floating))
-
-
-@dataclasses.dataclass(frozen=True)
 class Result:
     """A trained network and its test score."""
 
@@ -73,75 +55,6 @@ class Result:
     model: keras.Model
     train_score: float
     test_score: float
-
-
-def circle(size: int, noise: float, rng: np.random.Generator) -> tuple:
-    """Class 1 inside a disc, class 0 in a ring around it."""
-    classes = np.arange(size) % 2
-    radius = np.where(
-        classes == 1, rng.uniform(0.0, 2.5, size), rng.uniform(3.5, 5.0, size)
-    )
-    angle = rng.uniform(0.0, 2 * math.pi, size)
-    points = radius[:, None] * np.stack([np.cos(angle), np.sin(angle)], axis=1)
-    return points + rng.normal(0.0, noise, points.shape), classes
-
-
-def exclusive_or(size: int, noise: float, rng: np.random.Generator) -> tuple:
-    """Class 1 where both coordinates have the same sign."""
-    points = rng.uniform(-5.0, 5.0, (size, 2))
-    classes = (points[:, 0] * points[:, 1] > 0).astype(int)
-    points += 0.3 * np.sign(points)  # a gap along the axes
-    return points + rng.normal(0.0, noise, points.shape), classes
-
-
-def spiral(size: int, noise: float, rng: np.random.Generator) -> tuple:
-    """Two arms of almost two turns, one per class."""
-    classes = np.arange(size) % 2
-    along = np.sqrt(rng.uniform(0.0, 1.0, size))  # even along the arm
-    radius = 5.0 * along
-    angle = 1.75 * 2 * math.pi * along + math.pi * classes
-    points = radius[:, None] * np.stack([np.sin(angle), np.cos(angle)], axis=1)
-    return points + rng.normal(0.0, noise, points.shape), classes
-
-
-def plane(size: int, noise: float, rng: np.random.Generator) -> tuple:
-    """The value rises along the diagonal, from -1 to 1."""
-    points = rng.uniform(-EXTENT, EXTENT, (size, 2))
-    values = points.sum(axis=1) / (2 * EXTENT)
-    return points, values + rng.normal(0.0, noise / EXTENT, size)
-
-
-def gaussian(size: int, noise: float, rng: np.random.Generator) -> tuple:
-    """Cones of height 1 and -1 and radius 2, in two rows of three."""
-    points = rng.uniform(-EXTENT, EXTENT, (size, 2))
-    values = np.zeros(size)
-    for x, y, height in (
-        (-4.0, 2.5, 1), (0.0, 2.5, -1), (4.0, 2.5, 1),
-        (-4.0, -2.5, -1), (0.0, -2.5, 1), (4.0, -2.5, -1),
-    ):  # fmt: skip
-        distance = np.hypot(points[:, 0] - x, points[:, 1] - y)
-        values += height * np.clip(1.0 - distance / 2.0, 0.0, 1.0)
-    return points, values + rng.normal(0.0, noise / EXTENT, size)
-
-
-DATASETS: dict[str, Callable[..., tuple]] = {
-    "circle": circle,
-    "xor": exclusive_or,
-    "spiral": spiral,
-    "plane": plane,
-    "gaussian": gaussian,
-}
-
-
-def make_dataset(name: str, size: int, noise: float, seed: int) -> Dataset:
-    """Draws `size` points of a data set."""
-    if name not in DATASETS:
-        raise ValueError(
-            f"`datasets` must be from {', '.join(DATASETS)}. Received: "
-            f"datasets={name!r}."
-        )
-    points, targets = DATASETS[name](size, noise, np.random.default_rng(seed))
-    return Dataset(name, points.astype("float32"), targets)
 
 
 def parse_network(network: str) -> tuple[int, ...]:
@@ -204,7 +117,7 @@ def train(
     )
     batches = (
         tf.data.Dataset.from_tensor_slices(
-            (dataset.points[:half], _as_labels(dataset)[:half])
+            (dataset.points[:half], labels(dataset)[:half])
         )
         .shuffle(half, seed=seed)
         .repeat()
@@ -215,28 +128,9 @@ def train(
         dataset,
         network,
         model,
-        _score(model, dataset, slice(None, half)),
-        _score(model, dataset, slice(half, None)),
+        score(model, dataset, slice(None, half)),
+        score(model, dataset, slice(half, None)),
     )
-
-
-def surface(model: keras.Model, points: np.ndarray) -> np.ndarray:
-    """What a network says of each point, in [-1, 1].
-
-    For a classifier 0 is the decision boundary: it is the difference of the
-    two classes' probabilities. For a regression it is the value itself.
-    """
-    outputs = keras.ops.convert_to_numpy(model(points))
-    if outputs.shape[1] == 1:
-        return np.clip(outputs[:, 0], -1.0, 1.0)
-    return np.tanh((outputs[:, 1] - outputs[:, 0]) / 2)
-
-
-def _as_labels(dataset: Dataset) -> np.ndarray:
-    """Values in a column, or classes as one-hot vectors."""
-    if dataset.is_regression:
-        return dataset.targets[:, None].astype("float32")
-    return np.eye(2, dtype="float32")[dataset.targets]
 
 
 def _make_loss(loss: str, dataset: Dataset) -> Any:
@@ -250,16 +144,6 @@ def _make_loss(loss: str, dataset: Dataset) -> Any:
             f"data set {dataset.name}. Received: loss='cross_entropy'."
         )
     return keras.losses.CategoricalCrossentropy(from_logits=True)
-
-
-def _score(model: keras.Model, dataset: Dataset, part: slice) -> float:
-    """Accuracy, or R^2: the share of the variance that is explained."""
-    targets = dataset.targets[part]
-    outputs = keras.ops.convert_to_numpy(model(dataset.points[part]))
-    if dataset.is_regression:
-        errors = targets - outputs[:, 0]
-        return float(1.0 - np.mean(errors**2) / np.var(targets))
-    return float(np.mean(np.argmax(outputs, axis=1) == targets))
 
 
 def draw(results: list[Result], output: pathlib.Path) -> None:

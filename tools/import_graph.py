@@ -46,12 +46,14 @@ DISTRIBUTIONS = {
     "ray": "ray",
     "rich": "rich",
     "stable_baselines3": "stable-baselines3",
+    "starlette": "starlette",
     "tensorboard": "tensorboard",
     "tensorflow": "tensorflow",
     "tf2onnx": "tf2onnx",
     "tf_agents": "tf-agents",
     "torch": "torch",
     "trackio": "trackio",
+    "uvicorn": "uvicorn",
     "wandb": "wandb",
     "yaml": "pyyaml",
 }
@@ -259,12 +261,17 @@ class ImportGraph:
     def data(self, target: Target) -> set[str]:
         """Returns the files that a target reads, which stand beside its code.
 
-        Of a package they are its JSON, of a module the parts of a page that
-        have its name.
+        Of a module they are the parts of a page that have its name, of a
+        package its JSON and the other parts of pages.
         """
         folder = self._root / target.path.parent
         if target.path.name == "__init__.py":
-            return {path.name for path in folder.glob("*.json")}
+            return {
+                path.name
+                for suffix in ("css", "html", "js", "json")
+                for path in folder.glob(f"*.{suffix}")
+                if not path.with_suffix(".py").exists()
+            }
         parts = (target.path.with_suffix(suffix) for suffix in (".css", ".js"))
         return {part.name for part in parts if (folder / part.name).is_file()}
 

@@ -16,6 +16,7 @@ from keras_cem.cli.flags import (
     export_flags,
     list_flags,
     old_settings,
+    playground_flags,
     plot_flags,
     push_flags,
     record_flags,
@@ -40,6 +41,7 @@ _COMMANDS = {
     "push": push_flags,
     "list": list_flags,
     "tune": tune_flags,
+    "playground": playground_flags,
 }
 _MODULES = {"list": "list_environments"}
 _VERBOSE = "-v"
@@ -126,7 +128,7 @@ def _import(name: str, is_quiet: bool) -> Any:
 
 def _overview() -> str:
     lines = [
-        f"  {name:10}{(command.__doc__ or '').splitlines()[0]}"
+        f"  {name:12}{(command.__doc__ or '').splitlines()[0]}"
         for name, command in _COMMANDS.items()
     ]
     return "\n".join(

@@ -136,7 +136,7 @@ def _gif(
 
     def add(number: int, frame: np.ndarray) -> None:
         if number % every == 0 and len(kept) < _GIF_FRAMES:
-            kept.append(_smaller(frame, block))
+            kept.append(smaller(frame, block))
 
     yield add
     with files.replacing(path) as partial:
@@ -151,8 +151,14 @@ def _gif(
         )
 
 
-def _smaller(frame: np.ndarray, block: int) -> np.ndarray:
-    """Shrinks a frame to the means of squares of `block` x `block` pixels."""
+def smaller(frame: np.ndarray, block: int) -> np.ndarray:
+    """Shrinks a frame to the means of squares of `block` x `block` pixels.
+
+    Args:
+        frame: uint8 array of shape (H, W, 3).
+        block: Side of the squares. Rows and columns that fill no square are
+            cut off.
+    """
     height, width = (side // block for side in frame.shape[:2])
     cut = frame[: height * block, : width * block]
     squares = cut.reshape(height, block, width, block, 3)

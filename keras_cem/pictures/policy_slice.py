@@ -51,6 +51,16 @@ class PolicySlice:
         ]
         return cls(agent, np.median(visited, axis=0), dimensions, ranges)
 
+    def observations(self, resolution: int) -> np.ndarray:
+        """Returns the observations of the slice, `(R * R, D)`, by rows of y."""
+        x, y = self._axes(resolution)
+        observations = np.tile(
+            self.others.astype(np.float32), (resolution**2, 1)
+        )
+        observations[:, self.dimensions[0]] = np.tile(x, resolution)
+        observations[:, self.dimensions[1]] = np.repeat(y, resolution)
+        return observations
+
     def actions(
         self, resolution: int
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -58,15 +68,14 @@ class PolicySlice:
 
         Each row of actions has one y value.
         """
-        x, y = (np.linspace(*ends, resolution) for ends in self.ranges)
-        observations = np.tile(
-            self.others.astype(np.float32), (resolution**2, 1)
-        )
-        observations[:, self.dimensions[0]] = np.tile(x, resolution)
-        observations[:, self.dimensions[1]] = np.repeat(y, resolution)
-        outputs = self.agent(observations, training=False)
+        x, y = self._axes(resolution)
+        outputs = self.agent(self.observations(resolution), training=False)
         actions = np.asarray(self.agent.head.greedy(outputs))
         return x, y, actions.reshape(resolution, resolution, -1)
+
+    def _axes(self, resolution: int) -> tuple[np.ndarray, np.ndarray]:
+        x, y = (np.linspace(*ends, resolution) for ends in self.ranges)
+        return x, y
 
 
 def can_be_drawn(agent: Any) -> bool:

@@ -7,6 +7,7 @@ _PACKAGES = {
     "hub": ("huggingface_hub",),
     "mlflow": ("mlflow",),
     "mujoco": ("mujoco",),
+    "playground": ("starlette", "uvicorn"),
     "plot": ("matplotlib",),
     "ray": ("ray",),
     "seeds": ("scipy",),

@@ -433,6 +433,7 @@ COMMANDS = [
     "report",
     "list",
     "tune",
+    "playground",
 ]
 
 

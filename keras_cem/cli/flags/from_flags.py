@@ -94,8 +94,20 @@ def _learning_rate(values: flags.FlagValues) -> Any:
 
 def epsilon_schedule(values: flags.FlagValues) -> Any:
     """Returns the schedule of epsilon."""
-    make = _EPSILON_SCHEDULES[values.epsilon_schedule]
-    return make(values.epsilon, epsilon_steps(values))
+    return make_schedule(
+        values.epsilon_schedule, values.epsilon, epsilon_steps(values)
+    )
+
+
+def make_schedule(kind: str, initial: float, steps: int) -> Any:
+    """Returns a schedule of epsilon.
+
+    Args:
+        kind: One of `train_flags.EPSILON_SCHEDULES`.
+        initial: Epsilon in the first iteration.
+        steps: Number of iterations of the schedule.
+    """
+    return _EPSILON_SCHEDULES[kind](initial, steps)
 
 
 def epsilon_steps(values: flags.FlagValues) -> int:

@@ -1,0 +1,1 @@
+"""The page of `keras-cem playground`, and what it shows."""

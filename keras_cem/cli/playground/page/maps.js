@@ -1,0 +1,73 @@
+// Decision maps of the policy.
+
+import {ACTIONS, byId, css, diverging, frame, grid, legend, mix, pen, themed}
+  from "./draw.js";
+
+const BACK = {light: [255, 255, 255], dark: [27, 32, 39]};
+const dark = () => matchMedia("(prefers-color-scheme: dark)").matches;
+
+// Paints a policy in a box; `strength` is how strong its colours are.
+export function paint(context, map, policy, box, strength = 0.8) {
+  const back = dark() ? BACK.dark : BACK.light;
+  const {actions, shares} = policy;
+  const least = map.actions ? 1 / map.actions : 0;
+  grid(context, map.resolution, (place) => {
+    const share = shares[place] / 100;
+    if (!map.actions) {
+      return mix(back, diverging(2 * share - 1), strength);
+    }
+    // Pale where the policy is undecided.
+    const sure = (share - least) / (1 - least);
+    const color = ACTIONS[(actions[place] - map.first) % ACTIONS.length];
+    return mix(back, color, strength * (0.15 + 0.85 * sure));
+  }, box);
+}
+
+// Legend of the actions: pairs of a colour and a name.
+export function actionKeys(map) {
+  if (!map.actions) {
+    return [[css(diverging(-1)), "action low"], [css(diverging(1)),
+      "action high"]];
+  }
+  const count = Math.min(map.actions, ACTIONS.length);
+  return ACTIONS.slice(0, count).map(
+    (color, action) => [css(color), `action ${action + map.first}`]);
+}
+
+export function maps({map, episodes}, done) {
+  const shown = map && map.now;
+  for (const [id, which] of [["map-before", "before"], ["map-now", "now"]]) {
+    const canvas = byId(id);
+    const width = canvas.clientWidth, height = Math.round(width * 0.44);
+    const [context] = pen(canvas, height);
+    const box = [38, 4, width - 46, height - 26];
+    if (!shown) continue;
+    // Until the update both are the policy that played.
+    const policy = done ? map[which] : which === "before" ? map.now : null;
+    if (policy) paint(context, map, policy, box);
+    frame(context, box, episodes.ranges, null);
+    if (!policy) {
+      context.fillStyle = themed("soft");
+      context.textAlign = "center";
+      context.fillText("Imitate changes it.", box[0] + box[2] / 2,
+        box[1] + box[3] / 2);
+    }
+  }
+  legend(byId("map-legend"), shown ? actionKeys(map) : []);
+  byId("map-hint").textContent = hint(map, episodes, done);
+}
+
+function hint(map, episodes, done) {
+  if (!episodes) return "";
+  if (!map || !map.now) {
+    return "A decision map needs two different components of a vector of " +
+      "observations: choose them below the paths.";
+  }
+  if (!done || !map.before) return "";
+  const size = map.now.actions.length;
+  if (!map.actions) return "";
+  const changed = map.now.actions.filter(
+    (action, place) => action !== map.before.actions[place]).length;
+  return `The update changed the action on ${(100 * changed / size).toFixed(1)}` +
+    " % of the plane. Pale: undecided.";
+}
