@@ -1,4 +1,4 @@
-r"""Environment steps per second of host rollouts.
+r"""Environment steps per processor second of host rollouts.
 
 Side by side, in turn, in one process:
 
@@ -8,6 +8,9 @@ Side by side, in turn, in one process:
 
 Episodes of an untrained policy last about 22 steps, those of a policy that
 balances the pole 500. Both are measured; a bare env does not care.
+
+Processor seconds, because other load disturbs them less than the clock. It also
+measures `CEMAgent.act` for one observation.
 
     pip install 'keras-cem[bench]'
     python -m benchmarks.host_rollout --num_envs=64,256
@@ -31,9 +34,14 @@ _SECONDS = flags.DEFINE_float("seconds", 1.0, "Length of a measurement.")
 
 
 def rate(work: Callable[[], int], seconds: float) -> float:
-    """Returns steps per second of `work`, which returns how many it did."""
-    steps, start = 0, time.perf_counter()
-    while (passed := time.perf_counter() - start) < seconds:
+    """Returns steps per processor second of `work`.
+
+    Args:
+        work: Function that returns how many steps it did.
+        seconds: Length of the measurement.
+    """
+    steps, start = 0, time.process_time()
+    while (passed := time.process_time() - start) < seconds:
         steps += work()
     return steps / passed
 
@@ -100,12 +108,26 @@ def textbook(epsilon: float, balancing: bool) -> Callable[[], int]:
     return work
 
 
+def act(agent: CEMAgent, epsilon: float) -> Callable[[], int]:
+    """Acts on one observation, a hundred times."""
+    observation = np.zeros(4, np.float32)
+
+    def work() -> int:
+        for _ in range(100):
+            agent.act(observation, epsilon)
+        return 100
+
+    work()
+    return work
+
+
 def main(argv: list[str]) -> None:
     """Measures and prints a table."""
     del argv
     print(
         f"{'envs':>5} {'episodes':>9} {'bare':>9} {'collect':>9} "
-        f"{'textbook':>9} {'/bare':>6} {'/textbook':>9}   (env steps/s)"
+        f"{'textbook':>9} {'/bare':>6} {'/textbook':>9}   "
+        "(env steps per processor second)"
     )
     for num_envs in map(int, _NUM_ENVS.value):
         for name, balancing, epsilon in (
@@ -134,6 +156,14 @@ def main(argv: list[str]) -> None:
                 + f" {ratios[0]:>6.2f} {ratios[1]:>9.2f}",
                 flush=True,
             )
+    agent = make_agent(False)
+    for epsilon in (0.0, 0.5):
+        work = act(agent, epsilon)
+        rates = [rate(work, _SECONDS.value / 10) for _ in range(20)]
+        print(
+            f"`act` with epsilon={epsilon}: {1e6 / np.median(rates):.0f} "
+            "microseconds"
+        )
 
 
 if __name__ == "__main__":

@@ -8,8 +8,9 @@ of processors, which other load disturbs less than the clock:
 - category_lookup: calls of a policy on 1,000 observations of 500 categories,
   with 128 hidden units; iterations of `fit` on Taxi, with the options of the
   preset;
-- zero_copy: episodes of CartPole on the host, in gymnasium's vectorized
-  environment, and calls of the acting policy alone.
+- array_network: episodes of CartPole on the host, in gymnasium's vectorized
+  environment, with a 4-128-2 policy of NumPy or of TensorFlow;
+- zero_copy: the same with the policy of TensorFlow, and calls of it alone.
 
 `benchmarks.graph_rollout` measures the third trick, fused_dense, which only
 GPUs use.
@@ -32,7 +33,7 @@ from benchmarks.agents import ENV, make_agent
 from keras_cem import CEMAgent, prng, spaces
 from keras_cem.adapters.gymnasium import open_source
 from keras_cem.algorithm import transposed_kernels
-from keras_cem.engines.host import actor, zero_copy
+from keras_cem.engines.host import actor, array_actor, zero_copy
 from keras_cem.engines.host.observation_buffer import ObservationBuffer
 from keras_cem.engines.playing import Options
 from keras_cem.networks import category_lookup
@@ -78,7 +79,28 @@ def lending(allowed: bool) -> Iterator[None]:
             yield
 
 
+@contextlib.contextmanager
+def by_numpy(allowed: bool) -> Iterator[None]:
+    """Context in which NumPy evaluates new small policies, or TensorFlow."""
+    if allowed:
+        yield
+    else:
+        with mock.patch.object(array_actor, "array_network", return_value=None):
+            yield
+
+
 def collections(num_envs: int, lent: bool) -> Callable[[], None]:
+    """Returns a function that plays episodes with a policy of TensorFlow."""
+    work = episodes(num_envs, False)
+
+    def collect() -> None:
+        with lending(lent):
+            work()
+
+    return collect
+
+
+def episodes(num_envs: int, numpy: bool) -> Callable[[], None]:
     """Returns a function that plays four episodes per sub-environment."""
     agent = make_agent(balancing=False)
     vector = gymnasium.make_vec(
@@ -87,12 +109,12 @@ def collections(num_envs: int, lent: bool) -> Callable[[], None]:
     source = open_source(vector, Options(4 * num_envs))
 
     def work() -> None:
-        with lending(lent):
-            agent._player.play(
-                source, 4 * num_envs, prng.COLLECT_RESETS, epsilon=1.0
-            )
+        agent._player.play(
+            source, 4 * num_envs, prng.COLLECT_RESETS, epsilon=1.0
+        )
 
-    work()
+    with by_numpy(numpy):
+        work()
     return work
 
 
@@ -207,6 +229,7 @@ def main(argv: list[str]) -> None:
     compare("category_lookup, calls", "1000", policy_calls)
     compare("category_lookup, fit on Taxi", "4000", taxi_iterations)
     for size in _NUM_ENVS.value:
+        compare("array_network, episodes", size, episodes)
         compare("zero_copy, episodes", size, collections)
         compare("zero_copy, calls of the policy", size, calls)
 

@@ -68,8 +68,8 @@ RECORDED = Stream.RECORDED
 
 MAX_SEED = 2**32 - 1
 
-_ROTATIONS = ((13, 15, 26, 6), (17, 29, 16, 24))
-_PARITY = 0x1BD11BDA
+ROTATIONS = ((13, 15, 26, 6), (17, 29, 16, 24))
+PARITY, FOLDED = 0x1BD11BDA, 0x5EED
 
 Words = tuple[Any, Any]
 
@@ -93,9 +93,9 @@ def threefry2x32(key: Words, counter: Words, *, rolled: bool = False) -> Words:
         if tf.executing_eagerly():
             return _unrolled(*words)
         return _traced(*(word.shape for word in words))(*words)
-    keys = (key[0], key[1], key[0] ^ key[1] ^ _uint32(_PARITY))
+    keys = (key[0], key[1], key[0] ^ key[1] ^ _uint32(PARITY))
     x0, x1 = counter[0] + keys[0], counter[1] + keys[1]
-    rotations = tf.constant(_ROTATIONS, tf.uint32)
+    rotations = tf.constant(ROTATIONS, tf.uint32)
 
     def body(group: tf.Tensor, x0: tf.Tensor, x1: tf.Tensor) -> Any:
         x0, x1 = _mix(x0, x1, tf.unstack(rotations[group % 2]))
@@ -110,10 +110,10 @@ def threefry2x32(key: Words, counter: Words, *, rolled: bool = False) -> Words:
 
 
 def _unrolled(key0: Any, key1: Any, counter0: Any, counter1: Any) -> Words:
-    keys = (key0, key1, key0 ^ key1 ^ _uint32(_PARITY))
+    keys = (key0, key1, key0 ^ key1 ^ _uint32(PARITY))
     x0, x1 = counter0 + keys[0], counter1 + keys[1]
     for group in range(5):
-        x0, x1 = _mix(x0, x1, _ROTATIONS[group % 2])
+        x0, x1 = _mix(x0, x1, ROTATIONS[group % 2])
         x0 = x0 + keys[(group + 1) % 3]
         x1 = x1 + keys[(group + 2) % 3] + _uint32(group + 1)
     return x0, x1
@@ -152,7 +152,7 @@ def make_key(
 
 def fold_in(key: Words, number: int) -> Words:
     """Returns another key, for independent numbers at the same counters."""
-    return threefry2x32(key, (_uint32(number), _uint32(0x5EED)))
+    return threefry2x32(key, (_uint32(number), _uint32(FOLDED)))
 
 
 def uniform(key: Words, counter: Words, size: int) -> tf.Tensor:

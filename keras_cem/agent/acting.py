@@ -1,13 +1,14 @@
 """Acts with an agent on one observation, and plays without learning."""
 
 import contextlib
+import threading
 from typing import Any, Protocol, TypeAlias
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from keras_cem import heads, prng
+from keras_cem import heads, prng, spaces
 from keras_cem.agent.opening import PlayingAgent, open_playable, with_workers
 from keras_cem.engines.host.observation_buffer import ObservationBuffer
 from keras_cem.engines.player import Player
@@ -18,6 +19,9 @@ from keras_cem.utils.tensors import Nest
 
 # A number, such as `agent.epsilon` or `agent.epsilon * 0.5`.
 Scalar: TypeAlias = float | keras.Variable | tf.Tensor | np.ndarray
+
+_ROW = np.arange(1)
+_buffers = threading.local()
 
 
 class ActingAgent(PlayingAgent, Protocol):
@@ -78,18 +82,29 @@ def act(
             "observation_space=None. Pass `observation_space` to `CEMAgent`, "
             "or call `fit` on an environment first."
         )
-    buffer = ObservationBuffer(space, 1)
+    buffer = _buffer(space)
     epsilon = plain_number(epsilon)
     buffer.write(0, observation)
-    fault = buffer.outside(np.arange(1))
+    fault = buffer.outside(_ROW)
     if fault is not None:
         raise ValueError(f"{fault[1]}.")
-    if buffer.not_finite(np.arange(1)).size:
+    if buffer.not_finite(_ROW).size:
         raise ValueError(
             f"`observation` must be finite. Received: observation={observation}"
         )
     actions = player.act(buffer, epsilon or None)
     return agent.action_space.pack([leaf[0] for leaf in actions])
+
+
+def _buffer(space: spaces.Space) -> ObservationBuffer:
+    """Returns the buffer of this thread for one observation of a space.
+
+    Making one takes as long as acting does.
+    """
+    if getattr(_buffers, "space", None) is not space:
+        _buffers.space, _buffers.latest = space, ObservationBuffer(space, 1)
+    buffer: ObservationBuffer = _buffers.latest
+    return buffer
 
 
 def plain_number(value: object) -> Any:

@@ -9,6 +9,7 @@ from keras_cem.engines.graph.player import GraphPlayer
 from keras_cem.engines.graph.source import GraphSource, PlaysInGraph
 from keras_cem.engines.groups import NO_GROUPS, Groups
 from keras_cem.engines.host.actor import Actor
+from keras_cem.engines.host.array_actor import ArrayActor, new_actor
 from keras_cem.engines.host.observation_buffer import ObservationBuffer
 from keras_cem.engines.host.source import HostSource, PlaysOnHost
 from keras_cem.engines.policies import ActingAgent
@@ -44,7 +45,7 @@ class Player:
 
     def __init__(self, agent: ActingAgent):
         self._agent = agent
-        self._actors: dict[tuple[Any, ...], Actor] = {}
+        self._actors: dict[tuple[Any, ...], Actor | ArrayActor] = {}
         self.in_graph = GraphPlayer(agent)
         self._num_acts = 0
         self.num_forgotten = 0
@@ -185,14 +186,14 @@ class Player:
         *,
         single: bool = False,
         groups: Groups = NO_GROUPS,
-    ) -> Actor:
+    ) -> Actor | ArrayActor:
         agent = self._agent
         if epsilon is not None:
             agent.head.check_epsilon(epsilon)
         compiled = not (agent.compiled and agent.run_eagerly)
         key = (num_envs, epsilon is not None, compiled, single, groups)
         if key not in self._actors:
-            self._actors[key] = Actor(
+            self._actors[key] = new_actor(
                 agent.acting_network(),
                 agent.head,
                 agent.observation_space,

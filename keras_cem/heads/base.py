@@ -8,6 +8,7 @@ import keras
 import tensorflow as tf
 
 from keras_cem import prng, spaces
+from keras_cem.heads.array_heads import ArrayHead
 from keras_cem.utils import checks
 from keras_cem.utils.tensors import Integer, Nest
 
@@ -52,6 +53,10 @@ class Head(abc.ABC):
     def __init_subclass__(cls, **kwargs: Any):
         super().__init_subclass__(**kwargs)
         _KINDS[cls.__name__] = cls
+        own = vars(cls)
+        if "on_arrays" not in own and ("explore" in own or "greedy" in own):
+            # The inherited one would act in another way.
+            type.__setattr__(cls, "on_arrays", Head.on_arrays)
 
     # Upper bound on epsilon.
     max_epsilon: float = float("inf")
@@ -123,6 +128,14 @@ class Head(abc.ABC):
     @abc.abstractmethod
     def greedy(self, outputs: Nest) -> Nest:
         """Returns the greedy actions `(N, *space.shape)` for the outputs."""
+
+    def on_arrays(self) -> ArrayHead | None:
+        """Returns a head that computes `explore` and `greedy` with NumPy.
+
+        Actions are the same, except for rounding. Defaults to `None`: there is
+        no such head.
+        """
+        return None
 
     @abc.abstractmethod
     def loss(self, outputs: Nest, actions: Nest) -> tf.Tensor:

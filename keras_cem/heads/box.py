@@ -12,6 +12,7 @@ import tensorflow as tf
 
 from keras_cem import prng, spaces
 from keras_cem.heads import compiled_loss
+from keras_cem.heads.array_heads import ArrayBox, ArrayHead
 from keras_cem.heads.base import ExplorationState, Head, Loss
 from keras_cem.heads.noise import Noise
 from keras_cem.utils import checks
@@ -124,6 +125,17 @@ class BoxHead(Head):
 
     def greedy(self, outputs: tf.Tensor) -> tf.Tensor:
         return self._to_action(outputs)
+
+    def on_arrays(self) -> ArrayHead | None:
+        if self.observes:
+            return None
+        return ArrayBox(
+            self.space,
+            self.scale,
+            uniform=self.noise == "uniform",
+            correlation=self.correlation,
+            exceeds=self.exceeds,
+        )
 
     def loss(self, outputs: tf.Tensor, actions: tf.Tensor) -> tf.Tensor:
         size = int(np.prod(self.space.shape))

@@ -8,6 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_cem import prng, spaces
+from keras_cem.heads.array_heads import ArrayChoices, ArrayHead
 from keras_cem.heads.base import ExplorationState, Head
 from keras_cem.heads.categorical import cross_entropy, softmax
 from keras_cem.heads.holding import Holding
@@ -58,6 +59,10 @@ class ChoicesHead(Head):
         Entries after the first m_i of a choice have probability 0.
         """
 
+    @abc.abstractmethod
+    def _array_logits(self, outputs: np.ndarray) -> np.ndarray:
+        """Returns the same logits, computed with NumPy."""
+
     def initial_exploration(self, size: Integer) -> ExplorationState:
         return self.holding.initial(size) if self._holds else ()
 
@@ -86,6 +91,13 @@ class ChoicesHead(Head):
     def greedy(self, outputs: tf.Tensor) -> tf.Tensor:
         return self._to_actions(
             tf.argmax(self._logits(outputs), axis=-1, output_type=tf.int32)
+        )
+
+    def on_arrays(self) -> ArrayHead | None:
+        if self._holds:
+            return None
+        return ArrayChoices(
+            self.space, self._num_choices, self._there, self._array_logits
         )
 
     def loss(self, outputs: tf.Tensor, actions: tf.Tensor) -> tf.Tensor:

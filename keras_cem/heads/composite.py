@@ -5,6 +5,7 @@ from typing import Any
 import tensorflow as tf
 
 from keras_cem import prng, spaces
+from keras_cem.heads.array_heads import ArrayComposite, ArrayHead
 from keras_cem.heads.base import (
     ExplorationState,
     Head,
@@ -104,6 +105,11 @@ class CompositeHead(Head):
     def greedy(self, outputs: Nest) -> Nest:
         parts = zip(self.heads, self.parts(outputs), strict=True)
         return self.space.pack([head.greedy(part) for head, part in parts])
+
+    def on_arrays(self) -> ArrayHead | None:
+        heads = [head.on_arrays() for head in self.heads]
+        known = [head for head in heads if head is not None]
+        return ArrayComposite(known) if len(known) == len(heads) else None
 
     def loss(self, outputs: Nest, actions: Nest) -> tf.Tensor:
         parts = zip(

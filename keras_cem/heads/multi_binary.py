@@ -2,6 +2,7 @@
 
 import math
 
+import numpy as np
 import tensorflow as tf
 
 from keras_cem import spaces
@@ -47,3 +48,7 @@ class MultiBinaryHead(ChoicesHead):
         ones = tf.reshape(tf.cast(outputs, tf.float32), (-1, self._size))
         # softmax((0, F)) = (1 - p, p).
         return tf.stack([tf.zeros_like(ones), ones], axis=-1)
+
+    def _array_logits(self, outputs: np.ndarray) -> np.ndarray:
+        ones = outputs.reshape(-1, self._size)
+        return np.stack([np.zeros_like(ones), ones], axis=-1)

@@ -60,3 +60,11 @@ class MultiDiscreteHead(ChoicesHead):
             return tf.reshape(outputs, (-1, *self._there.shape))
         logits = tf.gather(outputs, self._place, axis=1)
         return tf.where(self._there, logits, _NO_CHOICE)
+
+    def _array_logits(self, outputs: np.ndarray) -> np.ndarray:
+        if self._there.all():
+            return outputs.reshape(-1, *self._there.shape)
+        logits: np.ndarray = np.where(
+            self._there, outputs[:, self._place], np.float32(_NO_CHOICE)
+        )
+        return logits

@@ -1,5 +1,6 @@
 """Discrete actions, chosen by softmax."""
 
+import numpy as np
 import tensorflow as tf
 
 from keras_cem import spaces
@@ -44,3 +45,6 @@ class SoftmaxHead(ChoicesHead):
 
     def _logits(self, outputs: tf.Tensor) -> tf.Tensor:
         return tf.cast(outputs, tf.float32)[:, None, :]
+
+    def _array_logits(self, outputs: np.ndarray) -> np.ndarray:
+        return outputs[:, None, :]

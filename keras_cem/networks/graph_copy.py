@@ -1,7 +1,7 @@
 """Copies of functional and sequential models that compute layers otherwise."""
 
 from collections.abc import Callable
-from typing import Any, TypeAlias, TypeGuard
+from typing import Any, NamedTuple, TypeAlias, TypeGuard
 
 import keras
 import tensorflow as tf
@@ -74,20 +74,80 @@ def graph_copy(
     Returns:
         A function of the model's inputs and of `training`.
     """
+    copy: Function = _copy(
+        model,
+        lambda operation: _StandIn(operation, function_of(operation)),
+        lambda stand_in, *args, **kwargs: stand_in(*args, **kwargs),
+    )
+    return copy
 
-    def stand_in(operation: keras.Operation) -> keras.Operation:
-        return _StandIn(operation, function_of(operation))
 
-    copy: Function
+class Call(NamedTuple):
+    """A call of an operation in the graph of a model.
+
+    Attributes:
+        operation: The operation.
+        args: Its arguments, nests of `keras.KerasTensor`.
+        output: What it returns.
+    """
+
+    operation: keras.Operation
+    args: tuple[Any, ...]
+    output: Any
+
+
+class Calls(NamedTuple):
+    """The calls of a model's operations, each after those it needs.
+
+    Attributes:
+        inputs: The model's inputs, a nest of `keras.KerasTensor`.
+        calls: The calls, without those of input layers.
+        outputs: The model's outputs.
+    """
+
+    inputs: Any
+    calls: list[Call]
+    outputs: Any
+
+
+def calls_of(model: keras.Model) -> Calls:
+    """Returns the calls that compute a model.
+
+    Args:
+        model: A model for which `is_graph` is true.
+    """
+    calls: list[Call] = []
+
+    def call(stand_in: "_StandIn", *args: Any, **kwargs: Any) -> Any:
+        output = stand_in(*args, **kwargs)
+        calls.append(Call(stand_in.operation, args, output))
+        return output
+
+    copy = _copy(model, lambda layer: _StandIn(layer, layer), call)
+    return Calls(copy.input, calls, copy.output)
+
+
+def _copy(
+    model: keras.Model,
+    stand_in: Callable[[keras.Operation], "_StandIn"],
+    call: Callable[..., Any],
+) -> keras.Model:
+    """Returns a copy of a model.
+
+    Args:
+        model: The model.
+        stand_in: Returns what stands in for an operation.
+        call: Calls what stands in, with the arguments that follow it.
+    """
     if isinstance(model, keras.Sequential):
         (given,) = model.inputs
         x = inputs = keras.Input(batch_shape=given.shape, dtype=given.dtype)
         for layer in model.layers:
-            x = stand_in(layer)(x)
-        copy = keras.Model(inputs, x)
-    else:
-        copy = keras.models.clone_model(model, clone_function=stand_in)
-    return copy
+            x = call(stand_in(layer), x)
+        return keras.Model(inputs, x)
+    return keras.models.clone_model(
+        model, clone_function=stand_in, call_function=call
+    )
 
 
 class _StandIn(keras.Operation):
@@ -99,11 +159,11 @@ class _StandIn(keras.Operation):
 
     def __init__(self, operation: keras.Operation, function: Function, /):
         super().__init__(name=operation.name)
-        self._operation = operation
+        self.operation = operation
         self._function = function
 
     def call(self, *args: Any, **kwargs: Any) -> Any:
         return self._function(*args, **kwargs)
 
     def compute_output_spec(self, *args: Any, **kwargs: Any) -> Any:
-        return self._operation.compute_output_spec(*args, **kwargs)
+        return self.operation.compute_output_spec(*args, **kwargs)

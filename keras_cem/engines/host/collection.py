@@ -139,8 +139,7 @@ class Collection:
     def _step(self) -> np.ndarray:
         """Steps the live slots; returns the slots whose trajectories ended.
 
-        Each array operation costs time once per step of all slots.
-        `benchmarks/host_rollout.py` measures it.
+        Each array operation costs time per step (`benchmarks/host_rollout.py`).
         """
         if not self._room:
             self._stored.grow()
@@ -152,7 +151,8 @@ class Collection:
             observations, counter + self._shift if self._first else counter
         )
         free = _NO_SLOTS
-        if not finite.all():
+        # `count_nonzero` takes a quarter of the time of `all` and `any`.
+        if np.count_nonzero(finite) < len(finite):
             free = self._end_invalid(Fault.OUTPUT, live[~finite[live]])
             self._continue_with(live[finite[live]])
             live, rows, picked = self._live, self._rows, self._picked
@@ -177,7 +177,7 @@ class Collection:
         kept.rewards[rows] = rewards
         over = terminated | truncated | (rows == self._last_rows)
         fine = np.isfinite(rewards)
-        if not fine.all():
+        if np.count_nonzero(fine) < len(fine):
             self._report_fault(Fault.REWARD, live[~fine], rewards[~fine])
             over |= ~fine
         if broken is not None:
@@ -186,7 +186,7 @@ class Collection:
         self._room -= 1
         # The step counts of unused slots increase too. They have no meaning.
         counter[1] += 1
-        if over.any():
+        if np.count_nonzero(over):
             ended = live[over]
             trajectory = counter[0, ended]
             self._lengths[trajectory] = counter[1, ended]

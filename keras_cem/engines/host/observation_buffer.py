@@ -24,6 +24,8 @@ class ObservationBuffer:
 
     Attributes:
         leaves: One array `(N, ...)` per leaf of the space.
+        shape: Shape of an observation; None for a nested space.
+        dtype: Dtype of an observation; None for a nested space.
         is_double: Whether there are floats that float32 may not hold.
     """
 
@@ -37,8 +39,8 @@ class ObservationBuffer:
         # Stored, because the properties `leaves` and `leaf_paths` compute new
         # lists at each access.
         self._spaces, self._paths = space.leaves, space.leaf_paths
-        self._shape = self._spaces[0].shape if single else None
-        self._dtype = self._spaces[0].dtype if single else None
+        self.shape = self._spaces[0].shape if single else None
+        self.dtype = self._spaces[0].dtype if single else None
         self._floats = [
             array
             for array in self.leaves
@@ -61,8 +63,8 @@ class ObservationBuffer:
         """
         if (
             type(observation) is np.ndarray
-            and observation.shape == self._shape
-            and observation.dtype == self._dtype
+            and observation.shape == self.shape
+            and observation.dtype == self.dtype
         ):
             # The usual case in each step: a single array with the right shape
             # and dtype.
@@ -70,6 +72,19 @@ class ObservationBuffer:
             return
         for index, value in enumerate(self._flatten(observation)):
             self.leaves[index][slot] = self._checked(index, value)
+
+    def write_rows(self, slots: list[int], rows: list[np.ndarray]) -> None:
+        """Stores observations of some sub-environments.
+
+        Args:
+            slots: The slots, in ascending order.
+            rows: One array of `shape` and `dtype` per slot.
+        """
+        (array,) = self.leaves
+        if len(slots) == len(array) and array.ndim > 1:
+            np.concatenate(rows, out=array.reshape(-1, *array.shape[2:]))
+        else:
+            array[slots] = rows
 
     def write_all(self, observations: object) -> None:
         """Stores a batch with one observation per sub-environment.
@@ -83,12 +98,13 @@ class ObservationBuffer:
 
     def not_finite(self, slots: np.ndarray) -> np.ndarray:
         """Returns which of `slots` hold what is not finite in float32."""
-        bad = np.zeros(len(slots), bool)
+        bad = None
         for array in self._floats:
-            if finite_in_float32(array).all():
-                continue
-            bad |= ~finite_array_rows(array[slots])
-        return slots[bad]
+            # Faster than `all`, which matters in each step.
+            if np.count_nonzero(finite_in_float32(array)) < array.size:
+                rows = ~finite_array_rows(array[slots])
+                bad = rows if bad is None else bad | rows
+        return slots[:0] if bad is None else slots[bad]
 
     def outside(self, slots: np.ndarray) -> tuple[int, str] | None:
         """Finds integer observations outside of their space.

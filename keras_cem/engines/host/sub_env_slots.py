@@ -1,7 +1,7 @@
 """Single environments in this process as slots."""
 
 import contextlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -75,32 +75,47 @@ class SubEnvSlots(Slots):
         # Lists, because appending is faster than setting array elements.
         rewards, terminated, truncated = [], [], []
         failures: dict[int, Exception] = {}
-        write, envs = self.observations.write, self._envs
-        single = self._one_action(actions)
+        envs, buffer = self._envs, self.observations
+        shape, dtype = buffer.shape, buffer.dtype
+        stored, observed = [], []
         pending = interrupts.pending
-        for slot in slots.tolist():
+        for slot, action in zip(
+            slots.tolist(), self._rows(slots, actions), strict=True
+        ):
             if pending:
                 interrupts.check()
             try:
-                result = envs[slot].step(single(slot))
+                result = envs[slot].step(action)
                 try:
                     observation, reward, terminal, cut, _ = result
                 except (TypeError, ValueError):
                     raise bad_step_error(result) from None
-                write(slot, observation)
+                fits = (
+                    type(observation) is np.ndarray
+                    and observation.dtype is dtype
+                    and observation.shape == shape
+                )
+                if not fits:
+                    buffer.write(slot, observation)
                 if type(terminal) is not bool or type(cut) is not bool:
-                    terminal = flag("terminated", terminal)
-                    cut = flag("truncated", cut)
-                if not isinstance(reward, (float, int)):
-                    reward = number(reward)
-                ended = bool(terminal), bool(cut)
-                rewards.append(float(reward))
+                    terminal = bool(flag("terminated", terminal))
+                    cut = bool(flag("truncated", cut))
+                if type(reward) is not float:
+                    if not isinstance(reward, (float, int)):
+                        reward = number(reward)
+                    reward = float(reward)
             except Exception as error:
                 failures[slot] = error
-                rewards.append(0.0)
-                ended = False, False
-            terminated.append(ended[0])
-            truncated.append(ended[1])
+                reward, terminal, cut, fits = 0.0, False, False, False
+            if fits:
+                stored.append(slot)
+                observed.append(observation)
+            rewards.append(reward)
+            terminated.append(terminal)
+            truncated.append(cut)
+        if observed:
+            # The usual case, for all of them at once.
+            buffer.write_rows(stored, observed)
         results = (
             np.array(rewards, np.float32),
             np.array(terminated, bool),
@@ -110,11 +125,15 @@ class SubEnvSlots(Slots):
             raise _failure("step", failures, results)
         return results
 
-    def _one_action(self, actions: list[np.ndarray]) -> Callable[[int], Any]:
+    def _rows(
+        self, slots: np.ndarray, actions: list[np.ndarray]
+    ) -> Iterable[Any]:
+        """Returns the action of each slot."""
+        if len(slots) < self.num_envs:
+            actions = [leaf[slots] for leaf in actions]
         if isinstance(self._action_space, spaces.Leaf):
-            return actions[0].__getitem__
-        pack = self._action_space.pack
-        return lambda slot: pack([leaf[slot] for leaf in actions])
+            return actions[0]
+        return map(self._action_space.pack, zip(*actions, strict=True))
 
     def restart(self, failed: Sequence[int] | None) -> None:
         if self._makers is None:
