@@ -98,7 +98,7 @@ class LiveTraining:
             wanted = self._wanted_networks.changed(name, value)
             self._wanted_networks = wanted
         self._post_networks()
-        self._commands.put(self._apply_networks)
+        self._commands.put(lambda: self._networks.apply(wanted))
 
     def view(self, name: str, value: object) -> None:
         """Changes what is looked at, see `Session.view`."""
@@ -152,7 +152,7 @@ class LiveTraining:
     def _work(self) -> None:
         try:
             self._session = Session(self.board, self._wanted)
-            self._films.follow(self._session.agent, self._wanted.env)
+            self._opened()
         except BaseException as error:
             self._fault = error
             self._started.set()
@@ -171,15 +171,18 @@ class LiveTraining:
     def _turn(self) -> None:
         """Obeys a command, or else works for a short while."""
         try:
-            self._next_command()()
-        except queue.Empty:
-            pass
+            try:
+                command = self._next_command()
+            except queue.Empty:
+                self._work_on()
+            else:
+                command()
         except Exception as error:
             self._fail(error)
-        else:
-            return
+
+    def _work_on(self) -> None:
         if self._due():
-            self._work_on()
+            self._train()
         if self._training_networks:
             self._networks.advance()
         self._filmed = self._films.advance(_FILMING, fresh=not self._running)
@@ -197,7 +200,7 @@ class LiveTraining:
     def _due(self) -> bool:
         return self._running and time.monotonic() >= self._not_before
 
-    def _work_on(self) -> None:
+    def _train(self) -> None:
         """Does the next stage, or an iteration if the eye cannot follow it."""
         if PACES[self._pace] == 0.0 and self._took < _QUICK:
             self._note = ""
@@ -231,7 +234,7 @@ class LiveTraining:
     def _reset(self) -> None:
         self._note, self._error = "Started anew with the same seed.", ""
         self._session.reset()
-        self._films.follow(self._session.agent, self._session.settings.env)
+        self._opened()
         self._post()
 
     def _apply(self) -> None:
@@ -255,19 +258,21 @@ class LiveTraining:
         finally:
             self._busy = None
         if before.effect_of(wanted) != "now":
-            self._films.follow(session.agent, wanted.env)
+            self._opened()
         self._post()
 
-    def _apply_networks(self) -> None:
-        with self._lock:
-            wanted = self._wanted_networks
-        self._networks.apply(wanted)
+    def _opened(self) -> None:
+        """Follows a new agent, whose first iteration traces its functions."""
+        self._took = math.inf
+        self._films.follow(self._session.agent, self._session.settings.env)
 
     def _fail(self, error: BaseException) -> None:
-        self._running, self._busy = False, None
+        self._running, self._training_networks = False, False
+        self._busy = None
         # Whatever it is, the page says so, and the training can be reset.
         self._error = str(error) or type(error).__name__
         self._post()
+        self._post_networks()
 
     def _post(self) -> None:
         self.board.post(

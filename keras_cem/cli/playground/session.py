@@ -248,6 +248,7 @@ class Session:
         self._board.post(
             episodes={
                 "names": self._coordinates.names,
+                "components": self._coordinates.num_components,
                 "axes": axes,
                 "ranges": self._plane.ranges,
                 "paths": views.paths(self._played, self._plane),

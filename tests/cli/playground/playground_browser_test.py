@@ -5,6 +5,7 @@ import pathlib
 import threading
 import urllib.parse
 
+import gymnasium
 import numpy as np
 import pytest
 
@@ -260,6 +261,16 @@ def test_run_shows_iterations_and_answers_soon(page, record_property):
     assert min(answers) < 200
 
 
+def test_slow_pace_shows_each_stage(page):
+    page.check("#slow")
+    page.click("#run")
+    for stage in ("play", "select", "imitate"):
+        page.wait_for_selector(f"#card-{stage}.done")
+    page.click("#run")
+    page.uncheck("#slow")
+    wait_for_text(page, "#run", "Run")
+
+
 def test_reset_starts_anew(page):
     page.click("#reset")
     wait_for_text(page, "#message", "Started anew")
@@ -314,11 +325,40 @@ def test_elite_steps_are_marked(page):
     step(page)
     wait_for_text(page, "#plane-legend", "ring: elite")
     assert "steps" in page.inner_text("#histogram-legend")
+    assert "the advantage A" in page.inner_text("#card-select .formula")
     page.fill("#episode", "2")
     page.keyboard.press("Enter")
     step(page)
     page.select_option("#setting-elite_unit", "trajectory")
     wait_for_text(page, "#stage", "Play")
+
+
+class _Blind(gymnasium.Env):
+    """An environment of Python that draws nothing and pays nothing."""
+
+    observation_space = gymnasium.spaces.Discrete(3)
+    action_space = gymnasium.spaces.Discrete(2)
+
+    def reset(self, *, seed=None, options=None):
+        return 0, {}
+
+    def step(self, action):
+        return 1, 0.0, True, False, {}
+
+
+def test_any_registered_environment_is_played(page, opened):
+    gymnasium.register("Blind-v0", _Blind, max_episode_steps=5)
+    fill(page, "env", "Blind-v0")
+    wait_for_text(page, "#undrawn", "This environment cannot be drawn.")
+    step(page)
+    step(page)
+    wait_for_text(page, "#histogram-hint", "None is elite")
+    wait_for_text(page, "#map-hint", "are no vector")
+    assert not page.is_visible("#map-now")
+    fill(page, "env", "CartPole-v1")
+    wait_for_text(page, "#stage", "Play")
+    assert opened.problems == []
+    del gymnasium.registry["Blind-v0"]
 
 
 def test_networks_are_trained(page, opened):

@@ -1,6 +1,6 @@
 // The learning curve and epsilon.
 
-import {byId, scale, short, svg, themed, ticks} from "./draw.js";
+import {byId, label, scale, short, svg, themed, ticks} from "./draw.js";
 
 const [LEFT, BOTTOM, TOP, RIGHT] = [52, 34, 8, 38];
 
@@ -30,14 +30,14 @@ export function curve({curve: rows}) {
     svg(plot, "line", {x1: LEFT, x2: width - RIGHT, y1: up(tick), y2: up(tick),
       stroke: themed("grid")});
     svg(plot, "text", {x: LEFT - 6, y: up(tick) + 4, "text-anchor": "end"},
-      short(tick));
+      label(tick));
   }
   for (const tick of [0, 0.5, 1]) {
-    svg(plot, "text", {x: width - RIGHT + 6, y: right(tick) + 4}, short(tick));
+    svg(plot, "text", {x: width - RIGHT + 6, y: right(tick) + 4}, label(tick));
   }
   for (const tick of ticks(1, Math.max(last, 2), 6).filter(Number.isInteger)) {
     svg(plot, "text", {x: across(tick), y: floor + 16, "text-anchor": "middle"},
-      short(tick));
+      label(tick));
   }
   svg(plot, "text", {x: (LEFT + width - RIGHT) / 2, y: height - 2,
     "text-anchor": "middle"}, "iteration");

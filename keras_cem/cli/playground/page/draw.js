@@ -53,6 +53,9 @@ export function short(value) {
     ? Math.round(value).toLocaleString("en") : String(rounded);
 }
 
+// A tick, which is round already.
+export const label = (tick) => tick.toLocaleString("en", {maximumFractionDigits: 9});
+
 // About `count` round numbers from `low` to `high`.
 export function ticks(low, high, count = 4) {
   const raw = (high - low) / count;
@@ -121,12 +124,12 @@ export function frame(context, box, ranges, names) {
   context.textBaseline = "top";
   context.textAlign = "center";
   for (const tick of ticks(...ranges[0], width < 200 ? 2 : 4)) {
-    context.fillText(short(tick), across(tick), top + height + 4);
+    context.fillText(label(tick), across(tick), top + height + 4);
   }
   context.textAlign = "right";
   context.textBaseline = "middle";
   for (const tick of ticks(...ranges[1], 4)) {
-    context.fillText(short(tick), left - 5, up(tick));
+    context.fillText(label(tick), left - 5, up(tick));
   }
   if (!names) return;
   context.textAlign = "center";

@@ -12,13 +12,13 @@ class Film {
     this.shown = -1;
   }
 
-  show(film, explored) {
+  show(film, explored, undrawn) {
+    if (!film) this.about.textContent = undrawn ? "" : "Being filmed.";
     if (film === this.given) return;
     this.given = film;
     this.image = null;
     if (!film) {
       this.canvas.width = this.canvas.height = 0;
-      this.about.textContent = "";
       return;
     }
     const image = new Image();
@@ -54,8 +54,8 @@ class Film {
 const greedy = new Film("greedy"), explored = new Film("explored");
 
 export function films(parts) {
-  greedy.show(parts.greedy, false);
-  explored.show(parts.explored, true);
+  greedy.show(parts.greedy, false, parts.undrawn);
+  explored.show(parts.explored, true, parts.undrawn);
   byId("undrawn").textContent = parts.undrawn
     ? `This environment cannot be drawn. ${parts.undrawn}` : "";
 }

@@ -1,6 +1,6 @@
 // The returns, and the line gamma_q, which can be dragged.
 
-import {byId, legend, scale, short, svg, themed, ticks} from "./draw.js";
+import {byId, label, legend, scale, short, svg, themed, ticks} from "./draw.js";
 import {ask} from "./connection.js";
 
 const [LEFT, BOTTOM, TOP, RIGHT] = [34, 34, 34, 12];
@@ -53,9 +53,16 @@ export function histogram(parts, redraw) {
   plot.prepend(back);
   back.replaceChildren();
   const {returns, selection, settings} = parts;
+  const ofSteps = settings.elite_unit === "step";
+  byId("ranked-episodes").hidden = ofSteps;
+  byId("ranked-steps").hidden = !ofSteps;
   const empty = !returns || !returns.quantiles.length;
   handle.style.display = empty ? "none" : "";
   legend(byId("histogram-legend"), empty ? [] : keys(parts));
+  byId("histogram-hint").textContent = selection && !selection.number
+    ? "None is elite, so this iteration learns nothing. Try inclusive ties, " +
+      "more episodes or more exploration."
+    : "Drag the line, or focus it and use the arrow keys.";
   const floor = height - BOTTOM;
   if (empty) {
     svg(back, "text", {x: width / 2, y: height / 2, "text-anchor": "middle",
@@ -70,7 +77,7 @@ export function histogram(parts, redraw) {
     svg(back, "line", {x1: LEFT, x2: width - RIGHT, y1: up(tick), y2: up(tick),
       stroke: themed("grid")});
     svg(back, "text", {x: LEFT - 5, y: up(tick) + 4, "text-anchor": "end"},
-      short(tick));
+      label(tick));
   }
   counts.forEach((count, bin) => {
     const x = across(edges[bin]) + 0.5;
@@ -83,11 +90,11 @@ export function histogram(parts, redraw) {
   });
   for (const tick of ticks(edges[0], edges[edges.length - 1], 4)) {
     svg(back, "text", {x: across(tick), y: floor + 15,
-      "text-anchor": "middle"}, short(tick));
+      "text-anchor": "middle"}, label(tick));
   }
   svg(back, "text", {x: (LEFT + width) / 2, y: height - 3,
     "text-anchor": "middle"},
-  settings.elite_unit === "step" ? "advantage of a step" : "return G");
+  ofSteps ? "advantage of a step" : "return G");
   place(handle, across, floor, width, quantiles);
   scene.value = scale(LEFT, width - RIGHT, edges[0], edges[edges.length - 1]);
 }
@@ -104,16 +111,16 @@ function place(handle, across, floor, width, quantiles) {
   const q = present();
   const threshold = quantiles[Math.round(100 * q)];
   const x = across(threshold);
-  const [line, grip, label] = handle.children;
+  const [line, grip, about] = handle.children;
   for (const [name, value] of Object.entries({x1: x, x2: x, y1: TOP - 8,
     y2: floor})) line.setAttribute(name, value);
   grip.setAttribute("cx", x);
   grip.setAttribute("cy", TOP - 8);
   const middle = x > width * 0.6;
-  label.setAttribute("x", middle ? x - 13 : x + 13);
-  label.setAttribute("y", TOP - 12);
-  label.setAttribute("text-anchor", middle ? "end" : "start");
-  label.textContent = `q = ${q.toFixed(2)}, γ = ${short(threshold)}`;
+  about.setAttribute("x", middle ? x - 13 : x + 13);
+  about.setAttribute("y", TOP - 12);
+  about.setAttribute("text-anchor", middle ? "end" : "start");
+  about.textContent = `q = ${q.toFixed(2)}, γ = ${short(threshold)}`;
   handle.setAttribute("aria-valuenow", q);
   handle.setAttribute("aria-valuetext",
     `q ${q.toFixed(2)}, threshold ${short(threshold)}`);

@@ -1,6 +1,6 @@
 // Decision maps of the policy.
 
-import {ACTIONS, byId, css, diverging, frame, grid, legend, mix, pen, themed}
+import {ACTIONS, byId, css, frame, grid, legend, mix, pen, themed}
   from "./draw.js";
 
 const BACK = {light: [255, 255, 255], dark: [27, 32, 39]};
@@ -14,7 +14,9 @@ export function paint(context, map, policy, box, strength = 0.8) {
   grid(context, map.resolution, (place) => {
     const share = shares[place] / 100;
     if (!map.actions) {
-      return mix(back, diverging(2 * share - 1), strength);
+      // Pale in the middle of the box.
+      return mix(back, ACTIONS[share < 0.5 ? 0 : 1],
+        strength * Math.min(Math.abs(2 * share - 1), 1));
     }
     // Pale where the policy is undecided.
     const sure = (share - least) / (1 - least);
@@ -26,8 +28,7 @@ export function paint(context, map, policy, box, strength = 0.8) {
 // Legend of the actions: pairs of a colour and a name.
 export function actionKeys(map) {
   if (!map.actions) {
-    return [[css(diverging(-1)), "action low"], [css(diverging(1)),
-      "action high"]];
+    return [[css(ACTIONS[0]), "low action"], [css(ACTIONS[1]), "high action"]];
   }
   const count = Math.min(map.actions, ACTIONS.length);
   return ACTIONS.slice(0, count).map(
@@ -38,6 +39,8 @@ export function maps({map, episodes}, done) {
   const shown = map && map.now;
   for (const [id, which] of [["map-before", "before"], ["map-now", "now"]]) {
     const canvas = byId(id);
+    canvas.parentElement.hidden = Boolean(episodes) && !shown;
+    if (canvas.parentElement.hidden) continue;
     const width = canvas.clientWidth, height = Math.round(width * 0.44);
     const [context] = pen(canvas, height);
     const box = [38, 4, width - 46, height - 26];
@@ -60,8 +63,11 @@ export function maps({map, episodes}, done) {
 function hint(map, episodes, done) {
   if (!episodes) return "";
   if (!map || !map.now) {
-    return "A decision map needs two different components of a vector of " +
-      "observations: choose them below the paths.";
+    return episodes.components < 2
+      ? "This environment's observations are no vector, over which a decision " +
+        "map could be drawn."
+      : "A decision map needs two different components of the observation: " +
+        "choose them below the paths.";
   }
   if (!done || !map.before) return "";
   const size = map.now.actions.length;
