@@ -74,11 +74,11 @@ class Settings:
         help="Exploration in the first iteration.",
     )  # fmt: skip
     epsilon_schedule: str = _setting(
-        "harmonic", "now", "Epsilon over time", choices=EPSILON_SCHEDULES,
+        "harmonic", "now", "Its schedule", choices=EPSILON_SCHEDULES,
         help="Harmonic is 1/n, as in the lecture.",
     )  # fmt: skip
     epsilon_steps: int = _setting(
-        50, "now", "Epsilon's iterations", least=1, most=10_000,
+        50, "now", "Its iterations", least=1, most=10_000,
         help="Length of the schedules that are not harmonic or constant.",
     )  # fmt: skip
     learning_rate: float = _setting(
