@@ -102,11 +102,11 @@ class Collection:
         """Gives the next trajectories to free slots."""
         while free.size:
             if not self._slots.partial_reset:
-                if self._live.size:
-                    return
-                free = np.arange(self._slots.num_envs)
+                every = np.arange(self._slots.num_envs)
+                free = _NO_SLOTS if self._live.size else every
             free = free[: len(self._seeds) - self._started]
             if not free.size:
+                self._continue_with(self._live)
                 return
             begin, self._started = self._started, self._started + len(free)
             self._counter[0, free] = np.arange(begin, self._started)
@@ -195,11 +195,11 @@ class Collection:
                 kept.final_observations, observations, strict=True
             ):
                 final[trajectory] = leaf[ended]
-            self._continue_with(live[~over])
+            self._live = live[~over]
             free = np.concatenate([free, ended])
         invalid = self._check_observations(self._live)
         if invalid.size:
-            self._continue_with(np.setdiff1d(self._live, invalid))
+            self._live = np.setdiff1d(self._live, invalid)
             free = np.concatenate([free, invalid])
         if broken is not None:
             free = np.concatenate([free, self._begin(broken)])

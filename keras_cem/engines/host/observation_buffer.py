@@ -41,6 +41,7 @@ class ObservationBuffer:
         self._spaces, self._paths = space.leaves, space.leaf_paths
         self.shape = self._spaces[0].shape if single else None
         self.dtype = self._spaces[0].dtype if single else None
+        self._is_category = self.shape == () and self.dtype == np.int64
         self._floats = [
             array
             for array in self.leaves
@@ -68,6 +69,14 @@ class ObservationBuffer:
         ):
             # The usual case in each step: a single array with the right shape
             # and dtype.
+            self.leaves[0][slot] = observation
+            return
+        if (
+            type(observation) is int
+            and self._is_category
+            and abs(observation) < 2**62
+        ):
+            # The usual case of a `Discrete` space.
             self.leaves[0][slot] = observation
             return
         for index, value in enumerate(self._flatten(observation)):
