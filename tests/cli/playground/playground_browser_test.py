@@ -479,7 +479,7 @@ def test_colours_are_told_apart_by_all(page, scheme):
 
 @pytest.mark.slow
 def test_pictures_of_the_documentation(page, opened):
-    """Leaves them in `.build/playground`; docs/ has them in 128 colours."""
+    """Leaves them in `.build/playground`; docs/ has them in 256 colours."""
     PICTURES.mkdir(parents=True, exist_ok=True)
     page.set_viewport_size({"width": 1280, "height": 1040})
     fill(page, "units", 16)
