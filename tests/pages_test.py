@@ -13,8 +13,8 @@ from keras_cem.engines.graph.source import GraphSource
 pytestmark = pytest.mark.slow
 
 DOCS = pathlib.Path(__file__).parents[1] / "docs"
-# tests_tf_agents runs the first, tests/envs the second. The third starts eight
-# processes and a cluster of Ray.
+# tests_tf_agents runs the first, tests/envs the second, tests/adapters/ray the
+# third.
 ELSEWHERE = ("tf_agents.md", "environments.md", "workers.md")
 
 

@@ -2,6 +2,8 @@
 
 import functools
 import os
+import pathlib
+import re
 import threading
 
 import gymnasium
@@ -18,6 +20,7 @@ from keras_cem.engines.remote.source import RemoteSource
 from tests import toy_envs
 from tests.helpers import assert_equal
 
+ROOT = pathlib.Path(__file__).parents[3]
 ENV = "CartPole-v1"
 PLAYING = {"engine": "host", "num_envs": 2, "max_episode_steps": 20}
 
@@ -154,6 +157,22 @@ def test_evaluation_and_collected_episodes_are_the_same(pair):
     np.testing.assert_array_equal(
         together.actions[alone.mask], alone.actions[alone.mask]
     )
+
+
+def test_code_of_the_page_runs(pair):
+    """With these two workers, and fewer and shorter episodes."""
+    page = (ROOT / "docs" / "workers.md").read_text()
+    blocks = re.findall(
+        r"^```python\n(.*?)^```$", page, re.DOTALL | re.MULTILINE
+    )
+    assert len(blocks) == 3
+    code = "\n".join(blocks).replace('"Hopper-v5"', repr(ENV))
+    code = re.sub(r"cem\.adapters\.ray\.Workers\([^)]*\)", "pair", code)
+    code = code.replace("workers=8", "workers=pair")
+    code = re.sub(r"batch_size=\d+", "batch_size=8", code)
+    names = {"pair": pair}
+    exec(code, names)  # noqa: S102
+    assert int(names["agent"].iteration) == 3
 
 
 def test_number_of_workers_starts_and_ends_them():
