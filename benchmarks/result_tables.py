@@ -26,7 +26,7 @@ GOALS: dict[str, tuple[float | None, float | None]] = {
     "MountainCarContinuous-v0": (97, 99),
     "Pendulum-v1": (-170, -150),
     "LunarLander-v3": (250, 275),
-    "LunarLanderContinuous-v3": (200, 260),
+    "LunarLanderContinuous-v3": (270, 285),
     "FrozenLake-v1": (0.72, 0.74),
     "FrozenLake8x8-v1": (0.85, 0.90),
     "Taxi-v4": (None, None),
@@ -34,6 +34,7 @@ GOALS: dict[str, tuple[float | None, float | None]] = {
     "InvertedPendulum-v5": (950, 1000),
     "InvertedDoublePendulum-v5": (9300, 9350),
     "HalfCheetah-v5": (3000, 5800),
+    "Reacher-v5": (-6, -4),
     "Swimmer-v5": (100, 340),
 }
 

@@ -3,7 +3,8 @@
 Of https://github.com/DLR-RM/rl-baselines3-zoo, commit 22e3ff2: `benchmark.md`,
 where one trained agent each was evaluated greedily over 150,000 steps, and
 `hyperparams/ppo.yml`. The zoo's agents are of older versions of some
-environments, LunarLander-v2 and MuJoCo's v3.
+environments, LunarLander-v2 and MuJoCo's v3. The settings for Reacher are of
+commit 00128b5.
 """
 
 from typing import Any, NamedTuple
@@ -150,5 +151,19 @@ PPO_SETTINGS: dict[str, dict[str, Any]] = {
         "gae_lambda": 0.8,
         "max_grad_norm": 0.5,
         "vf_coef": 0.695929,
+    },
+    "Reacher-v5": {
+        "normalize": True,
+        "n_envs": 1,
+        "batch_size": 32,
+        "n_steps": 512,
+        "gamma": 0.9,
+        "learning_rate": 0.000104019,
+        "ent_coef": 7.52585e-08,
+        "clip_range": 0.3,
+        "n_epochs": 5,
+        "gae_lambda": 1.0,
+        "max_grad_norm": 0.9,
+        "vf_coef": 0.950368,
     },
 }

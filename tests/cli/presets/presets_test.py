@@ -21,6 +21,7 @@ ENVS = [
     "MountainCar-v0",
     "MountainCarContinuous-v0",
     "Pendulum-v1",
+    "Reacher-v5",
     "Swimmer-v5",
     "Taxi-v4",
 ]
