@@ -192,8 +192,10 @@ class Workers:
         actor = self._actors.pop(worker, None)
         if actor is None:
             return
-        with contextlib.suppress(Exception):
-            ray.kill(actor)
+        # Ray would start for the call, if it is gone.
+        if ray.is_initialized():
+            with contextlib.suppress(Exception):
+                ray.kill(actor)
         self._losses.append(error)
         most = LOSSES_PER_WORKER * self.num_workers
         if len(self._losses) > most:

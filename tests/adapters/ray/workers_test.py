@@ -51,6 +51,8 @@ def test_only_losses_in_a_row_end_a_training(monkeypatch):
         pool.replace(0, lost)
     with pytest.raises(RuntimeError, match="4 workers in a row were lost"):
         pool.replace(0, lost)
+    # Not even to end a worker, outside of a network of its own.
+    assert not session.ray.is_initialized()
 
 
 def test_cases():
