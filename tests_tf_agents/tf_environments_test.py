@@ -148,7 +148,7 @@ def test_a_compiled_step_follows_changes_of_its_environment(monkeypatch):
     # What it counts as it is traced makes nothing anew.
     assert play() == [9.0] * K
     assert env.num_traced > 0
-    assert len(agent._player._graph_functions) == 4
+    assert len(agent._player.in_graph._functions) == 4
 
 
 CODE = tensor_spec.BoundedTensorSpec((), tf.int32, 0, 4, "code")

@@ -8,6 +8,7 @@ import gymnasium
 
 from keras_cem import envs
 from keras_cem.adapters import gymnasium_ids
+from keras_cem.agent.options import OPTIONS
 from keras_cem.algorithm import elite_steps, elites
 from keras_cem.cli.flags.train_flags import EPSILON_SCHEDULES
 from keras_cem.utils import checks
@@ -62,11 +63,12 @@ class Settings:
         help="Episodes above the q-quantile of the returns are elite.",
     )  # fmt: skip
     ties: str = _setting(
-        "auto", "now", "Ties", choices=elites.TIES,
+        OPTIONS["ties"].default, "now", "Ties", choices=elites.TIES,
         help="Whether returns equal to the threshold are elite.",
     )  # fmt: skip
     elite_unit: str = _setting(
-        "trajectory", "anew", "Elite unit", choices=elite_steps.UNITS,
+        OPTIONS["elite_unit"].default, "anew", "Elite unit",
+        choices=elite_steps.UNITS,
         help="Whole episodes, or single steps ranked by their advantages.",
     )  # fmt: skip
     epsilon: float = _setting(
