@@ -81,6 +81,7 @@ class LocalSession:
 
     def begin(self, weights, request):
         self._weights = weights
+        self._request = request
 
     def send(self, worker, job):
         self._tickets += 1
@@ -107,7 +108,13 @@ class LocalSession:
         self._start()
 
     def give_up(self, worker):
-        pass
+        self._replicas[worker].give_up(self._request)
+
+    def forget(self):
+        """Lets each worker give up the request, and lose what it played."""
+        for replica in self._replicas.values():
+            replica.give_up(self._request)
+            replica._held.clear()
 
     def close(self):
         for replica in self._replicas.values():

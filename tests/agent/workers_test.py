@@ -12,6 +12,7 @@ import pytest
 
 import keras_cem as cem
 from keras_cem.algorithm import iteration
+from keras_cem.engines.remote.source import RemoteSource
 from tests import toy_envs
 from tests.helpers import assert_equal
 from tests.local_workers import LocalWorkers
@@ -147,6 +148,21 @@ def test_only_elites_travel_and_the_step_is_traced_twice_at_most(monkeypatch):
     traffic = workers.source.traffic
     assert traffic.step_bytes == sum(bytes_of_elites) > 0
     assert traffic.report_bytes <= 16 * SIZE * 4
+
+
+def test_workers_that_gave_up_play_again_what_is_fetched(monkeypatch):
+    """As those do to which a late chunk was given in vain."""
+    workers = LocalWorkers(2, CHUNK)
+    fetch = RemoteSource.fetch
+
+    def forget_and_fetch(self, outcome, rows, **options):
+        workers.sessions[0].forget()
+        return fetch(self, outcome, rows, **options)
+
+    monkeypatch.setattr(RemoteSource, "fetch", forget_and_fetch)
+    agent, _ = _fit("CartPole-v1", epochs=2)
+    other, _ = _fit("CartPole-v1", workers, epochs=2)
+    assert_equal(_state(other), _state(agent))
 
 
 def test_workers_resume_what_none_began(tmp_path):

@@ -102,7 +102,8 @@ class Chunks(Generic[Ticket]):
             because theirs was lost.
         num_second_tries: Number of chunks that were given to a second worker,
             because the first was late.
-        seconds: Duration of the last chunk of each worker, by its number.
+        seconds: Duration of the last chunk that each worker played, by its
+            number.
     """
 
     def __init__(
@@ -116,7 +117,7 @@ class Chunks(Generic[Ticket]):
         self.clock = clock or time.monotonic
         self.num_replayed = 0
         self.num_second_tries = 0
-        self.seconds: dict[int, float] = {}
+        self.seconds: dict[int, float] = collections.defaultdict(float)
 
     def run(
         self,
@@ -210,7 +211,9 @@ class _Round(Generic[Ticket]):
         for sent in waiting:
             if not idle:
                 return
-            if max(now - sent.since, last.get(sent.worker, 0.0)) < late:
+            # To read a chunk that is held takes no such time.
+            known = 0.0 if sent.job.holder is not None else last[sent.worker]
+            if max(now - sent.since, known) < late:
                 continue
             if copies[sent.job.chunk] == 1:
                 self._send(idle.pop(0), sent.job)
@@ -234,7 +237,8 @@ class _Round(Generic[Ticket]):
             self._seconds.append(now - sent.since)
             if self._arrived is not None:
                 self._arrived(result)
-        self._chunks.seconds[sent.worker] = now - sent.since
+        if sent.job.holder is None:
+            self._chunks.seconds[sent.worker] = now - sent.since
 
     def _lost(self, sent: _Sent, error: WorkerLostError) -> None:
         """Plays again all that was given to a worker that is gone."""

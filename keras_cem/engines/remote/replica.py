@@ -83,7 +83,14 @@ class Replica:
         first = call.wanted.first
         if first not in self._held:
             try:
-                with self._stoppable(call.request):
+                # The round in which it was given up is over when its steps
+                # are fetched, for which it may have to be played again.
+                fetched = call.rows is not None
+                with (
+                    contextlib.nullcontext()
+                    if fetched
+                    else self._stoppable(call.request)
+                ):
                     self._held[first] = self._play(call)
             except GivenUpError:
                 return None

@@ -122,6 +122,23 @@ def test_worker_that_was_late_is_not_waited_for_again():
     assert scheduler.num_second_tries == 1
 
 
+def test_chunks_that_a_late_worker_holds_are_read_there():
+    team = FakeTeam([0.7, 0.7, 0.7, 2.7])
+    scheduler, done = _run(team, 16)
+    seconds = dict(scheduler.seconds)
+    team._free = dict.fromkeys(team._free, team.now)
+    team._seconds = dict.fromkeys(team._seconds, 0.01)
+    second_tries = scheduler.num_second_tries
+    jobs = [Job(chunk, None, each.worker) for chunk, each in done.items()]
+    read = scheduler.run(jobs)
+    assert [read[job.chunk].worker for job in jobs] == [
+        job.holder for job in jobs
+    ]
+    assert scheduler.num_second_tries == second_tries
+    # What reading takes says nothing of playing.
+    assert scheduler.seconds == seconds
+
+
 def test_chunks_of_a_worker_that_ends_are_played_again_at_once():
     team = FakeTeam([1.0, 1.0], dies={1: 0.5})
     scheduler, done = _run(team, 6)
