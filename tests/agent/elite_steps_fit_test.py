@@ -20,6 +20,8 @@ from tests.helpers import (
     make_trajectories,
 )
 
+pytestmark = pytest.mark.slow
+
 ENV = "CartPole-v1"
 METRICS = {"critic_loss", "explained_variance"}
 

@@ -20,6 +20,8 @@ from tests.helpers import (
     make_trajectories,
 )
 
+pytestmark = pytest.mark.slow
+
 RETURNS = np.array([3.0, 9, 1, 10, 2, 4, 8, 6, 5, 7])
 
 

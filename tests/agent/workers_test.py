@@ -17,6 +17,8 @@ from tests import toy_envs
 from tests.helpers import assert_equal
 from tests.local_workers import LocalWorkers
 
+pytestmark = pytest.mark.slow
+
 SIZE, CHUNK = 12, 4
 HOST = {"engine": "host", "num_envs": 2, "max_episode_steps": 20, "verbose": 0}
 

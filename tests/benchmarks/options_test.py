@@ -2,6 +2,8 @@ import pytest
 
 from benchmarks import options
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize("row", options.ROWS, ids=lambda row: row.name)
 def test_each_row_is_about_an_option_that_goes_with_the_others(row):

@@ -25,6 +25,8 @@ from tests.helpers import (
     policy_weights,
 )
 
+pytestmark = pytest.mark.slow
+
 ENV = "ToySeeded-v0"
 
 

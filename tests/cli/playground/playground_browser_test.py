@@ -14,6 +14,8 @@ from keras_cem.cli.playground.live_training import LiveTraining
 from keras_cem.cli.playground.settings import Settings
 from tests import browsers
 
+pytestmark = pytest.mark.slow
+
 # Where the pictures of the documentation are left.
 PICTURES = pathlib.Path(__file__).parents[3] / ".build" / "playground"
 SMALL = Settings(batch_size=8, units=4, gradient_steps=2)

@@ -13,6 +13,8 @@ from keras_cem.engines.graph import loop as graph_loop
 from keras_cem.engines.graph.source import GraphSource
 from keras_cem.utils.nonfinite import Fault
 
+pytestmark = pytest.mark.slow
+
 SIZE, STEPS = 6, 9
 
 
