@@ -7,7 +7,7 @@ _PACKAGES = {
     "hub": ("huggingface_hub",),
     "mlflow": ("mlflow",),
     "mujoco": ("mujoco",),
-    "playground": ("starlette", "uvicorn"),
+    "playground": ("imageio", "starlette", "uvicorn"),
     "plot": ("matplotlib",),
     "ray": ("ray",),
     "seeds": ("scipy",),

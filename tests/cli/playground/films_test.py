@@ -1,6 +1,9 @@
+import base64
 import json
 
 import gymnasium
+import imageio.v3
+import numpy as np
 import pytest
 
 from keras_cem.cli.playground import agents
@@ -31,7 +34,15 @@ def test_a_greedy_and_an_explored_episode_are_filmed(agent):
     parts = parts_of(board)
     for name, epsilon in (("greedy", 0.0), ("explored", 0.1)):
         film = parts[name]
-        assert film["image"].startswith("data:image/png;base64,")
+        kind, _, content = film["image"].partition(",")
+        assert kind == "data:image/png;base64"
+        drawn = imageio.v3.imread(base64.b64decode(content), extension=".png")
+        assert drawn.shape == (
+            film["frames"] * film["height"],
+            film["width"],
+            3,
+        )
+        assert len(np.unique(drawn)) > 1
         assert film["width"] <= 240
         assert 1 < film["frames"] <= 41
         assert film["steps"] <= MAX_STEPS
