@@ -119,15 +119,13 @@ class WeightsAndBiases:
         pictures: Sequence[pathlib.Path],
     ) -> None:
         """Logs pictures and film, the results as summary, and an artifact."""
-        shown = {path.stem: self._wandb.Image(str(path)) for path in pictures}
-        if folder.mp4.exists():
-            shown["video"] = self._wandb.Video(str(folder.mp4))
+        shown = _media(self._wandb, folder, pictures)
         if shown:
             self._run.log({**shown, self._STEPS: results["env_steps"]})
         self._run.summary.update(results)
-        artifact = self._wandb.Artifact(self.key, "model")
-        _add(artifact, _files(folder, pictures))
-        self._run.log_artifact(artifact)
+        self._run.log_artifact(
+            _artifact(self._wandb, self.key, _files(folder, pictures))
+        )
 
     def close(self, *, failed: bool) -> None:
         """Waits until all is written or sent."""
@@ -199,15 +197,11 @@ class Trackio:
         pictures: Sequence[pathlib.Path],
     ) -> None:
         """Logs results, pictures and film, and an artifact."""
-        shown: dict[str, Any] = {
-            path.stem: self._trackio.Image(str(path)) for path in pictures
-        }
-        if folder.mp4.exists():
-            shown["video"] = self._trackio.Video(str(folder.mp4))
+        shown = _media(self._trackio, folder, pictures)
         self._run.log({**results, **shown}, step=int(results["env_steps"]))
-        artifact = self._trackio.Artifact(self.key, "model")
-        _add(artifact, _files(folder, pictures))
-        self._run.log_artifact(artifact)
+        self._run.log_artifact(
+            _artifact(self._trackio, self.key, _files(folder, pictures))
+        )
 
     def close(self, *, failed: bool) -> None:
         """Waits until all is written or sent."""
@@ -285,9 +279,25 @@ def _files(
     return [path for path in paths if path.exists()]
 
 
-def _add(artifact: Any, paths: Sequence[pathlib.Path]) -> None:
+# W&B and Trackio name these alike.
+
+
+def _media(
+    library: Any, folder: RunFolder, pictures: Sequence[pathlib.Path]
+) -> dict[str, Any]:
+    """Returns the pictures and the film of a run, by their names."""
+    shown = {path.stem: library.Image(str(path)) for path in pictures}
+    if folder.mp4.exists():
+        shown["video"] = library.Video(str(folder.mp4))
+    return shown
+
+
+def _artifact(library: Any, key: str, paths: Sequence[pathlib.Path]) -> Any:
+    """Returns an artifact with files and folders."""
+    artifact = library.Artifact(key, "model")
     for path in paths:
         if path.is_dir():
             artifact.add_dir(str(path), name=path.name)
         else:
             artifact.add_file(str(path))
+    return artifact
