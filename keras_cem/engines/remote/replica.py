@@ -83,15 +83,7 @@ class Replica:
         first = call.wanted.first
         if first not in self._held:
             try:
-                # The round in which it was given up is over when its steps
-                # are fetched, for which it may have to be played again.
-                fetched = call.rows is not None
-                with (
-                    contextlib.nullcontext()
-                    if fetched
-                    else self._stoppable(call.request)
-                ):
-                    self._held[first] = self._play(call)
+                self._held[first] = self._play(call)
             except GivenUpError:
                 return None
             except EpisodeError as error:
@@ -132,6 +124,13 @@ class Replica:
         self._source.close()
 
     def _play(self, call: Call) -> Trajectories | GraphTrajectories:
+        if call.rows is not None:
+            # Its steps are needed, whatever was given up before.
+            return self._played(call)
+        with self._stoppable(call.request):
+            return self._played(call)
+
+    def _played(self, call: Call) -> Trajectories | GraphTrajectories:
         source = self._source
         if call.states and isinstance(source, GraphSource):
             return self._player.in_graph.play_states(
