@@ -290,6 +290,35 @@ def test_continuous_environment_and_network_flags(tmp_path):
     assert math.isfinite(results["episode_return_mean"])
 
 
+def test_the_learning_rate_decays_with_passes_over_the_elites(tmp_path):
+    run = tmp_path / "run"
+    arguments = [
+        "--env=CartPole-v1",
+        "--nopreset",
+        f"--output={run}",
+        "--epochs=2",
+        "--steps_per_epoch=2",
+        "--batch_size=4",
+        "--max_episode_steps=10",
+        "--elite_unit=step",
+        "--learning_rate=0.001",
+        "--learning_rate_decay_steps=4",
+        "--validation_episodes=2",
+        "--episodes=2",
+        "--noplot",
+        '--fit_kwargs={"jit_compile": false}',
+    ]
+    assert main(["train", *arguments]) == 0
+    agent = keras.saving.load_model(run / "last.keras")
+    # Set before the third of 4 iterations.
+    assert float(agent.optimizer.learning_rate) == pytest.approx(0.0005)
+    # That of the critic stays.
+    assert float(agent.critic_optimizer.learning_rate) == pytest.approx(0.001)
+    with open(run / "history.csv") as file:
+        rates = [float(row["learning_rate"]) for row in csv.DictReader(file)]
+    assert rates == pytest.approx([0.001, 0.0005])
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

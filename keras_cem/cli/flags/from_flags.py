@@ -57,8 +57,7 @@ def optimizer(values: flags.FlagValues) -> keras.optimizers.Optimizer:
     """Returns the optimizer, found by its Keras name.
 
     Raises:
-        ValueError: If Keras has no optimizer of that name, or the decay of the
-            learning rate cannot be counted.
+        ValueError: If Keras has no optimizer of that name.
     """
     learning_rate = _learning_rate(values)
     try:
@@ -77,19 +76,31 @@ def optimizer(values: flags.FlagValues) -> keras.optimizers.Optimizer:
 
 def _learning_rate(values: flags.FlagValues) -> Any:
     iterations = values.learning_rate_decay_steps
-    if iterations is None:
+    if iterations is None or in_epochs(values):
         return values.learning_rate
-    if values.gradient_epochs or values.elite_unit == "step":
-        raise ValueError(
-            "--learning_rate_decay_steps needs --gradient_steps: with epochs, "
-            "the number of optimizer steps depends on the lengths of episodes. "
-            f"Received: --learning_rate_decay_steps={iterations}, "
-            f"--elite_unit={values.elite_unit}, "
-            f"--gradient_epochs={values.gradient_epochs}"
-        )
     return keras.optimizers.schedules.CosineDecay(
         values.learning_rate, iterations * values.gradient_steps
     )
+
+
+def _learning_rate_decay(
+    values: flags.FlagValues,
+) -> list[keras.callbacks.Callback]:
+    """Returns the decay where optimizer steps cannot be counted beforehand.
+
+    With passes over the elites, their number depends on the lengths of
+    episodes: the learning rate is set before each epoch of `fit` instead.
+    """
+    if values.learning_rate_decay_steps is None or not in_epochs(values):
+        return []
+    decay = keras.optimizers.schedules.CosineDecay(
+        values.learning_rate, values.learning_rate_decay_steps
+    )
+    return [
+        keras.callbacks.LearningRateScheduler(
+            lambda epoch: float(decay(epoch * values.steps_per_epoch))
+        )
+    ]
 
 
 def epsilon_schedule(values: flags.FlagValues) -> Any:
@@ -215,7 +226,8 @@ def callbacks(
         stop_at: Return to stop at, or None to train for all epochs.
     """
     steering: list[keras.callbacks.Callback] = [
-        EpsilonDecay(epsilon_schedule(values), values.epsilon_minimum)
+        EpsilonDecay(epsilon_schedule(values), values.epsilon_minimum),
+        *_learning_rate_decay(values),
     ]
     if stop_at is not None:
         steering.append(
