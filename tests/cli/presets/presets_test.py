@@ -4,8 +4,10 @@ import gymnasium
 import pytest
 from absl import flags
 
+from keras_cem.callbacks import EpsilonDecay
 from keras_cem.cli import presets
 from keras_cem.cli.commands import train
+from keras_cem.cli.flags import from_flags
 
 ENVS = [
     "Acrobot-v1",
@@ -45,6 +47,23 @@ def test_settings_are_flags_of_train_with_other_values_than_the_default(env):
         assert values[name].value == value
         assert value != defaults[name]
     assert not {"env", "output", "seed"} & set(settings)
+
+
+# Box2D's and MuJoCo's modules are written by SWIG.
+@pytest.mark.filterwarnings("ignore:builtin type:DeprecationWarning")
+@pytest.mark.parametrize("env", ENVS)
+def test_settings_agree_with_each_other(env, tmp_path, monkeypatch):
+    """`train` makes its agent and callbacks from them."""
+    # MuJoCo logs its warnings there.
+    monkeypatch.chdir(tmp_path)
+    values = flags.FlagValues()
+    train.define_flags(values)
+    given = [f"--env={env}", "--output=x", *presets.as_flags(presets.load(env))]
+    values(["keras-cem train", *given])
+    agent = from_flags.agent(values)
+    assert (agent.critic is not None) == (values.elite_unit == "step")
+    decay, *_ = from_flags.callbacks(values, None)
+    assert isinstance(decay, EpsilonDecay)
 
 
 @pytest.mark.parametrize("env", ENVS)
