@@ -123,9 +123,8 @@ class WeightsAndBiases:
         if shown:
             self._run.log({**shown, self._STEPS: results["env_steps"]})
         self._run.summary.update(results)
-        self._run.log_artifact(
-            _artifact(self._wandb, self.key, _files(folder, pictures))
-        )
+        files = _files(folder, pictures)
+        self._run.log_artifact(_artifact(self._wandb, self.key, files))
 
     def close(self, *, failed: bool) -> None:
         """Waits until all is written or sent."""
@@ -199,9 +198,8 @@ class Trackio:
         """Logs results, pictures and film, and an artifact."""
         shown = _media(self._trackio, folder, pictures)
         self._run.log({**results, **shown}, step=int(results["env_steps"]))
-        self._run.log_artifact(
-            _artifact(self._trackio, self.key, _files(folder, pictures))
-        )
+        files = _files(folder, pictures)
+        self._run.log_artifact(_artifact(self._trackio, self.key, files))
 
     def close(self, *, failed: bool) -> None:
         """Waits until all is written or sent."""
@@ -279,13 +277,10 @@ def _files(
     return [path for path in paths if path.exists()]
 
 
-# W&B and Trackio name these alike.
-
-
 def _media(
     library: Any, folder: RunFolder, pictures: Sequence[pathlib.Path]
 ) -> dict[str, Any]:
-    """Returns the pictures and the film of a run, by their names."""
+    """Returns pictures and film of a run; W&B and Trackio name them alike."""
     shown = {path.stem: library.Image(str(path)) for path in pictures}
     if folder.mp4.exists():
         shown["video"] = library.Video(str(folder.mp4))
