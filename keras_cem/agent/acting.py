@@ -114,6 +114,8 @@ def plain_number(value: object) -> Any:
         value: For example `agent.epsilon` or `agent.epsilon * 0.5`. Anything
             else is returned unchanged.
     """
+    if type(value) is float:
+        return value
     kinds = (keras.Variable, tf.Tensor, tf.Variable, np.ndarray)
     if isinstance(value, kinds) and value.shape == ():
         return float(value)

@@ -20,6 +20,9 @@ from keras_cem.engines.wanted import Wanted
 from keras_cem.saving import interrupts
 from keras_cem.utils import nonfinite
 
+# Greedy actions do not depend on the trajectory and its step.
+_UNUSED = np.zeros((2, 1), np.int32)
+
 
 class AnyPlayer(PlaysOnHost, PlaysInGraph, PlaysRemotely, Protocol):
     """A player of every kind of source."""
@@ -171,9 +174,10 @@ class Player:
         """
         # A separate actor, because exploration continues from call to call.
         actor = self._actor(1, epsilon, single=True)
-        step = self._num_acts
-        self._num_acts += epsilon is not None
-        counter = np.array([[0], [step % 2**31]], np.int32)
+        counter = _UNUSED
+        if epsilon is not None:
+            counter = np.array([[0], [self._num_acts % 2**31]], np.int32)
+            self._num_acts += 1
         act = actor.bind(epsilon or 0.0, self._agent.seed, prng.ACT, 0)
         actions, _ = act(buffer.leaves, counter)
         # Greedy actions are inside the space already.

@@ -20,6 +20,8 @@ BLOCK = 8
 
 Function = Callable[..., Any]
 
+_FLOAT32 = np.dtype(np.float32)
+
 
 class ArrayLayer(NamedTuple):
     """A layer as a function of NumPy arrays.
@@ -27,13 +29,10 @@ class ArrayLayer(NamedTuple):
     Attributes:
         function: Function of the layer's inputs and weights.
         variables: The variables that hold the weights.
-        prepare: Function from the variables' values to the weights. Defaults
-            to `tuple`: the weights are the values.
     """
 
     function: Function
     variables: list[keras.Variable]
-    prepare: Callable[[list[np.ndarray]], tuple[np.ndarray, ...]] = tuple
 
 
 def array_layer(layer: Any, inputs: list[Any]) -> ArrayLayer | None:
@@ -63,7 +62,9 @@ def as_floats(x: Any) -> np.ndarray:
     """Returns an array as float32; categories as one-hot vectors."""
     if isinstance(x, _Categories):
         return x.vectors()
-    floats: np.ndarray = x.astype(np.float32, copy=False)
+    # As a rule nothing is to be converted, and `astype` takes as long as an
+    # addition to find out.
+    floats: np.ndarray = x if x.dtype is _FLOAT32 else x.astype(_FLOAT32)
     return floats
 
 
@@ -110,17 +111,15 @@ def _dense(layer: keras.layers.Dense, inputs: list[Any]) -> ArrayLayer | None:
         if isinstance(x, _Categories):
             product = x.product(kernel).reshape(-1, BLOCK, units)
         else:
-            blocks = as_floats(x).reshape(-1, BLOCK, size)
-            product = np.matmul(blocks, kernel)
-        for block in bias:
-            product += block
+            rows = as_floats(x)
+            if len(rows) > BLOCK:
+                rows = rows.reshape(-1, BLOCK, size)
+            product = np.matmul(rows, kernel)
+        for term in bias:
+            product += term
         return activate(product).reshape(-1, units)
 
-    def prepare(values: list[np.ndarray]) -> tuple[np.ndarray, ...]:
-        kernel, *bias = values
-        return kernel, *(term[np.newaxis].repeat(BLOCK, 0) for term in bias)
-
-    return ArrayLayer(function, variables, prepare)
+    return ArrayLayer(function, variables)
 
 
 def _one_hot(layer: OneHot | MultiOneHot, inputs: list[Any]) -> ArrayLayer:

@@ -9,9 +9,7 @@ on their number: matrices are multiplied in blocks of `BLOCK` rows, so each
 product of BLAS has the same shape.
 """
 
-import functools
 import math
-from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import keras
@@ -20,9 +18,10 @@ import tensorflow as tf
 
 from keras_cem import heads, spaces
 from keras_cem.networks import array_layers
-from keras_cem.networks.array_layers import BLOCK, ArrayLayer
+from keras_cem.networks.array_layers import BLOCK, ArrayLayer, Function
 from keras_cem.networks.graph_copy import Calls, calls_of, is_graph
 from keras_cem.networks.normalization import NormalizedPolicy
+from keras_cem.utils.tensorflow_internals import reader
 
 # Largest number of weights of a network that is evaluated by NumPy. BLAS
 # computes products of this size in one thread.
@@ -32,7 +31,7 @@ MOST_WEIGHTS = 2**16
 class _Step(NamedTuple):
     """A layer that computes value `output` of the values `inputs`."""
 
-    layer: ArrayLayer
+    function: Function
     inputs: list[int]
     output: int
     # Where its weights are among those of all steps.
@@ -66,36 +65,32 @@ class ArrayNetwork:
         outputs: list[int],
     ):
         self._steps = steps
-        self._read = [_reader(variable.value) for variable in variables]
+        self._read = reader([variable.value for variable in variables])
         self._inputs = inputs
         self._outputs = outputs
-        self._ready: list[tuple[Callable[..., Any], list[int], int, Any]] = []
+        self._weights: list[np.ndarray] = []
         self._size = 1 + max([*inputs, *outputs, *(s.output for s in steps)])
 
     def read(self) -> None:
         """Reads the weights."""
-        weights = [read() for read in self._read]
-        self._ready = [
-            (
-                step.layer.function,
-                step.inputs,
-                step.output,
-                step.layer.prepare(weights[step.weights]),
-            )
-            for step in self._steps
-        ]
+        self._weights = self._read()
 
     def __call__(self, leaves: list[np.ndarray]) -> list[np.ndarray]:
         values: list[Any] = [None] * self._size
         rows = len(leaves[0])
         missing = -rows % BLOCK
         for number, leaf in zip(self._inputs, leaves, strict=True):
-            if missing:
-                # Any valid values: each row is computed alone.
+            # Any valid values: each row is computed alone.
+            if rows == 1:
+                leaf = leaf.repeat(BLOCK, 0)
+            elif missing:
                 leaf = np.concatenate([leaf, leaf[:1].repeat(missing, 0)])
             values[number] = leaf
-        for function, inputs, output, weights in self._ready:
-            values[output] = function(*[values[i] for i in inputs], *weights)
+        weights = self._weights
+        for function, inputs, output, own in self._steps:
+            values[output] = function(
+                *[values[i] for i in inputs], *weights[own]
+            )
         return [
             array_layers.as_floats(values[number])[:rows]
             for number in self._outputs
@@ -153,19 +148,6 @@ def array_network(
     )
 
 
-def _reader(variable: Any) -> Callable[[], np.ndarray]:
-    """Returns a function that reads a TensorFlow variable."""
-    if isinstance(variable, tf.distribute.DistributedValues):
-        return lambda: np.asarray(variable.read_value())
-    # A quarter of the time of `read_value`.
-    read = functools.partial(
-        tf.raw_ops.ReadVariableOp,
-        resource=variable.handle,
-        dtype=variable.dtype,
-    )
-    return lambda: np.asarray(read())
-
-
 def _inputs(calls: Calls, space: spaces.Space) -> list[Any] | None:
     """Returns the input of each leaf of a space, None if they do not fit."""
     try:
@@ -202,4 +184,4 @@ class _Steps:
         begin = len(self.variables)
         self.variables.extend(layer.variables)
         weights = slice(begin, len(self.variables))
-        self.steps.append(_Step(layer, inputs, output, weights))
+        self.steps.append(_Step(layer.function, inputs, output, weights))

@@ -1,0 +1,50 @@
+"""The only module that uses private names of TensorFlow."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from tensorflow.python import pywrap_tfe
+from tensorflow.python.eager import context
+
+# Seen in TensorFlow 2.21. `tf.raw_ops` has no names with an underscore.
+READ_SEVERAL = "_ReadVariablesOp"
+
+
+def reader(variables: Sequence[Any]) -> Callable[[], list[np.ndarray]]:
+    """Returns a function that reads variables, outside of `tf.function`.
+
+    One operation reads them all. It takes 10 microseconds for four, and reading
+    each of them 10 to 40.
+
+    Args:
+        variables: TensorFlow variables.
+    """
+    if not _can_be_read_at_once(variables):
+        return lambda: [np.asarray(v.read_value()) for v in variables]
+    handles = [variable.handle for variable in variables]
+    dtypes = [variable.dtype.as_datatype_enum for variable in variables]
+    attributes = ("N", len(handles), "dtypes", dtypes)
+
+    def read() -> list[np.ndarray]:
+        tensors = pywrap_tfe.TFE_Py_Execute(
+            context.context()._handle,
+            None,
+            READ_SEVERAL,
+            handles,
+            attributes,
+            len(handles),
+        )
+        # A scalar has no array.
+        return [np.asarray(tensor._numpy()) for tensor in tensors]
+
+    return read
+
+
+def _can_be_read_at_once(variables: Sequence[Any]) -> bool:
+    mirrored = any(
+        isinstance(variable, tf.distribute.DistributedValues)
+        for variable in variables
+    )
+    return not mirrored and len({v.device for v in variables}) == 1
