@@ -1,6 +1,7 @@
 """`keras-cem playground`."""
 
 import importlib
+import logging
 import os
 import sys
 import webbrowser
@@ -27,6 +28,8 @@ def run(values: flags.FlagValues) -> None:
             f"--port={values.port}. {error.strerror}. Choose another, or give "
             "--port=0 for any that is free."
         ) from error
+    # TensorFlow warns of the functions that each new training traces.
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)
     with sock:
         playground = LiveTraining(Settings(env=values.env))
         playground.start()

@@ -6,6 +6,7 @@ import keras
 
 from keras_cem import CEMAgent
 from keras_cem.agent import critics
+from keras_cem.agent.staged_training import StagedTraining
 from keras_cem.cli.flags import from_flags
 from keras_cem.cli.playground.settings import Settings
 
@@ -34,6 +35,25 @@ def make(settings: Settings) -> CEMAgent:
     optimizer.learning_rate = settings.learning_rate
     agent.compile(optimizer, jit_compile=False)
     return agent
+
+
+def train_in_stages(agent: CEMAgent, settings: Settings) -> StagedTraining:
+    """Returns the training of an agent.
+
+    Args:
+        agent: An agent that `make` returned.
+        settings: The settings.
+
+    Raises:
+        ValueError, ImportError, RuntimeError: If the environment cannot be
+            played.
+    """
+    return StagedTraining(
+        agent,
+        settings.env,
+        settings.batch_size,
+        playing={"max_episode_steps": settings.max_episode_steps},
+    )
 
 
 def schedule(settings: Settings) -> Any:

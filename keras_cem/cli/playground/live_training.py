@@ -232,7 +232,10 @@ class LiveTraining:
                 break
 
     def _reset(self) -> None:
-        self._note, self._error = "Started anew with the same seed.", ""
+        self._note, self._error = (
+            "Started a new training with the same seed.",
+            "",
+        )
         self._session.reset()
         self._opened()
         self._post()

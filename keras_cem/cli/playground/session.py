@@ -64,13 +64,12 @@ class Session:
                 training then goes on as before.
         """
         effect = self.settings.effect_of(settings)
-        if effect in ("anew", "kept"):
-            self._open(settings, keep=effect == "kept")
-            return (
-                "Started anew: this setting makes another training."
-                if effect == "anew"
-                else "The weights were kept."
-            )
+        if effect == "anew":
+            self._open(settings, keep=False)
+            return "Started a new training with this setting."
+        if effect == "kept":
+            self._open(settings, keep=True)
+            return "The weights were kept."
         self.settings = settings
         self._set_live()
         if self.next == "imitate":
@@ -128,7 +127,7 @@ class Session:
 
     def _open(self, settings: Settings, *, keep: bool) -> None:
         agent = agents.make(settings)
-        training = StagedTraining(agent, settings.env, settings.batch_size)
+        training = agents.train_in_stages(agent, settings)
         if keep:
             agents.copy(self.agent, agent)
         else:
@@ -248,7 +247,9 @@ class Session:
         self._board.post(
             episodes={
                 "names": self._coordinates.names,
-                "components": self._coordinates.num_components,
+                # 0 if no map can be drawn over them.
+                "components": self._coordinates.num_components
+                * policy_slice.can_be_drawn(self.agent),
                 "axes": axes,
                 "ranges": self._plane.ranges,
                 "paths": views.paths(self._played, self._plane),

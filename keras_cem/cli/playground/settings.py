@@ -58,6 +58,10 @@ class Settings:
         32, "kept", "Episodes K", least=2, most=512,
         help="Episodes per iteration.",
     )  # fmt: skip
+    max_episode_steps: int = _setting(
+        1000, "kept", "Step limit", least=1, most=10_000,
+        help="Longest episode; the environment's own limit may be shorter.",
+    )  # fmt: skip
     elite_quantile: float = _setting(
         0.7, "now", "Quantile q", least=0.01, most=0.99,
         help="Episodes above the q-quantile of the returns are elite.",

@@ -64,7 +64,7 @@ def test_error_of_an_environment_is_told_and_pauses(endless, monkeypatch):
     # Another environment goes on.
     monkeypatch.setattr(_Endless, "fails", False)
     training.change("seed", 1)
-    wait_until(lambda: "Started anew" in status(training)["note"])
+    wait_until(lambda: "Started a new training" in status(training)["note"])
     assert status(training)["error"] == ""
     training.close()
 

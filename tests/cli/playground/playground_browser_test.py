@@ -1,5 +1,6 @@
 """The playground, used in a real browser."""
 
+import http.server
 import itertools
 import pathlib
 import threading
@@ -275,7 +276,7 @@ def test_slow_pace_shows_each_stage(page):
 
 def test_reset_starts_anew(page):
     page.click("#reset")
-    wait_for_text(page, "#message", "Started anew")
+    wait_for_text(page, "#message", "Started a new training")
     assert iteration(page) == 0
     assert page.locator("#curve polyline").count() == 0
 
@@ -294,6 +295,24 @@ def test_two_pages_show_the_same(page, browser, address):
     other.click("#iteration")
     wait_for_text(page, "#fact-iteration", "2")
     other.close()
+
+
+def test_a_notebook_of_this_machine_may_show_it(page, browser, address):
+    class Notebook(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.send_response(200)
+            self.send_header("Content-Type", "text/html")
+            self.end_headers()
+            frame = f'<iframe src="{address}" width="900"></iframe>'
+            self.wfile.write(frame.encode())
+
+    with http.server.HTTPServer(("127.0.0.1", 0), Notebook) as notebook:
+        thread = threading.Thread(target=notebook.handle_request)
+        thread.start()
+        shown = browser(f"http://localhost:{notebook.server_port}/").page
+        thread.join()
+        shown.frame_locator("iframe").locator("#connection.live").wait_for()
+        shown.close()
 
 
 def test_lost_connection_comes_back(page, opened, served, monkeypatch):
@@ -322,12 +341,12 @@ def test_films_of_a_greedy_and_an_explored_episode_are_shown(page):
 
 def test_elite_steps_are_marked(page):
     page.select_option("#setting-elite_unit", "step")
-    wait_for_text(page, "#message", "Started anew")
+    wait_for_text(page, "#message", "Started a new training")
     step(page)
     step(page)
-    wait_for_text(page, "#plane-legend", "ring: elite")
+    wait_for_text(page, "#plane-legend", "elite step")
     assert "steps" in page.inner_text("#histogram-legend")
-    assert "the advantage A" in page.inner_text("#card-select .formula")
+    assert "A(s, a)" in page.inner_text("#card-select .formula")
     page.fill("#episode", "2")
     page.keyboard.press("Enter")
     step(page)
@@ -355,7 +374,7 @@ def test_any_registered_environment_is_played(page, opened):
     step(page)
     step(page)
     wait_for_text(page, "#histogram-hint", "None is elite")
-    wait_for_text(page, "#map-hint", "are no vector")
+    wait_for_text(page, "#map-hint", "No decision map")
     assert not page.is_visible("#map-now")
     fill(page, "env", "CartPole-v1")
     wait_for_text(page, "#stage", "Play")
@@ -490,7 +509,7 @@ def test_pictures_of_the_documentation(page, opened):
     fill(page, "batch_size", 32)
     fill(page, "learning_rate", 0.01)
     page.click("#reset")
-    wait_for_text(page, "#message", "Started anew with the same seed")
+    wait_for_text(page, "#message", "Started a new training with the same seed")
     page.click("#run")
     page.wait_for_function(
         """() =>

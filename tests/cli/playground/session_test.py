@@ -126,7 +126,8 @@ def test_number_of_episodes_keeps_weights_counters_and_optimizer(opened):
 
 def test_elite_steps_start_anew_and_show_advantages(opened):
     trained, board = opened
-    assert change(trained, elite_unit="step").startswith("Started anew")
+    said = change(trained, elite_unit="step")
+    assert said == "Started a new training with this setting."
     assert int(trained.agent.iteration) == 0
     parts = parts_of(board)
     assert parts["curve"] == []
@@ -150,3 +151,12 @@ def test_failed_change_leaves_the_training_as_it_is(opened):
     assert trained.agent is agent
     assert trained.settings == settings
     assert trained.next == "imitate"
+
+
+def test_step_limit_ends_episodes_where_the_environment_has_none(opened):
+    trained, board = opened
+    change(trained, env="CliffWalking-v1", max_episode_steps=7, seed=6)
+    trained.advance()
+    paths = parts_of(board)["episodes"]["paths"]
+    # Nobody reaches the goal so soon. Each point has x and y.
+    assert {len(path["points"]) for path in paths} == {14}

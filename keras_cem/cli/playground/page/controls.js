@@ -4,7 +4,7 @@ import {ask} from "./connection.js";
 import {byId, html} from "./draw.js";
 
 const GROUPS = {
-  "Environment": ["env", "seed"],
+  "Environment": ["env", "max_episode_steps", "seed"],
   "Method": ["batch_size", "elite_quantile", "ties", "elite_unit"],
   "Exploration": ["epsilon", "epsilon_schedule", "epsilon_steps"],
   "Learning": ["learning_rate", "gradient_steps", "optimizer"],
@@ -31,8 +31,8 @@ function row(field) {
   const problem = html("span", {class: "problem", role: "alert"});
   const name = html("span", {}, field.label);
   if (field.effect === "anew") {
-    name.append(" ", html("span", {class: "anew", title: "Starts anew",
-      role: "img", "aria-label": "starts anew"}));
+    name.append(" ", html("span", {class: "anew", title: "Starts a new training",
+      role: "img", "aria-label": "starts a new training"}));
   }
   if (field.help) control.title = field.help;
   control.addEventListener("change", async () => {

@@ -1,18 +1,21 @@
 // The learning curve and epsilon.
 
-import {byId, label, scale, short, svg, themed, ticks} from "./draw.js";
+import {byId, label, scale, short, sideways, svg, themed, ticks} from "./draw.js";
 
-const [LEFT, BOTTOM, TOP, RIGHT] = [52, 34, 8, 38];
+const [LEFT, BOTTOM, TOP, RIGHT] = [66, 34, 12, 54];
 
-export function curve({curve: rows}) {
+export function curve({curve: rows, settings}) {
+  // The threshold of single steps is an advantage, not a return.
+  const ofSteps = settings?.elite_unit === "step";
+  byId("threshold-key").hidden = ofSteps;
   const plot = byId("curve");
   const width = Math.max(plot.clientWidth, 200);
-  const height = Math.round(Math.min(Math.max(width * 0.4, 180), 280));
+  const height = Math.round(Math.min(Math.max(width * 0.5, 180), 320));
   plot.setAttribute("viewBox", `0 0 ${width} ${height}`);
   plot.style.height = `${height}px`;
   plot.replaceChildren();
   const floor = height - BOTTOM;
-  const known = (rows || []).flatMap((row) => row.slice(1, 4))
+  const known = (rows || []).flatMap((row) => row.slice(1, ofSteps ? 3 : 4))
     .filter((value) => value !== null);
   if (!known.length) {
     svg(plot, "text", {x: width / 2, y: height / 2, "text-anchor": "middle",
@@ -41,6 +44,8 @@ export function curve({curve: rows}) {
   }
   svg(plot, "text", {x: (LEFT + width - RIGHT) / 2, y: height - 2,
     "text-anchor": "middle"}, "iteration");
+  sideways(plot, 13, (TOP + floor) / 2, "return");
+  sideways(plot, width - 7, (TOP + floor) / 2, "epsilon");
   const line = (column, y, attributes) => {
     const points = rows.filter((row) => row[column] !== null)
       .map((row) => `${across(row[0])},${y(row[column])}`);
@@ -54,8 +59,10 @@ export function curve({curve: rows}) {
   line(4, right, {stroke: themed("soft"), "stroke-dasharray": "1 4",
     "stroke-linecap": "round", "stroke-width": 2.5});
   line(2, up, {stroke: themed("other"), "stroke-width": 1.2});
-  line(3, up, {stroke: themed("elite"), "stroke-dasharray": "6 4",
-    "stroke-width": 1.8});
+  if (!ofSteps) {
+    line(3, up, {stroke: themed("elite"), "stroke-dasharray": "6 4",
+      "stroke-width": 1.8});
+  }
   line(1, up, {stroke: themed("accent"), "stroke-width": 2.6});
   const now = rows[rows.length - 1];
   plot.setAttribute("aria-label", `Learning curve: mean return ` +

@@ -44,6 +44,21 @@ export function svg(parent, tag, attributes = {}, text = "") {
   return made;
 }
 
+// The name of an upright axis in a picture.
+export function sideways(parent, x, y, text) {
+  svg(parent, "text", {x, y, "text-anchor": "middle",
+    transform: `rotate(-90 ${x} ${y})`}, text);
+}
+
+// A message in the middle of a canvas.
+export function message(context, [left, top, width, height], text) {
+  context.fillStyle = themed("soft");
+  context.font = "14px system-ui, sans-serif";
+  context.textAlign = "center";
+  context.textBaseline = "middle";
+  context.fillText(text, left + width / 2, top + height / 2);
+}
+
 // A number as people write it.
 export function short(value) {
   if (value === null || value === undefined) return "–";
@@ -87,11 +102,12 @@ export function pen(canvas, height) {
   return [made, width];
 }
 
-// Replaces the keys of a legend: pairs of a colour and a text.
+// Replaces the keys of a legend: a colour, a text and a shape, "line", "ring" or
+// none for a filled box.
 export function legend(element, keys) {
-  element.replaceChildren(...keys.map(([color, text, line]) => {
-    const mark = html("i", line ? {class: "line"} : {});
-    mark.style[line ? "borderColor" : "background"] = color;
+  element.replaceChildren(...keys.map(([color, text, shape]) => {
+    const mark = html("i", shape ? {class: shape} : {});
+    mark.style[shape ? "borderColor" : "background"] = color;
     return html("span", {class: "key"}, mark, text);
   }));
 }
@@ -138,6 +154,6 @@ export function frame(context, box, ranges, names) {
   context.save();
   context.translate(0, top + height / 2);
   context.rotate(-Math.PI / 2);
-  context.fillText(names[1], 0, 0);
+  context.fillText(names[1], 0, 0, height + 16);
   context.restore();
 }

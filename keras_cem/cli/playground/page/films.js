@@ -31,7 +31,7 @@ class Film {
       const when = first === last ? `after iteration ${first}`
         : `during iterations ${first} to ${last}`;
       this.about.textContent = `${film.ended ? "Return" : "Return so far"} ` +
-        `${short(film.return)} in ${film.steps} steps` +
+        `${short(film.return)} in ${film.steps} step${film.steps === 1 ? "" : "s"}` +
         (explored ? `, epsilon ${short(film.epsilon)}` : "") + `, ${when}.`;
     }).catch(() => {});
   }

@@ -1,9 +1,10 @@
 // The returns, and the line gamma_q, which can be dragged.
 
-import {byId, label, legend, scale, short, svg, themed, ticks} from "./draw.js";
+import {byId, label, legend, scale, short, sideways, svg, themed, ticks}
+  from "./draw.js";
 import {ask} from "./connection.js";
 
-const [LEFT, BOTTOM, TOP, RIGHT] = [34, 34, 34, 12];
+const [LEFT, BOTTOM, TOP, RIGHT] = [48, 34, 34, 12];
 // Milliseconds between two requests while the line is dragged.
 const EVERY = 60;
 // While the line is dragged, and while answers to its last moves may come.
@@ -59,14 +60,14 @@ export function histogram(parts, redraw) {
   const empty = !returns || !returns.quantiles.length;
   handle.style.display = empty ? "none" : "";
   legend(byId("histogram-legend"), empty ? [] : keys(parts));
-  byId("histogram-hint").textContent = selection && !selection.number
-    ? "None is elite, so this iteration learns nothing. Try inclusive ties, " +
-      "more episodes or more exploration."
+  byId("histogram-hint").textContent = empty ? "" : selection &&
+    !selection.number ? "None is elite, so this iteration learns nothing. " +
+      "Try inclusive ties, more episodes or more exploration."
     : "Drag the line, or focus it and use the arrow keys.";
   const floor = height - BOTTOM;
   if (empty) {
     svg(back, "text", {x: width / 2, y: height / 2, "text-anchor": "middle",
-      class: "empty"}, "Returns appear after playing.");
+      class: "empty"}, "Returns appear after Play.");
     return;
   }
   const {edges, counts, quantiles} = returns;
@@ -95,6 +96,7 @@ export function histogram(parts, redraw) {
   svg(back, "text", {x: (LEFT + width) / 2, y: height - 3,
     "text-anchor": "middle"},
   ofSteps ? "advantage of a step" : "return G");
+  sideways(back, 13, (TOP + floor) / 2, ofSteps ? "steps" : "episodes");
   place(handle, across, floor, width, quantiles);
   scene.value = scale(LEFT, width - RIGHT, edges[0], edges[edges.length - 1]);
 }
@@ -116,11 +118,12 @@ function place(handle, across, floor, width, quantiles) {
     y2: floor})) line.setAttribute(name, value);
   grip.setAttribute("cx", x);
   grip.setAttribute("cy", TOP - 8);
-  const middle = x > width * 0.6;
-  about.setAttribute("x", middle ? x - 13 : x + 13);
-  about.setAttribute("y", TOP - 12);
-  about.setAttribute("text-anchor", middle ? "end" : "start");
   about.textContent = `q = ${q.toFixed(2)}, γ = ${short(threshold)}`;
+  // On the side with more room, and never past an edge.
+  const length = about.getComputedTextLength();
+  about.setAttribute("x", Math.max(0, x > (LEFT + width) / 2 ? x - 13 - length
+    : Math.min(x + 13, width - length)));
+  about.setAttribute("y", TOP - 12);
   handle.setAttribute("aria-valuenow", q);
   handle.setAttribute("aria-valuetext",
     `q ${q.toFixed(2)}, threshold ${short(threshold)}`);

@@ -100,6 +100,7 @@ function facts() {
 
 function axes() {
   const {episodes, settings} = parts;
+  byId("axes").style.visibility = episodes ? "" : "hidden";
   if (!episodes) return;
   for (const [place, id] of ["axis-x", "axis-y"].entries()) {
     const select = byId(id);

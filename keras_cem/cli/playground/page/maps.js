@@ -1,6 +1,6 @@
 // Decision maps of the policy.
 
-import {ACTIONS, byId, css, frame, grid, legend, mix, pen, themed}
+import {ACTIONS, byId, css, frame, grid, legend, message, mix, pen}
   from "./draw.js";
 
 const BACK = {light: [255, 255, 255], dark: [27, 32, 39]};
@@ -41,20 +41,20 @@ export function maps({map, episodes}, done) {
     const canvas = byId(id);
     canvas.parentElement.hidden = Boolean(episodes) && !shown;
     if (canvas.parentElement.hidden) continue;
-    const width = canvas.clientWidth, height = Math.round(width * 0.44);
+    const width = canvas.clientWidth, height = Math.round(width * 0.55);
     const [context] = pen(canvas, height);
-    const box = [38, 4, width - 46, height - 26];
-    if (!shown) continue;
+    const box = [52, 4, width - 62, height - 42];
+    if (!shown) {
+      message(context, box, which === "before" ? "Appears after Play."
+        : "Appears after Imitate.");
+      continue;
+    }
     // Until the update both are the policy that played.
     const policy = done ? map[which] : which === "before" ? map.now : null;
     if (policy) paint(context, map, policy, box);
-    frame(context, box, episodes.ranges, null);
-    if (!policy) {
-      context.fillStyle = themed("soft");
-      context.textAlign = "center";
-      context.fillText("Imitate changes it.", box[0] + box[2] / 2,
-        box[1] + box[3] / 2);
-    }
+    frame(context, box, episodes.ranges,
+      episodes.axes.map((axis) => episodes.names[axis]));
+    if (!policy) message(context, box, "Appears after Imitate.");
   }
   legend(byId("map-legend"), shown ? actionKeys(map) : []);
   byId("map-hint").textContent = hint(map, episodes, done);
@@ -64,10 +64,10 @@ function hint(map, episodes, done) {
   if (!episodes) return "";
   if (!map || !map.now) {
     return episodes.components < 2
-      ? "This environment's observations are no vector, over which a decision " +
-        "map could be drawn."
-      : "A decision map needs two different components of the observation: " +
-        "choose them below the paths.";
+      ? "No decision map: it needs observations that are vectors of at least " +
+        "two numbers."
+      : "No decision map: choose two different components of the observation " +
+        "below the paths.";
   }
   if (!done || !map.before) return "";
   const size = map.now.actions.length;

@@ -52,7 +52,7 @@ export function networks({networks: given, points}) {
   const [high, low] = points.regression ? ["value 1", "value −1"]
     : ["class 1, triangles", "class 0, circles"];
   legend(byId("network-legend"), [[css(diverging(1)), high],
-    [css(diverging(-1)), low], [themed("ink"), "boundary, value 0", true]]);
+    [css(diverging(-1)), low], [themed("ink"), "boundary, value 0", "line"]]);
 }
 
 const plural = (count, word) => `${count} ${word}${count === 1 ? "" : "s"}`;

@@ -1,6 +1,6 @@
 // The paths of the episodes over the policy that played them.
 
-import {byId, css, diverging, frame, legend, pen, scale, themed}
+import {byId, css, diverging, frame, legend, message, pen, scale, themed}
   from "./draw.js";
 import {actionKeys, paint} from "./maps.js";
 
@@ -12,10 +12,7 @@ export function plane({episodes, selection, steps, map}, played) {
   const [context] = pen(canvas, height);
   const box = [LEFT, TOP, width - LEFT - RIGHT, height - TOP - BOTTOM];
   if (!episodes) {
-    context.fillStyle = themed("soft");
-    context.font = "14px system-ui, sans-serif";
-    context.textAlign = "center";
-    context.fillText("Press Run, or Next stage.", width / 2, height / 2);
+    message(context, [0, 0, width, height], "Press Run or Next stage.");
     legend(byId("plane-legend"), []);
     return;
   }
@@ -39,8 +36,8 @@ export function plane({episodes, selection, steps, map}, played) {
     const isElite = elite && elite[k];
     context.strokeStyle = themed(isElite ? "elite" : "other");
     context.globalAlpha = steps ? 0.18
-      : isElite ? (crowd ? 0.6 : 0.9) : elite ? (crowd ? 0.3 : 0.4) : 0.6;
-    context.lineWidth = isElite ? (crowd ? 1.3 : 1.8) : 1;
+      : isElite ? (crowd ? 0.4 : 0.9) : elite ? (crowd ? 0.25 : 0.4) : 0.6;
+    context.lineWidth = isElite ? (crowd ? 1.2 : 1.8) : 1;
     trace(context, episodes.paths[k].points, across, up, isElite && !steps);
   }
   context.globalAlpha = 1;
@@ -51,9 +48,9 @@ export function plane({episodes, selection, steps, map}, played) {
     `episodes: ${names[1]} over ${names[0]}`);
   legend(byId("plane-legend"), [
     ...(steps ? [[css(diverging(1)), "good step"],
-      [css(diverging(-1)), "bad step"], [themed("ink"), "ring: elite"]]
-      : [[themed("other"), "episode", true],
-        ...(elite ? [[themed("elite"), "elite", true]] : [])]),
+      [css(diverging(-1)), "bad step"], [themed("ink"), "elite step", "ring"]]
+      : [[themed("other"), "episode", "line"],
+        ...(elite ? [[themed("elite"), "elite", "line"]] : [])]),
     ...(policy ? actionKeys(map) : []),
   ]);
 }
