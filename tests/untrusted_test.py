@@ -396,7 +396,7 @@ def test_settings_that_no_run_writes_are_refused(content, said, run, capsys):
         content = content.encode()
     (run / "config.json").write_bytes(content)
     message = _refused(run, capsys, "evaluate")
-    assert f"Received: --run={run}" in message
+    assert f"no readable run of `keras-cem train` in {run}" in message
     assert said in message
 
 

@@ -151,7 +151,7 @@ class CEMOptions:
         flag=Flag(
             "optimizer",
             "Pairs drawn at random for each optimizer step. If not given, "
-            "all pairs; 256 with epochs.",
+            "all pairs, or 256 with --gradient_epochs.",
         ),
         search=Choices((None, 256, 1024, 4096)),
     )
@@ -167,7 +167,8 @@ class CEMOptions:
         derive=lambda options: 0.99 if options.elite_unit == "step" else 1.0,
         flag=Flag(
             "method",
-            "Discount factor of rewards; 1 for episodes, 0.99 for steps.",
+            "Discount factor of rewards. If not given, 1, or 0.99 with "
+            "--elite_unit=step.",
         ),
     )
     elite_memory: int | None = option(

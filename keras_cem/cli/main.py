@@ -24,6 +24,7 @@ from keras_cem.cli.flags import (
     train_flags,
     tune_flags,
 )
+from keras_cem.cli.flags.flag_errors import described
 from keras_cem.cli.flags.flag_groups import help_text
 from keras_cem.saving.interrupts import TrainingInterrupted
 from keras_cem.utils.printing import say
@@ -81,10 +82,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         flag_files.check(rest)
         _, *extra = values([program, *rest])
     except flags.UnrecognizedFlagError as error:
-        return _usage(program, old_settings.about(error.flagname) or str(error))
+        return _usage(
+            program, old_settings.about(error.flagname) or described(error)
+        )
     # absl raises ValueError for --noplot=1.
     except (CommandError, flags.Error, ValueError) as error:
-        return _usage(program, str(error))
+        return _usage(program, described(error))
     if extra:
         return _usage(
             program,

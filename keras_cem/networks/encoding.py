@@ -150,7 +150,7 @@ def described(layer_names: Collection[str], name: str, leaf: Any) -> str:
         name: As given to `encode`.
         leaf: As given to `encode`.
     """
-    what = "category codes, unchanged" if is_bytes(leaf) else "as it is"
+    what = "category codes, unchanged" if is_bytes(leaf) else "unchanged"
     for suffix, found in _DESCRIPTIONS.items():
         if f"{name}_{suffix}" in layer_names:
             what = found

@@ -118,7 +118,7 @@ def test_network_is_said_and_kept(tmp_path, capsys):
     flags = [flag for flag in SMALL if flag != "--progress=none"]
     train = ["train", *flags, "--progress=line", f"--output={run}"]
     assert main(train) == 0
-    said = "Box float32 (4,), as it is"
+    said = "Box float32 (4,), unchanged"
     assert f"Network: observations: {said}." in capsys.readouterr().out
     config = json.loads((run / "config.json").read_text())
     assert config["network"] == {"observations": said}

@@ -471,7 +471,7 @@ def test_help_lists_the_flags_of_one_command(command, capsys):
     assert main([command, "--help"]) == 0
     printed = capsys.readouterr().out
     assert ("--batch_size" in printed) == (command in ("train", "tune"))
-    assert "(default: " in printed
+    assert "--flagfile=FILE" in printed
 
 
 def test_overview_names_the_commands(capsys):

@@ -129,9 +129,11 @@ def _run(values: flags.FlagValues, during: contextlib.ExitStack) -> None:
     with _failing_into(failures, "train --resume"):
         tracking.finish(trackers, folder, results, drawn)
     print(summary(evaluation))
+    plural = "" if results["epochs"] == 1 else "s"
     print(
         f"{results['env_steps']:,} environment steps in {results['epochs']} "
-        f"epochs, {results['wall_seconds']:.1f} s. Run folder: {folder.path}"
+        f"epoch{plural}, {results['wall_seconds']:.1f} s. Run folder: "
+        f"{folder.path}"
     )
     _report_failures(failures, folder)
 

@@ -1,6 +1,7 @@
 """Flags of a command, grouped by subject in its help."""
 
 import math
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -116,31 +117,49 @@ def help_text(values: flags.FlagValues) -> str:
     """Returns the help of a command's flags.
 
     Args:
-        values: The flags. If none belongs to a subject, the help is absl's.
+        values: The flags. Those without a subject come first, in their order.
     """
     by_subject = values.flags_by_module_dict()
-    if not set(by_subject) & set(SUBJECTS):
-        return values.get_help()
-    lines = []
+    lines = [
+        f"\n{_described(flag)}"
+        for subject, found in by_subject.items()
+        for flag in found
+        if subject not in SUBJECTS
+    ]
     for subject in SUBJECTS:
         if subject in by_subject:
-            lines.append(f"\n{subject}:")
-            lines += [_described(flag) for flag in by_subject[subject]]
-    lines.append("\n--flagfile=FILE inserts flags from a file, one per line.")
-    return "\n".join(lines)
+            lines.append(f"\n\n{subject}:")
+            lines += [f"\n{_described(flag)}" for flag in by_subject[subject]]
+    lines.append("\n\n--flagfile=FILE inserts flags from a file, one per line.")
+    return "".join(lines)
 
 
 def _described(flag: flags.Flag) -> str:
     switch = "[no]" if flag.boolean else ""
-    parts = [f"--{switch}{flag.name}: {flag.help}"]
-    if flag.default_as_str:
-        parts.append(f"(default: {flag.default_as_str})")
-    if flag.parser.syntactic_help:
-        parts.append(f"({flag.parser.syntactic_help})")
-    first, *others = parts
-    return "\n".join(
-        [
-            flags.text_wrap(first, indent="    ", firstline_indent="  "),
-            *(flags.text_wrap(part, indent="    ") for part in others),
-        ]
+    # What absl says of the flags that `repeated` defines.
+    about = str(flag.help).removesuffix(
+        ";\n    repeat this option to specify a list of values"
     )
+    about_values = values_text(flag.parser.syntactic_help)
+    facts = [about_values] if about_values else []
+    default = (flag.default_as_str or "").strip("'")
+    if default not in ("", "{}"):
+        facts.append(f"default: {default}")
+    lines = flags.text_wrap(
+        f"--{switch}{flag.name}: {about}", indent="    ", firstline_indent="  "
+    )
+    return lines + (f"\n    ({'; '.join(facts)})" if facts else "")
+
+
+def values_text(text: str) -> str:
+    """Returns absl's words for the values of a flag, easier to read.
+
+    Args:
+        text: Such as "an integer in the range [1, 4294967295]".
+
+    Returns:
+        Such as "an integer, at least 1".
+    """
+    text = re.sub(rf" in the range \[(.+), {LARGEST}\]", r", at least \1", text)
+    text = re.sub(r" in the range \[(.+), (.+)\]", r" from \1 to \2", text)
+    return text.replace(".0", "").replace("|", ", ")

@@ -9,7 +9,7 @@ from absl import flags
 
 from keras_cem import spaces
 from keras_cem.cli import presets
-from keras_cem.cli.console import CommandError
+from keras_cem.cli.console import CommandError, print_paragraph
 from keras_cem.cli.flags import json_flags, old_settings
 from keras_cem.utils.environment_ids import complete
 
@@ -86,7 +86,7 @@ def take_settings(values: flags.FlagValues) -> None:
             f"Settings in the preset {which} must be valid values of their "
             f"flags. Received: {error}"
         ) from error
-    print(
+    print_paragraph(
         f"Settings from the preset {which}: "
         f"{', '.join(taken) or 'none, because all were given as flags'}"
     )

@@ -39,8 +39,8 @@ def define_flags(values: flags.FlagValues) -> None:
         "validation_freq",
         None,
         "Number of epochs per validation, with one after the first and the "
-        "last epoch. If neither this nor --validation_episodes is given, so "
-        "many that validation takes at most a fifth of the time of training.",
+        "last epoch. If neither this nor --validation_episodes is given, "
+        "validation takes at most a fifth of the time of training.",
     )
     worker_flags.define(values)
     path_flags.define(
@@ -100,7 +100,7 @@ def define_flags(values: flags.FlagValues) -> None:
     flags.register_multi_flags_validator(
         ["env", "resume"],
         lambda given: given["env"] is not None or given["resume"],
-        "Flag --env must have a value other than None.",
+        "--env must be given, except with --resume.",
         flag_values=values,
     )
 
@@ -247,7 +247,8 @@ def _define_evaluation(group: Group, validation_episodes: int | None) -> None:
     group.count(
         "validation_episodes",
         validation_episodes,
-        "Number of greedy episodes in a validation. If not given, 10.",
+        "Number of greedy episodes in a validation."
+        + ("" if validation_episodes else " If not given, 10."),
     )
     group.count(
         "episodes", 100, "Number of greedy episodes in the final evaluation."

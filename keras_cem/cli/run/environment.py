@@ -48,7 +48,7 @@ class Wrapper:
         match = _WRAPPER.fullmatch(text)
         try:
             if match is None:
-                raise ValueError("there is no module:Class")
+                raise ValueError("It has no module:Class.")
             arguments = json.loads(match[3] or "{}")
         except (ValueError, RecursionError) as error:
             raise CommandError(

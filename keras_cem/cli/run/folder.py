@@ -157,8 +157,8 @@ class RunFolder:
             config = run_config.parse(self.config.read_bytes())
         except (OSError, ValueError) as error:
             raise CommandError(
-                "--run must be a run folder of `keras-cem train`. Received: "
-                f"--run={self.path}. {error}"
+                "there is no readable run of `keras-cem train` in "
+                f"{self.path}. {error}"
             ) from error
         recorded = config["flags"]["env"]
         if plays and env is None and ":" in recorded:

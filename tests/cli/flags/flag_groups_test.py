@@ -77,22 +77,21 @@ def test_flags_stand_where_one_looks_for_them():
 
 def test_help_says_what_values_a_flag_takes():
     values = flags.FlagValues()
+    flags.DEFINE_integer("port", 8, "Where.", 0, 99, flag_values=values)
+    flags.DEFINE_multi_string("run", None, "Which run.", flag_values=values)
     group = Group(values, "method")
     group.count("size", 3, "How large.", least=2)
     group.switch("fast", None, "Whether.")
     group.choice("kind", "a", ["a", "b"], "Which.")
     assert flag_groups.help_text(values).splitlines()[1:-2] == [
+        "  --port: Where.",
+        "    (an integer from 0 to 99; default: 8)",
+        "  --run: Which run.",
+        "",
         "method:",
         "  --size: How large.",
-        "    (default: '3')",
-        "    (an integer in the range [2, 4294967295])",
+        "    (an integer, at least 2; default: 3)",
         "  --[no]fast: Whether.",
         "  --kind: <a|b>: Which.",
-        "    (default: 'a')",
+        "    (default: a)",
     ]
-
-
-def test_other_commands_have_the_help_of_absl():
-    values = flags.FlagValues()
-    flags.DEFINE_string("run", None, "Which run.", flag_values=values)
-    assert flag_groups.help_text(values) == values.get_help()

@@ -64,7 +64,6 @@ def browser():
 @pytest.fixture(scope="module")
 def opened(browser, address):
     found = browser(address, width=1280, height=900)
-    found.page.set_default_timeout(60_000)
     found.page.wait_for_selector("#connection.live")
     return found
 
