@@ -58,18 +58,26 @@ class LocalSession:
             np.array(each) for each in assignment.agent.network_variables()
         ]
         for _ in range(pool.num_workers):
-            self._start()
+            self._start(self._replica())
 
-    def _start(self):
+    def _replica(self):
         given = self._assignment
         agent = replicas.describe(given.agent).make()
         source = sources.open_source(given.env, given.options)
+        self._reset(agent)
+        if not self._replicas:
+            # The others compute the same, and compile for it as long.
+            assert fingerprint(agent, source, given.probe) == given.fingerprint
+        return Replica(agent, source)
+
+    def _reset(self, agent):
         for variable, value in zip(
             agent.network_variables(), self._probed, strict=True
         ):
             variable.assign(value)
-        assert fingerprint(agent, source, given.probe) == given.fingerprint
-        self._replicas[self._count] = Replica(agent, source)
+
+    def _start(self, replica):
+        self._replicas[self._count] = replica
         self._count += 1
 
     @property
@@ -104,8 +112,12 @@ class LocalSession:
         return result
 
     def lost(self, worker, error):
-        self._replicas.pop(worker).close()
-        self._start()
+        before = self._replicas.pop(worker)
+        # It knows nothing of its past but what was compiled.
+        self._reset(before._agent)
+        replica = Replica(before._agent, before._source)
+        replica._player = before._player
+        self._start(replica)
 
     def give_up(self, worker):
         self._replicas[worker].give_up(self._request)
