@@ -18,12 +18,14 @@ PAGE = pathlib.Path(__file__).parents[2] / "docs" / "keras_hooks.md"
 PLAYING = {"batch_size": 4, "max_episode_steps": 5, "verbose": 0}
 X = np.random.default_rng(0).uniform(-1, 1, (8, 4)).astype(np.float32)
 both = pytest.mark.parametrize("engine", ["host", "graph"])
+TRACED = {"run_eagerly": False, "jit_compile": False}
 
 
 def make_agent(cls=cem.CEMAgent, env="CartPole-v1", *, network=None, **given):
+    """An agent whose steps run eagerly; pass `**TRACED` where it matters."""
     agent = cls.from_env(env, hidden_units=(), seed=0, **(network or {}))
     agent.compile(
-        **{"optimizer": keras.optimizers.SGD(0.1), "jit_compile": False} | given
+        **{"optimizer": keras.optimizers.SGD(0.1), "run_eagerly": True} | given
     )
     return agent
 
@@ -41,7 +43,9 @@ class Opposite(cem.CEMAgent):
 
 @both
 def test_call(engine):
-    agent = make_agent(Opposite, network={"normalize_observations": True})
+    agent = make_agent(
+        Opposite, network={"normalize_observations": True}, **TRACED
+    )
     assert isinstance(agent.policy, NormalizedPolicy)
     fit(agent, engine)
     played = agent.collect("CartPole-v1", 4, engine=engine, max_episode_steps=5)
@@ -55,7 +59,7 @@ def test_call(engine):
 
 
 def test_call_is_exported(tmp_path):
-    agent = make_agent(Opposite)
+    agent = make_agent(Opposite, **TRACED)
     agent.export(tmp_path / "policy")
     acting = tf.saved_model.load(str(tmp_path / "policy"))
     np.testing.assert_array_equal(
@@ -102,7 +106,7 @@ class Counted(cem.CEMAgent):
 
 @both
 def test_train_step_and_test_step(engine):
-    agent = make_agent(Counted)
+    agent = make_agent(Counted, **TRACED)
     for _ in range(2):
         history = fit(agent, engine, validation_data="CartPole-v1")
         assert history["mine"] == [7.0]
@@ -193,7 +197,7 @@ class Measured(cem.CEMAgent):
 
 @both
 def test_metrics_of_a_subclass(engine):
-    agent = make_agent(Measured)
+    agent = make_agent(Measured, **TRACED)
     seen = []
     look = keras.callbacks.LambdaCallback(
         on_epoch_end=lambda *_: seen.append(
@@ -231,7 +235,8 @@ def test_optimizer():
     np.testing.assert_allclose(moved(compile_with(0.2)), 2 * step, rtol=1e-3)
 
 
-# All forms of the argument, and one form in each kind of step.
+# All forms of the argument, and one form in each kind of step. Those on the
+# host are eager.
 @pytest.mark.parametrize(
     ("engine", "options", "weights"),
     [
@@ -243,8 +248,10 @@ def test_optimizer():
     ids=["all-host", "minibatch-host", "all-graph", "minibatch-graph"],
 )
 def test_loss_weights(engine, options, weights):
+    mode = TRACED if engine == "graph" else {}
+
     def moved(**given):
-        agent = make_agent(env="Pendulum-v1", network=options, **given)
+        agent = make_agent(env="Pendulum-v1", network=options, **given, **mode)
         before = agent.policy.get_weights()[0]
         loss = fit(agent, engine, "Pendulum-v1")["loss"][0]
         return loss, agent.policy.get_weights()[0] - before
@@ -327,11 +334,11 @@ class Charged(cem.CEMAgent):
 def test_add_loss():
     learns = {"ties": "inclusive"}
     plain = fit(make_agent(network=learns))["loss"][0]
-    charged = make_agent(Charged, network=learns)
+    charged = make_agent(Charged, network=learns, **TRACED)
     assert fit(charged)["loss"][0] == pytest.approx(2.0 + plain)
     # Of regularizers, too.
     network = {**learns, "network": {"l1": 0.5}}
-    penalized = make_agent(network=network)
+    penalized = make_agent(network=network, **TRACED)
     size = np.abs(penalized.policy.get_weights()[0]).sum()
     assert fit(penalized)["loss"][0] == pytest.approx(0.5 * size + plain)
 
@@ -340,11 +347,11 @@ def test_add_loss():
 def test_run_eagerly(engine):
     eager, traced = (
         fit(
-            make_agent(env="Pendulum-v1", run_eagerly=eagerly),
+            make_agent(env="Pendulum-v1", **mode),
             engine,
             "Pendulum-v1",
         )
-        for eagerly in (True, False)
+        for mode in ({"run_eagerly": True}, TRACED)
     )
     # CartPole would not learn within five steps.
     assert eager["loss"][0] > 0
