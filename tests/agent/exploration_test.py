@@ -8,6 +8,7 @@ import tensorflow as tf
 
 import keras_cem as cem
 from keras_cem import prng
+from keras_cem.engines.graph.source import GraphSource
 from keras_cem.networks import state_features
 
 pytestmark = pytest.mark.slow
@@ -21,6 +22,12 @@ OPTIONS = {
     },
 }
 PLAYED = {"max_episode_steps": 12, "epsilon": 0.5}
+
+
+@pytest.fixture
+def no_xla(monkeypatch):
+    """Plays in the graph as traced, which XLA compiles for seconds."""
+    monkeypatch.setattr(GraphSource, "compilable", lambda *_: False)
 
 
 def make_agent(env, **options):
@@ -55,6 +62,7 @@ def test_actions_do_not_depend_on_the_layout_nor_the_engine(env):
         )
 
 
+@pytest.mark.usefixtures("no_xla")
 def test_noise_of_an_episode_is_alike_from_step_to_step():
     """The correlation of neighbours is beta; epsilon 0.1 clips nothing."""
     env = "Pendulum-v1"
@@ -69,6 +77,7 @@ def test_noise_of_an_episode_is_alike_from_step_to_step():
     assert abs(np.mean(noise[1:] * noise[:-1])) < 0.15
 
 
+@pytest.mark.usefixtures("no_xla")
 def test_held_actions_last():
     """Share of episodes that begin with eight equal actions.
 
@@ -108,6 +117,7 @@ def test_the_environment_is_given_drawn_actions_clipped():
     np.testing.assert_array_equal(greedy.actions, np.zeros((2, 2, 1)))
 
 
+@pytest.mark.usefixtures("no_xla")
 def test_the_graph_plays_drawn_actions_clipped():
     """Full throttle from both: the same episode, rewards included."""
     agents = [
@@ -174,6 +184,7 @@ def _noise_of(agent, played, epsilon):
     return actions.numpy().reshape(rows, steps, 1)
 
 
+@pytest.mark.usefixtures("no_xla")
 def test_noise_of_the_state_does_not_depend_on_layout_nor_engine():
     env = "Pendulum-v1"
     agent = make_agent(env, noise="state", normalize_observations=True)
@@ -201,7 +212,7 @@ def test_noise_of_the_state_learns_the_same_in_any_layout():
         agent = make_agent(
             "Pendulum-v1", noise="state", normalize_observations=True
         )
-        agent.compile("sgd")
+        agent.compile("sgd", run_eagerly=True)
         agent.fit(
             "Pendulum-v1",
             batch_size=6,
