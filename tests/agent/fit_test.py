@@ -72,11 +72,13 @@ def counter():
     return counting_agent()
 
 
-def seeded_agent(seed=0, **kwargs):
+def seeded_agent(seed=0, run_eagerly=False, **kwargs):
     agent = cem.CEMAgent.from_env(
         "ToySeeded-v0", hidden_units=(), seed=seed, minibatch_size=5, **kwargs
     )
-    agent.compile(keras.optimizers.SGD(0.1, momentum=0.9))
+    agent.compile(
+        keras.optimizers.SGD(0.1, momentum=0.9), run_eagerly=run_eagerly
+    )
     return agent
 
 
@@ -333,7 +335,7 @@ def test_csv_logger(counter, tmp_path):
 def test_tensorboard(tmp_path):
     from tensorboard.backend.event_processing import event_accumulator
 
-    agent = seeded_agent()
+    agent = seeded_agent(run_eagerly=True)
     history = agent.fit(
         "ToySeeded-v0",
         batch_size=4,
@@ -549,7 +551,7 @@ def tracked():
 
 
 def test_environments_made_by_fit_are_closed(tracked):
-    agent = seeded_agent()
+    agent = seeded_agent(run_eagerly=True)
     arguments = {"batch_size": 4, "verbose": 0}
     agent.fit(
         "ToyTracked-v0",
@@ -583,7 +585,7 @@ class Stuck(toy_envs.Seeded):
 
 def test_environment_that_cannot_be_closed_keeps_no_other_open(tracked):
     with pytest.warns(RuntimeWarning, match="the motor still runs"):
-        seeded_agent().fit(
+        seeded_agent(run_eagerly=True).fit(
             Stuck,
             batch_size=2,
             validation_data=tracked,
@@ -595,7 +597,7 @@ def test_environment_that_cannot_be_closed_keeps_no_other_open(tracked):
 
 
 def test_environments_of_the_user_stay_open(tracked):
-    agent = seeded_agent()
+    agent = seeded_agent(run_eagerly=True)
     env = tracked()
     vector = toy_envs.vectorized(tracked, 2)(AutoresetMode.SAME_STEP)
     for x in (env, vector):
