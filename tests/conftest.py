@@ -6,10 +6,18 @@ Imports nothing large: what a test needs is imported with it.
 import collections
 import gc
 import os
+import pathlib
 import random
 import sys
 
 import pytest
+
+# Where most trainings are short, graphs run as they were traced: Grappler would
+# take up to a third of the time. Elsewhere, as in golden_test.py and for the
+# command line, it runs as it does for users.
+_WITHOUT_GRAPPLER = {"agent", "algorithm", "engines"}
+_WITH_GRAPPLER = {"nonfinite_test.py", "source_test.py"}
+_TESTS = pathlib.Path(__file__).parent
 
 
 def pytest_configure():
@@ -41,10 +49,17 @@ def pytest_collection_finish():
 
 
 @pytest.hookimpl(tryfirst=True)
-def pytest_runtest_setup():
+def pytest_runtest_setup(item):
     # Keras draws seeds from it where it is given none.
     random.seed(0)
-    # A GPU rounds what it multiplies to TF32 otherwise, of 10 bits.
     if "tensorflow" in sys.modules:
-        precision = sys.modules["tensorflow"].config.experimental
-        precision.enable_tensor_float_32_execution(False)
+        config = sys.modules["tensorflow"].config
+        # A GPU rounds what it multiplies to TF32 otherwise, of 10 bits.
+        config.experimental.enable_tensor_float_32_execution(False)
+        without = (
+            item.path.relative_to(_TESTS).parts[0] in _WITHOUT_GRAPPLER
+            and item.path.name not in _WITH_GRAPPLER
+        )
+        config.optimizer.set_experimental_options(
+            {"disable_meta_optimizer": without}
+        )
