@@ -274,7 +274,9 @@ def test_going_on_after_a_reload_equals_going_on(env, engine, mode, tmp_path):
 def test_iterations_of_one_execution_remember_alike():
     results = []
     for steps_per_execution in (1, 4):
-        agent = _agent("CartPole-v1", steps_per_execution=steps_per_execution)
+        agent = _agent(
+            "CartPole-v1", steps_per_execution=steps_per_execution, **TRACED
+        )
         _fit(agent, "CartPole-v1", "graph", epochs=1, steps=4)
         results.append(_state(agent))
     assert_equal(*results)
