@@ -20,7 +20,7 @@ def make_agent():
     agent = cem.CEMAgent.from_env(
         "CartPole-v1", hidden_units=(), ties="inclusive", seed=0
     )
-    agent.compile(keras.optimizers.SGD(0.1))
+    agent.compile(keras.optimizers.SGD(0.1), run_eagerly=True)
     return agent
 
 

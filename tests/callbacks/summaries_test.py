@@ -23,7 +23,7 @@ def scalars(accumulator, tag):
 
 def test_history_stands_over_environment_steps(tmp_path):
     agent = cem.CEMAgent.from_env("CartPole-v1", hidden_units=(), seed=0)
-    agent.compile(optimizer=keras.optimizers.Adam(1e-2))
+    agent.compile(optimizer=keras.optimizers.Adam(1e-2), run_eagerly=True)
     history = agent.fit(
         "CartPole-v1",
         engine="host",

@@ -494,10 +494,14 @@ def test_model_is_the_same_reloaded_compiled_and_exported(name, tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("optimizer", "loss"),
-    [("sgd", "mse"), ("adam", "mae"), ("adadelta", "huber")],
+    ("optimizer", "loss", "mode"),
+    [
+        ("sgd", "mse", {"run_eagerly": True}),
+        ("adam", "mae", {"jit_compile": True}),
+        ("adadelta", "huber", {"jit_compile": False}),
+    ],
 )
-def test_model_trains_with_plain_fit(optimizer, loss):
+def test_model_trains_with_plain_fit(optimizer, loss, mode):
     model = mlp(
         (2,),
         1,
@@ -509,7 +513,7 @@ def test_model_trains_with_plain_fit(optimizer, loss):
         seed=0,
     )
     before = _kernels(model)
-    model.compile(optimizer, loss, jit_compile=True)
+    model.compile(optimizer, loss, **mode)
     x = _observations(32, 2)
     history = model.fit(x, x[:, :1], epochs=2, verbose=0)
     assert np.isfinite(history.history["loss"]).all()

@@ -85,7 +85,7 @@ def fit(make, network=None, **options):
     agent = cem.CEMAgent.from_env(
         make, hidden_units=(), seed=0, network=network or {}, epsilon=1.0
     )
-    agent.compile("adam")
+    agent.compile("adam", run_eagerly=True)
     history = agent.fit(
         make, batch_size=4, max_episode_steps=5, verbose=0, **options
     )
