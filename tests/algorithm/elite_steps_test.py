@@ -13,16 +13,22 @@ from keras_cem.agent import critics
 from keras_cem.algorithm import critic
 from tests.helpers import (
     BOX,
+    COMPILED,
     DISCRETE,
-    MODES,
+    EAGER,
     OBSERVATION,
+    TRACED,
     improve,
     make_agent,
     make_trajectories,
     policy_weights,
 )
 
-MODE_IDS = ["eager", "traced", "compiled"]
+EACH_MODE = pytest.mark.parametrize(
+    "mode",
+    [EAGER, TRACED, pytest.param(COMPILED, marks=pytest.mark.slow)],
+    ids=["eager", "traced", "compiled"],
+)
 GAMMA, LAMBDA, QUANTILE = 0.9, 0.8, 0.6
 
 
@@ -90,8 +96,17 @@ def make_step_agent(action_space, mode, **kwargs):
     return agent
 
 
-@pytest.mark.parametrize("mode", MODES, ids=MODE_IDS)
-@pytest.mark.parametrize("space", [DISCRETE, BOX], ids=["discrete", "box"])
+# XLA compiles for seconds; what differs between modes shows with one head.
+@pytest.mark.parametrize(
+    ("space", "mode"),
+    [
+        (DISCRETE, EAGER),
+        (BOX, EAGER),
+        (BOX, TRACED),
+        pytest.param(DISCRETE, COMPILED, marks=pytest.mark.slow),
+    ],
+    ids=["discrete", "box", "box-traced", "discrete-compiled"],
+)
 def test_steps_above_the_quantile_of_advantages_are_imitated(space, mode):
     agent, batch = make_step_agent(space, mode), make_batch(space)
     advantages = advantages_by_hand(agent, batch)
@@ -132,7 +147,7 @@ def test_steps_above_the_quantile_of_advantages_are_imitated(space, mode):
         )
 
 
-@pytest.mark.parametrize("mode", MODES, ids=MODE_IDS)
+@EACH_MODE
 def test_critic_learns_the_scaled_lambda_returns_of_all_steps(mode):
     batch = make_batch(DISCRETE)
     # All steps in one minibatch, one epoch: one step of gradient descent.
@@ -169,7 +184,8 @@ def zeros():
     )
 
 
-@pytest.mark.parametrize("mode", MODES, ids=MODE_IDS)
+# With XLA, both are compared with the formula above and in cem_agent_test.py.
+@pytest.mark.parametrize("mode", [EAGER, TRACED], ids=["eager", "traced"])
 def test_one_step_episodes_without_values_are_ranked_like_whole_ones(mode):
     generator = np.random.default_rng(1)
     batches = []
@@ -246,6 +262,7 @@ class EndlessInGraph(cem.envs.Environment):
         return state.one[:, tf.newaxis]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("env", [Endless, EndlessInGraph()], ids=str)
 def test_what_follows_a_truncation_counts(env):
     """Each state is worth 1 / (1 - 0.9) = 10; cut off, at most 4.1."""
@@ -319,6 +336,7 @@ def preferences_learned(**options):
     return preference() - before
 
 
+@pytest.mark.slow
 def test_a_bad_step_of_a_good_episode_is_not_imitated():
     # Half of the episodes begin well, and all of them are elite: their second
     # steps are good or bad alike, and imitating them teaches nothing. With
