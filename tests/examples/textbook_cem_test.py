@@ -1,7 +1,5 @@
 """The textbook's script learns, and keras_cem takes the same updates."""
 
-import importlib.util
-
 import gymnasium
 import keras
 import numpy as np
@@ -11,7 +9,7 @@ import tensorflow as tf
 import keras_cem as cem
 from keras_cem import spaces
 from keras_cem.algorithm import elites
-from tests import processes
+from tests import processes, scripts
 
 pytestmark = pytest.mark.slow
 
@@ -21,10 +19,8 @@ MAX_LINES = 80
 
 @pytest.fixture(scope="module")
 def textbook():
-    spec = importlib.util.spec_from_file_location("textbook_cem", SCRIPT)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    with scripts.loaded(SCRIPT) as module:
+        yield module
 
 
 def as_mapping(trajectory):
@@ -41,9 +37,9 @@ def test_script_fits_on_a_page_without_keras_cem():
     assert "from keras_cem" not in source
 
 
-def test_script_learns():
-    finished = processes.run(SCRIPT, "--iterations=12", "--batch_size=40")
-    lines = finished.stdout.splitlines()
+def test_script_learns(textbook, capsys):
+    scripts.run(textbook, "--iterations=12", "--batch_size=40")
+    lines = capsys.readouterr().out.splitlines()
     means = [float(line.split()[1].removeprefix("V_n=")) for line in lines]
     assert len(means) == 12
     # A random policy reaches 22 on average.
