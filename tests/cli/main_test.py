@@ -16,7 +16,7 @@ import tensorflow as tf
 
 import keras_cem
 from keras_cem.cli.main import main
-from tests import processes, toy_envs  # noqa: F401 - registers them
+from tests import toy_envs  # noqa: F401 - registers them
 
 pytestmark = pytest.mark.slow
 
@@ -480,8 +480,3 @@ def test_overview_names_the_commands(capsys):
     printed = capsys.readouterr().out
     for command in COMMANDS:
         assert command in printed
-
-
-def test_console_script_runs_in_a_process_of_its_own():
-    ended = processes.run("-m", "keras_cem.cli.main", "evaluate", code=2)
-    assert "--run must be given" in ended.stderr

@@ -6,7 +6,6 @@ import pytest
 
 from keras_cem.saving import config_versions
 from keras_cem.version import __version__
-from tests import processes
 from tests.helpers import DISCRETE, make_agent
 
 
@@ -20,24 +19,6 @@ def test_versions_are_written_and_taken_off():
         "keras_cem_version": __version__,
     }
     assert config_versions.migrate(stamped) == config
-
-
-LOAD = """
-import sys
-import keras
-
-try:
-    keras.saving.load_model(sys.argv[1])
-except TypeError as error:
-    print(str(error)[:500])
-"""
-
-
-def test_message_without_the_import_says_what_to_import(tmp_path):
-    make_agent(DISCRETE).save(tmp_path / "agent.keras")
-    ended = processes.run("-c", LOAD, str(tmp_path / "agent.keras"))
-    assert "Could not locate class 'CEMAgent'" in ended.stdout
-    assert "import keras_cem, then keras.saving.load_model" in ended.stdout
 
 
 @pytest.mark.parametrize(
