@@ -354,6 +354,7 @@ assert (SPACE["dummy"].low, SPACE["dummy"].high) == (2, 9)
 """
 
 
+@pytest.mark.slow
 def test_a_new_option_needs_one_field():
     processes.run("-c", NEW_OPTION)
 

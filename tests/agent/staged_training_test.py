@@ -26,10 +26,14 @@ def schedule(iteration):
 @pytest.mark.parametrize(
     ("engine", "options"),
     [
-        ("graph", {"elite_unit": "step", "gradient_epochs": 2}),
-        ("host", {"gradient_steps": 2}),
+        pytest.param(
+            "graph",
+            {"elite_unit": "step", "gradient_epochs": 2},
+            id="elite steps",
+            marks=pytest.mark.slow,
+        ),
+        pytest.param("host", {"gradient_steps": 2}, id="host"),
     ],
-    ids=["elite steps", "host"],
 )
 def test_weights_and_metrics_are_those_of_fit(engine, options):
     env, playing = "CartPole-v1", {"engine": engine, "max_episode_steps": 30}

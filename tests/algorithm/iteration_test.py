@@ -10,8 +10,10 @@ from keras_cem import prng
 from keras_cem.algorithm import iteration
 from keras_cem.engines.graph.source import GraphSource
 from tests.helpers import (
+    COMPILED,
     DISCRETE,
-    MODES,
+    EAGER,
+    TRACED,
     assert_equal,
     improve,
     learned_state,
@@ -37,7 +39,11 @@ def _batch():
     )
 
 
-@pytest.mark.parametrize("mode", MODES, ids=["eager", "traced", "compiled"])
+@pytest.mark.parametrize(
+    "mode",
+    [EAGER, TRACED, pytest.param(COMPILED, marks=pytest.mark.slow)],
+    ids=["eager", "traced", "compiled"],
+)
 def test_discounted_returns_are_what_is_ranked(mode):
     agent = make_agent(
         DISCRETE, mode=mode, elite_quantile=0.75, discount=DISCOUNT

@@ -41,6 +41,7 @@ def test_answer_comes_soon(arguments, code):
     assert taken <= LIMIT
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("verbose", [False, True])
 def test_machine_is_not_talked_about_unless_asked_for(verbose):
     more = ["-v"] if verbose else []
@@ -65,6 +66,7 @@ def test_real_errors_are_shown(capfd):
     )
 
 
+@pytest.mark.slow
 def test_command_line_finds_the_parts_on_demand():
     code = (
         "import sys; sys.argv[0] = 'bin/keras-cem'; import keras_cem;"

@@ -89,6 +89,7 @@ def test_vector_env_keeps_it_in_every_autoreset_mode(mode, wrap):
     assert len(set(played.lengths.tolist())) > 1
 
 
+@pytest.mark.slow
 def test_graph_keeps_it_as_the_host_does():
     env = envs.make("CartPole-v1")
     agent = cem.CEMAgent.from_env(env, hidden_units=(4,), seed=0)

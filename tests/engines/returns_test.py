@@ -44,6 +44,7 @@ def agent_of(env, **options):
     return agent
 
 
+@pytest.mark.slow
 def test_returns_of_many_steps_do_not_drift_in_the_graph():
     """In float32, one by one, they are 9998.56."""
     env = dripping()

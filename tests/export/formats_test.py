@@ -63,7 +63,10 @@ def test_export_that_fails_leaves_the_one_before(
     assert _content(tmp_path) == before
 
 
-@pytest.mark.parametrize("format", ["tf_saved_model", "litert"])
+@pytest.mark.parametrize(
+    "format",
+    ["tf_saved_model", pytest.param("litert", marks=pytest.mark.slow)],
+)
 def test_export_replaces_an_earlier_one(format, agent, tmp_path):
     path = tmp_path / PATHS[format]
     agent.export(path, format=format)

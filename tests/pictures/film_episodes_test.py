@@ -128,6 +128,7 @@ def test_bad_arguments_are_named(agent, given, message):
         film_episodes.record(agent, **{"env": "CartPole-v1", **given})
 
 
+@pytest.mark.slow
 def test_callback_films_every_so_often_and_the_last(agent, tmp_path):
     weights = []
     for callbacks in (
@@ -143,7 +144,7 @@ def test_callback_films_every_so_often_and_the_last(agent, tmp_path):
         ],
     ):
         learner = cem.CEMAgent.from_env("CartPole-v1", hidden_units=(), seed=0)
-        learner.compile(optimizer=keras.optimizers.Adam(1e-2))
+        learner.compile(keras.optimizers.Adam(1e-2), run_eagerly=True)
         learner.fit(
             "CartPole-v1",
             engine="host",

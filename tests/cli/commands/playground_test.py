@@ -53,6 +53,7 @@ def test_browser_is_opened_if_there_is_one(monkeypatch, screen, found):
     assert opened == (["address"] if screen else [])
 
 
+@pytest.mark.slow
 def test_interrupt_ends_it_cleanly():
     program = subprocess.Popen(
         [

@@ -10,6 +10,7 @@ def parts_of(board):
     return {name: json.loads(text) for name, text in board.since(0)[1].items()}
 
 
+@pytest.mark.slow
 def test_networks_learn_the_plane_and_start_anew():
     board = Board()
     learned = Networks(board)

@@ -42,6 +42,7 @@ def change(trained, **changed):
     return trained.apply(dataclasses.replace(trained.settings, **changed))
 
 
+@pytest.mark.slow
 def test_weights_are_those_of_fit(opened):
     trained, board = opened
     fitted = agents.make(SETTINGS)

@@ -128,6 +128,7 @@ def masked(result):
     return result
 
 
+@pytest.mark.slow
 def test_number_of_slots_changes_no_trajectory():
     lengths = [3, 1, 9, 2, 2, 5, 9, 1, 1, 4, 7]
     expected, places = play(lengths, len(lengths))
