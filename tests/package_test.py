@@ -6,6 +6,7 @@ import keras_cem
 from tests import processes
 
 
+@pytest.mark.slow
 def test_imports_are_few():
     unwanted = {
         # Not even by an environment in the graph.

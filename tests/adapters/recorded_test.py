@@ -56,6 +56,7 @@ def fit(x, **options):
     return agent, history
 
 
+@pytest.mark.slow
 def test_dataset_is_read_by_instance_and_by_id(dataset):
     agent, history = fit(dataset, epochs=3, steps_per_epoch=3)
     # Each epoch is one pass over the twelve.

@@ -25,6 +25,7 @@ def page(tmp_path_factory):
     gymnasium.registry.pop("keras_cem/Corridor-v0", None)
 
 
+@pytest.mark.slow
 def test_its_code_runs(page):
     assert page["observations"].shape == (4096, 4)
     assert page["heavy"].parameters.total_mass == 1.5

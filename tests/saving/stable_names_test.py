@@ -139,6 +139,7 @@ def _assert_resumes_exactly(run, whole):
             assert value == whole[0][key]
 
 
+@pytest.mark.slow
 def test_checkpoint_with_paths_of_classes_resumes_exactly(whole, killed):
     """As the first checkpoints are."""
     state = _state(killed)
