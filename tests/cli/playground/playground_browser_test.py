@@ -516,6 +516,10 @@ def test_pictures_of_the_documentation(page, opened):
     )
     page.click("#run")
     wait_for_text(page, "#run", "Run")
+    # On a slow machine it pauses between two stages.
+    page.wait_for_selector(".card.busy", state="detached")
+    while "Play" not in page.inner_text("#stage"):
+        step(page)
     for name in ("greedy", "explored"):
         # Of the policy that is shown.
         page.wait_for_function(
@@ -526,7 +530,7 @@ def test_pictures_of_the_documentation(page, opened):
         )
     page.evaluate("scrollTo(0, 0)")
     page.mouse.move(0, 0)
-    page.screenshot(path=PICTURES / "playground.png")
+    page.screenshot(path=PICTURES / "playground.png", full_page=True)
     page.click("#tab-networks")
     page.select_option("#network-dataset", "spiral")
     page.click("#network-run")
