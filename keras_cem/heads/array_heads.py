@@ -33,7 +33,7 @@ class ArrayHead(abc.ABC):
         outputs: list[np.ndarray],
         epsilon: float,
         numbers: np.ndarray,
-        first: np.ndarray,
+        steps: np.ndarray,
     ) -> list[np.ndarray]:
         """Draws actions from the explored policy.
 
@@ -44,7 +44,8 @@ class ArrayHead(abc.ABC):
             outputs: The policy's outputs.
             epsilon: Amount of exploration.
             numbers: The random numbers of the steps.
-            first: Which rows begin a trajectory, bool `(N,)`.
+            steps: The step of each row in its trajectory, int32 `(N,)`. At step
+                0, exploration begins anew.
         """
 
     @abc.abstractmethod
@@ -87,7 +88,7 @@ class ArrayChoices(ArrayHead):
         outputs: list[np.ndarray],
         epsilon: float,
         numbers: np.ndarray,
-        first: np.ndarray,
+        steps: np.ndarray,
     ) -> list[np.ndarray]:
         logits = self._logits(outputs[0])
         if self._are_pairs:
@@ -166,12 +167,13 @@ class ArrayBox(ArrayHead):
         outputs: list[np.ndarray],
         epsilon: float,
         numbers: np.ndarray,
-        first: np.ndarray,
+        steps: np.ndarray,
     ) -> list[np.ndarray]:
         beta = self._correlation
         if beta is not None:
             following = beta * self._noise + math.sqrt(1.0 - beta**2) * numbers
-            numbers = np.where(first[:, None], numbers, following)
+            begin = (steps == 0)[:, None]
+            numbers = np.where(begin, numbers, following)
             self._noise = numbers
         (means,) = self.greedy(outputs) if self._exceeds else outputs
         noise = numbers.reshape(-1, *self._space.shape)
@@ -210,11 +212,11 @@ class ArrayComposite(ArrayHead):
         outputs: list[np.ndarray],
         epsilon: float,
         numbers: np.ndarray,
-        first: np.ndarray,
+        steps: np.ndarray,
     ) -> list[np.ndarray]:
         parts = np.split(numbers, self._begins[:-1], axis=1)
         return [
-            head.explore([output], epsilon, part, first)[0]
+            head.explore([output], epsilon, part, steps)[0]
             for head, output, part in zip(
                 self._heads, outputs, parts, strict=True
             )

@@ -81,8 +81,7 @@ def test_explored_actions_of_several_steps(name, epsilon):
             state,
         )
         numbers = on_arrays.numbers(array_key, counter)
-        first = counter[1] == 0
-        actions = on_arrays.explore(values, epsilon, numbers, first)
+        actions = on_arrays.explore(values, epsilon, numbers, counter[1])
         assert_same(head, actions, expected)
 
 

@@ -68,7 +68,7 @@ class ArrayActor:
                         outputs,
                         amount,
                         self._numbers.at(*counter),
-                        counter[1] == 0,
+                        counter[1],
                     )
                 else:
                     actions = head.greedy(outputs)
