@@ -9,7 +9,8 @@ other's, by the clock and by processor time, which other load disturbs less.
   untrained policy and long ones of a policy that balances the pole;
 - rollout, explored, fit: `benchmarks.graph_rollout`, at the named K;
 - tabular: iterations of FrozenLake, Taxi and CliffWalking with the options of
-  their presets, after 40 iterations.
+  their presets, after 40 iterations;
+- start: the `fit` of the README's example with a new agent, 8 iterations.
 
 The other checkout brings its own benchmarks, of the same names.
 
@@ -33,7 +34,7 @@ _OTHER = flags.DEFINE_string(
 )
 _TREE_ROUNDS = flags.DEFINE_integer("tree_rounds", 7, "Measurements of each.")
 _ENGINES = flags.DEFINE_list(
-    "engines", ["host", "graph", "tabular"], "What to measure."
+    "engines", ["host", "graph", "tabular", "start"], "What to measure."
 )
 _WORKER = flags.DEFINE_string("worker", None, "Engine that stdin measures.")
 
@@ -48,6 +49,7 @@ _NAMES = {
         "fit, K=16,384",
     ),
     "tabular": ("FrozenLake-v1", "Taxi-v4", "CliffWalking-v1"),
+    "start": ("README example",),
 }
 # Batch size, hidden units, learning rate and options of the agent.
 _TABULAR = {
@@ -130,6 +132,30 @@ def _tabular_works() -> list[Callable[[], int]]:
     return [fit(env) for env in _NAMES["tabular"]]
 
 
+def _start_works() -> list[Callable[[], int]]:
+    import keras
+
+    import keras_cem as cem
+
+    def fit() -> int:
+        agent = cem.CEMAgent.from_env(
+            "CartPole-v1", elite_quantile=0.7, gradient_steps=10, seed=0
+        )
+        agent.compile(optimizer=keras.optimizers.Adam(1e-2))
+        agent.fit(
+            "CartPole-v1",
+            batch_size=16,
+            epochs=8,
+            validation_data="CartPole-v1",
+            validation_batch_size=100,
+            callbacks=[cem.callbacks.EpsilonDecay()],
+            verbose=0,
+        )
+        return 8
+
+    return [fit]
+
+
 def _works(engine: str) -> dict[str, Callable[[], tuple[float, float]]]:
     """The work of each name; it returns two rates, wall and processors."""
 
@@ -146,6 +172,7 @@ def _works(engine: str) -> dict[str, Callable[[], tuple[float, float]]]:
         "host": _host_works,
         "graph": _graph_works,
         "tabular": _tabular_works,
+        "start": _start_works,
     }
     works = make[engine]()
     return {

@@ -92,7 +92,11 @@ def threefry2x32(key: Words, counter: Words, *, rolled: bool = False) -> Words:
         words = [_uint32(word) for word in (*key, *counter)]
         if tf.executing_eagerly():
             return _unrolled(*words)
-        return _traced(*(word.shape for word in words))(*words)
+        hashed = _traced()(*words)
+        shapes = [word.shape for word in words]
+        for word in hashed:
+            word.set_shape(functools.reduce(tf.broadcast_static_shape, shapes))
+        return hashed
     keys = (key[0], key[1], key[0] ^ key[1] ^ _uint32(PARITY))
     x0, x1 = counter[0] + keys[0], counter[1] + keys[1]
     rotations = tf.constant(ROTATIONS, tf.uint32)
@@ -120,12 +124,13 @@ def _unrolled(key0: Any, key1: Any, counter0: Any, counter1: Any) -> Words:
 
 
 @functools.cache
-def _traced(*shapes: tf.TensorShape) -> Callable[..., Words]:
-    # One node of a graph, not 140: half of the time to trace a step.
-    specs = [tf.TensorSpec(shape, tf.uint32) for shape in shapes]
+def _traced() -> Callable[..., Words]:
+    # One node of a graph, not 140: half of the time to trace a step. For all
+    # shapes, because tracing it takes as long as 200 other nodes.
+    words = [tf.TensorSpec(None, tf.uint32)] * 4
     function = tf.function(_unrolled, autograph=False)
     with tf.init_scope():
-        traced: Callable[..., Words] = function.get_concrete_function(*specs)
+        traced: Callable[..., Words] = function.get_concrete_function(*words)
     return traced
 
 
