@@ -81,9 +81,9 @@ def threefry2x32(key: Words, counter: Words, *, rolled: bool = False) -> Words:
         key: Two uint32 tensors.
         counter: Two uint32 tensors. All four tensors broadcast.
         rolled: Whether the rounds are a loop in the graph, with the same
-            numbers. XLA copies code outside loops into each of its uses. This
-            takes seconds to compile where hashes are hashed again. Use it for
-            hashes computed once per iteration. Defaults to `False`.
+            numbers. XLA copies code outside loops into each of its uses, which
+            takes seconds to compile for hashes of hashes. Use it for hashes
+            computed once per iteration. Defaults to `False`.
 
     Returns:
         Two uint32 tensors.
@@ -92,8 +92,7 @@ def threefry2x32(key: Words, counter: Words, *, rolled: bool = False) -> Words:
         words = [_uint32(word) for word in (*key, *counter)]
         if tf.executing_eagerly():
             return _unrolled(*words)
-        hashed = _traced()(*words)
-        shapes = [word.shape for word in words]
+        hashed, shapes = _traced()(*words), [word.shape for word in words]
         for word in hashed:
             word.set_shape(functools.reduce(tf.broadcast_static_shape, shapes))
         return hashed
@@ -125,10 +124,9 @@ def _unrolled(key0: Any, key1: Any, counter0: Any, counter1: Any) -> Words:
 
 @functools.cache
 def _traced() -> Callable[..., Words]:
-    # One node of a graph, not 140: half of the time to trace a step. For all
-    # shapes, because tracing it takes as long as 200 other nodes.
+    # One node of a graph, not 140, and one trace for all shapes.
     words = [tf.TensorSpec(None, tf.uint32)] * 4
-    function = tf.function(_unrolled, autograph=False)
+    function: Any = tf.function(_unrolled, autograph=False)
     with tf.init_scope():
         traced: Callable[..., Words] = function.get_concrete_function(*words)
     return traced
@@ -180,13 +178,7 @@ def uniform(key: Words, counter: Words, size: int) -> tf.Tensor:
 def normal(key: Words, counter: Words, size: int) -> tf.Tensor:
     """Standard normal numbers, by the Box-Muller transform.
 
-    Args:
-        key: As `make_key` returns it.
-        counter: Two uint32 tensors of shape `(N,)`: trajectory and step.
-        size: Number of numbers per row.
-
-    Returns:
-        float32 tensor of shape `(N, size)`.
+    Arguments and result are those of `uniform`.
     """
     numbers: list[tf.Tensor] = []
     for block in range(math.ceil(size / 2)):
@@ -276,9 +268,8 @@ def _rotate_left(word: tf.Tensor, bits: Any) -> tf.Tensor:
 
 
 def _to_unit(word: tf.Tensor) -> tf.Tensor:
-    return (
-        tf.cast(tf.bitwise.right_shift(word, _uint32(8)), tf.float32) * 2**-24
-    )
+    bits = tf.bitwise.right_shift(word, _uint32(8))
+    return tf.cast(bits, tf.float32) * 2**-24
 
 
 def row_uniform(
