@@ -1,12 +1,19 @@
-"""The only module that uses private names of TensorFlow."""
+"""The only module that uses private names of TensorFlow.
+
+Where a TensorFlow lacks them, its public names do the same, only slower.
+"""
 
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
-from tensorflow.python import pywrap_tfe
-from tensorflow.python.eager import context
+
+try:
+    from tensorflow.python import pywrap_tfe
+    from tensorflow.python.eager import context
+except ImportError:
+    pywrap_tfe = context = None
 
 # Seen in TensorFlow 2.21. `tf.raw_ops` has no names with an underscore.
 READ_SEVERAL = "_ReadVariablesOp"
@@ -21,8 +28,20 @@ def reader(variables: Sequence[Any]) -> Callable[[], list[np.ndarray]]:
     Args:
         variables: TensorFlow variables.
     """
-    if not _can_be_read_at_once(variables):
-        return lambda: [np.asarray(v.read_value()) for v in variables]
+    if _can_be_read_at_once(variables):
+        read = _reader_at_once(variables)
+        try:
+            read()
+        except (AttributeError, tf.errors.OpError):
+            pass
+        else:
+            return read
+    return lambda: [np.asarray(v.read_value()) for v in variables]
+
+
+def _reader_at_once(
+    variables: Sequence[Any],
+) -> Callable[[], list[np.ndarray]]:
     handles = [variable.handle for variable in variables]
     dtypes = [variable.dtype.as_datatype_enum for variable in variables]
     attributes = ("N", len(handles), "dtypes", dtypes)
