@@ -37,7 +37,12 @@ def milliseconds(size: int, steps: int) -> float:
     # As many as take about a second.
     execution = max(1, min(10, 2**23 // (size * steps)))
     agent = make_agent(balancing=True, epsilon=0.5)
-    agent.compile(keras.optimizers.Adam(0.0), steps_per_execution=execution)
+    # Otherwise small work is compiled only after some iterations.
+    agent.compile(
+        keras.optimizers.Adam(0.0),
+        steps_per_execution=execution,
+        jit_compile=True,
+    )
     env = envs.make(ENV, max_episode_steps=steps)
     seconds = []
     # The first one compiles.
