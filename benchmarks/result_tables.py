@@ -27,6 +27,7 @@ GOALS: dict[str, tuple[float | None, float | None]] = {
     "Pendulum-v1": (-170, -150),
     "LunarLander-v3": (250, 275),
     "LunarLanderContinuous-v3": (270, 285),
+    "BipedalWalker-v3": (260, 300),
     "FrozenLake-v1": (0.72, 0.74),
     "FrozenLake8x8-v1": (0.85, 0.90),
     "Taxi-v4": (None, None),
@@ -34,6 +35,7 @@ GOALS: dict[str, tuple[float | None, float | None]] = {
     "InvertedPendulum-v5": (950, 1000),
     "InvertedDoublePendulum-v5": (9300, 9350),
     "HalfCheetah-v5": (3000, 5800),
+    "Walker2d-v5": (2000, 4000),
     "Reacher-v5": (-6, -4),
     "Swimmer-v5": (100, 340),
 }
@@ -43,9 +45,9 @@ SIX = (
     "CartPole-v1",
     "MountainCar-v0",
     "LunarLander-v3",
-    "Taxi-v4",
+    "BipedalWalker-v3",
     "InvertedDoublePendulum-v5",
-    "HalfCheetah-v5",
+    "Walker2d-v5",
 )
 
 # A column: its head, and its cell of one environment.

@@ -26,6 +26,7 @@ class Published(NamedTuple):
 
 PPO = {
     "Acrobot-v1": Published(-73.5, 18.2, 1_000_000),
+    "BipedalWalker-v3": Published(287.9, 2.4, 5_000_000),
     "CartPole-v1": Published(500.0, 0.0, 100_000),
     "HalfCheetah-v5": Published(5819.1, 663.5, 1_000_000),
     "LunarLander-v3": Published(242.1, 31.8, 1_000_000),
@@ -34,6 +35,7 @@ PPO = {
     "MountainCarContinuous-v0": Published(88.3, 2.6, 20_000),
     "Pendulum-v1": Published(-172.2, 104.2, 100_000),
     "Swimmer-v5": Published(282.0, 10.0, 1_000_000),
+    "Walker2d-v5": Published(3478.8, 821.7, 1_000_000),
 }
 ARS = {
     "Acrobot-v1": Published(-82.9, 23.8, 500_000),
@@ -44,6 +46,7 @@ ARS = {
     "MountainCarContinuous-v0": Published(96.7, 0.8, 500_000),
     "Pendulum-v1": Published(-212.5, 160.4, 2_000_000),
     "Swimmer-v5": Published(355.0, 13.0, 2_000_000),
+    "Walker2d-v5": Published(2993.6, 166.3, 75_000_000),
 }
 
 _LANDER = {
@@ -118,6 +121,18 @@ PPO_SETTINGS: dict[str, dict[str, Any]] = {
     },
     "LunarLander-v3": _LANDER,
     "LunarLanderContinuous-v3": _LANDER,
+    "BipedalWalker-v3": {
+        "normalize": True,
+        "n_envs": 32,
+        "n_steps": 2048,
+        "batch_size": 64,
+        "gae_lambda": 0.95,
+        "gamma": 0.999,
+        "n_epochs": 10,
+        "ent_coef": 0.0,
+        "learning_rate": 3e-4,
+        "clip_range": 0.18,
+    },
     "HalfCheetah-v5": {
         "normalize": True,
         "n_envs": 1,
@@ -165,5 +180,19 @@ PPO_SETTINGS: dict[str, dict[str, Any]] = {
         "gae_lambda": 1.0,
         "max_grad_norm": 0.9,
         "vf_coef": 0.950368,
+    },
+    "Walker2d-v5": {
+        "normalize": True,
+        "n_envs": 1,
+        "batch_size": 32,
+        "n_steps": 512,
+        "gamma": 0.99,
+        "learning_rate": 5.05041e-05,
+        "ent_coef": 0.000585045,
+        "clip_range": 0.1,
+        "n_epochs": 20,
+        "gae_lambda": 0.95,
+        "max_grad_norm": 1,
+        "vf_coef": 0.871923,
     },
 }

@@ -11,6 +11,7 @@ from keras_cem.cli.flags import from_flags
 
 ENVS = [
     "Acrobot-v1",
+    "BipedalWalker-v3",
     "CartPole-v1",
     "CliffWalking-v1",
     "FrozenLake-v1",
@@ -26,6 +27,7 @@ ENVS = [
     "Reacher-v5",
     "Swimmer-v5",
     "Taxi-v4",
+    "Walker2d-v5",
 ]
 
 
