@@ -1,10 +1,11 @@
 """Numbers of each step, two of which span the plane of the page."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from keras_cem import spaces
+from keras_cem.cli.playground import grids
 from keras_cem.engines.trajectories import Trajectories
 
 # What the components of an observation are called, by the beginning of the id.
@@ -49,11 +50,13 @@ class Coordinates(NamedTuple):
             then `"step"` and `"return so far"`.
         num_components: How many of them are components of the observation.
         values: float32 `(K, T, C)`.
+        grid: The grid whose column and row are the components, if it is one.
     """
 
     names: list[str]
     num_components: int
     values: np.ndarray
+    grid: grids.Grid | None = None
 
 
 def of(
@@ -67,10 +70,12 @@ def of(
         env_id: Id of the environment.
     """
     size, steps = trajectories.mask.shape
+    observations: Any = trajectories.observations
+    if grid := grids.of(space, env_id):
+        observations = grid.places(np.asarray(observations))
     # The leaves are in the order of the space.
     leaves = [
-        np.reshape(leaf, (size, steps, -1))
-        for leaf in _leaves(trajectories.observations)
+        np.reshape(leaf, (size, steps, -1)) for leaf in _leaves(observations)
     ]
     count = sum(leaf.shape[-1] for leaf in leaves)
     if count > _MOST:
@@ -79,7 +84,9 @@ def of(
     names = [
         known.get(number, f"observation {number}") for number in range(count)
     ]
-    if count == 1 and isinstance(space, spaces.Discrete):
+    if grid:
+        names = ["column", "row from below"]
+    elif count == 1 and isinstance(space, spaces.Discrete):
         names = ["state"]
     step = np.broadcast_to(np.arange(steps), (size, steps))
     so_far = np.cumsum(np.where(trajectories.mask, trajectories.rewards, 0), 1)
@@ -87,7 +94,10 @@ def of(
         [*leaves, step[..., None], so_far[..., None]], axis=-1
     )
     return Coordinates(
-        [*names, "step", "return so far"], count, values.astype(np.float32)
+        [*names, "step", "return so far"],
+        count,
+        values.astype(np.float32),
+        grid,
     )
 
 

@@ -12,8 +12,6 @@ from keras_cem.cli.playground.board import Board
 from keras_cem.cli.playground.curve import Curve
 from keras_cem.cli.playground.settings import Settings
 from keras_cem.engines.trajectories import Trajectories
-from keras_cem.pictures import policy_slice
-from keras_cem.pictures.policy_slice import PolicySlice
 from keras_cem.utils import checks
 
 Stage = Literal["play", "select", "imitate"]
@@ -249,7 +247,7 @@ class Session:
                 "names": self._coordinates.names,
                 # 0 if no map can be drawn over them.
                 "components": self._coordinates.num_components
-                * policy_slice.can_be_drawn(self.agent),
+                * views.can_be_drawn(self.agent, self._coordinates),
                 "axes": axes,
                 "ranges": self._plane.ranges,
                 "paths": views.paths(self._played, self._plane),
@@ -276,16 +274,8 @@ class Session:
 
     def _decisions(self) -> dict[str, list[int]] | None:
         """Returns the policy over the plane, None if it cannot be drawn."""
-        axes = self._plane.axes
-        if (
-            not policy_slice.can_be_drawn(self.agent)
-            or max(axes) >= self._coordinates.num_components
-            or axes[0] == axes[1]
-        ):
-            return None
-        part = PolicySlice.around(self.agent, views.visited(self._played), axes)
-        part.ranges = self._plane.ranges
-        return views.decisions(self.agent, part)
+        part = views.slice_of(self.agent, self._played, self._plane)
+        return None if part is None else views.decisions(self.agent, part)
 
     def _map(self, before: dict[str, list[int]] | None) -> dict[str, Any]:
         """Returns the policy now, and as it was before the update, if any."""

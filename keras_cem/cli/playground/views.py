@@ -11,7 +11,9 @@ import tensorflow as tf
 
 from keras_cem import CEMAgent, spaces
 from keras_cem.cli.playground.coordinates import Coordinates
+from keras_cem.cli.playground.grids import GridSlice
 from keras_cem.engines.trajectories import Chosen, Trajectories
+from keras_cem.pictures import policy_slice
 from keras_cem.pictures.policy_slice import PolicySlice
 
 # Paths per picture, points of all paths and of one, bins of the histogram, side
@@ -82,7 +84,12 @@ def paths(trajectories: Trajectories, plane: Plane) -> list[dict[str, Any]]:
 def extent(
     trajectories: Trajectories, coordinates: Coordinates, axis: int
 ) -> Range:
-    """Returns the least and greatest value of a coordinate, with a margin."""
+    """Returns the least and greatest value of a coordinate, with a margin.
+
+    A grid is shown whole.
+    """
+    if coordinates.grid and axis < coordinates.num_components:
+        return coordinates.grid.ranges[axis]
     values = coordinates.values[..., axis][trajectories.mask]
     values = values[np.isfinite(values)]
     if not values.size:
@@ -163,7 +170,44 @@ def selection(
     }
 
 
-def decisions(agent: CEMAgent, part: PolicySlice) -> dict[str, list[int]]:
+def can_be_drawn(agent: CEMAgent, coordinates: Coordinates) -> bool:
+    """Whether the policy can be drawn over two components."""
+    if coordinates.grid:
+        return isinstance(agent.action_space, spaces.Discrete)
+    return policy_slice.can_be_drawn(agent)
+
+
+def slice_of(
+    agent: CEMAgent, trajectories: Trajectories, plane: Plane
+) -> PolicySlice | GridSlice | None:
+    """Returns the slice of the observations that a plane shows.
+
+    Args:
+        agent: The agent.
+        trajectories: What it played.
+        plane: The plane.
+
+    Returns:
+        The slice, None if the policy cannot be drawn over the plane.
+    """
+    axes, coordinates = plane.axes, plane.coordinates
+    if (
+        not can_be_drawn(agent, coordinates)
+        or max(axes) >= coordinates.num_components
+        or axes[0] == axes[1]
+    ):
+        return None
+    seen = visited(trajectories)
+    if coordinates.grid:
+        return GridSlice.of_most(coordinates.grid, seen, axes)
+    part = PolicySlice.around(agent, seen, axes)
+    part.ranges = plane.ranges
+    return part
+
+
+def decisions(
+    agent: CEMAgent, part: PolicySlice | GridSlice
+) -> dict[str, list[int]]:
     """Returns the policy over a slice of the observations, by rows of y.
 
     Args:
@@ -192,7 +236,7 @@ def decisions(agent: CEMAgent, part: PolicySlice) -> dict[str, list[int]]:
 
 
 def visited(trajectories: Trajectories) -> np.ndarray:
-    """Returns some of the observations, `(N, D)`, of vectors."""
+    """Returns some of the observations, `(N, ...)`."""
     observations = cast(np.ndarray, trajectories.observations)
     seen: np.ndarray = observations[np.asarray(trajectories.mask)]
     return seen[:: max(1, len(seen) // _MAX_VISITED)]

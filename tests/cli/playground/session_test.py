@@ -161,3 +161,18 @@ def test_step_limit_ends_episodes_where_the_environment_has_none(opened):
     paths = parts_of(board)["episodes"]["paths"]
     # Nobody reaches the goal so soon. Each point has x and y.
     assert {len(path["points"]) for path in paths} == {14}
+
+
+def test_places_of_a_grid_are_a_plane(opened):
+    trained, board = opened
+    change(trained, env="FrozenLake-v1", seed=6)
+    iterate(trained)
+    parts = parts_of(board)
+    assert parts["episodes"]["names"][:2] == ["column", "row from below"]
+    assert parts["episodes"]["ranges"] == [[-0.5, 3.5], [-0.5, 3.5]]
+    # Upper left of the plane: the start.
+    assert parts["episodes"]["paths"][0]["points"][:2] == [125, 875]
+    shown = np.reshape(parts["map"]["now"]["actions"], (36, 36))[::-9, ::9]
+    outputs = trained.agent(np.arange(16), training=False)
+    actions = np.argmax(outputs, axis=-1).reshape(4, 4)
+    np.testing.assert_array_equal(shown, actions)

@@ -65,7 +65,7 @@ function hint(map, episodes, done) {
   if (!map || !map.now) {
     return episodes.components < 2
       ? "No decision map: it needs observations that are vectors of at least " +
-        "two numbers."
+        "two numbers, or places of a grid."
       : "No decision map: choose two different components of the observation " +
         "below the paths.";
   }
