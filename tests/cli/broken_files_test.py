@@ -58,7 +58,7 @@ def test_numbers_that_overflow_in_settings_name_the_file(
 ):
     _edit(tampered / "config.json", lambda config: config.update(stop_at=value))
     message = _refused(command, tampered, capsys)
-    assert f"--run={tampered}" in message
+    assert f"in {tampered}. " in message
     assert "`stop_at` in config.json must be a number or null" in message
     assert len(message) < 600
 

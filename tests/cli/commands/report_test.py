@@ -134,7 +134,7 @@ def test_environment_in_a_module_is_not_imported(run):
 
 def test_run_that_is_no_run_is_named(tmp_path, capsys):
     assert main(["report", f"--run={tmp_path}"]) == 2
-    assert f"--run={tmp_path}" in capsys.readouterr().err
+    assert f"train` in {tmp_path}. " in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("name", ["report.html", ".partial-report.html"])
