@@ -760,7 +760,7 @@ _COMMANDS: _Rows = [
         (f"{_TRAIN} --engine=sometimes", ["sometimes"]),
         (f"{_TRAIN} --activation=wobbly", ["wobbly"]),
         ("evaluate --run=never --episodes=0", ["episodes=0"]),
-        ("evaluate --run=never", ["--run=never"]),
+        ("evaluate --run=never", ["train` in never. "]),
         ("export --run=never --output=policy", ["--run=never"]),
         ("export --run=never --output=policy --format=gif", ["gif"]),
         ("export --run=never --output=/", ["--output=/"]),

@@ -11,6 +11,7 @@ from keras_cem.utils import (
     gymnasium_internals,
     keras_internals,
     private_names,
+    tensorflow_internals,
     tf_agents_internals,
 )
 
@@ -19,7 +20,7 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 # Those modules, and no other.
 INTERNALS = {
     PACKAGE / "utils" / f"{name}_internals.py"
-    for name in ("gymnasium", "keras", "tf_agents")
+    for name in ("gymnasium", "keras", "tensorflow", "tf_agents")
 }
 # Of `typing.NamedTuple` and `os`: private by their looks only.
 DOCUMENTED = {"_asdict", "_fields", "_replace", "_exit"}
@@ -128,7 +129,13 @@ def test_keras_tracking_is_passed_by_in_one_place():
 
 
 @pytest.mark.parametrize(
-    "module", [gymnasium_internals, keras_internals, tf_agents_internals]
+    "module",
+    [
+        gymnasium_internals,
+        keras_internals,
+        tensorflow_internals,
+        tf_agents_internals,
+    ],
 )
 def test_each_name_has_the_version_that_it_was_seen_in(module):
     for name, version in module.NAMES.items():

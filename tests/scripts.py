@@ -9,6 +9,15 @@ from absl import flags
 @contextlib.contextmanager
 def loaded(path):
     """A script as a module. Its flags are defined inside the context alone."""
+    # Benchmarks that were imported have flags of the same names.
+    others = [
+        (module, flag)
+        for module, defined in flags.FLAGS.flags_by_module_dict().items()
+        if module.startswith("benchmarks")
+        for flag in defined
+    ]
+    for _, flag in others:
+        delattr(flags.FLAGS, flag.name)
     before = set(flags.FLAGS)
     spec = importlib.util.spec_from_file_location(path.stem, path)
     module = importlib.util.module_from_spec(spec)
@@ -18,6 +27,9 @@ def loaded(path):
     finally:
         for name in set(flags.FLAGS) - before:
             delattr(flags.FLAGS, name)
+        for module, flag in others:
+            flags.FLAGS[flag.name] = flag
+            flags.FLAGS.register_flag_by_module(module, flag)
 
 
 def run(module, *arguments):

@@ -15,7 +15,13 @@ try:
 except ImportError:
     pywrap_tfe = context = None
 
-# Seen in TensorFlow 2.21. `tf.raw_ops` has no names with an underscore.
+# Each name, with the version in which it was seen.
+NAMES = {
+    "pywrap_tfe.TFE_Py_Execute": "2.21.0",
+    "Context._handle": "2.21.0",
+    "EagerTensor._numpy": "2.21.0",
+}
+# Seen in the same version. `tf.raw_ops` has no names with an underscore.
 READ_SEVERAL = "_ReadVariablesOp"
 
 

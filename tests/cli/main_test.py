@@ -441,7 +441,7 @@ def test_output_that_cannot_be_written_is_refused_before_training(
 def test_run_that_is_no_run_is_named(command, tmp_path, capsys):
     extra = [f"--output={tmp_path / 'x'}"] if command == "export" else []
     assert main([command, f"--run={tmp_path}", *extra]) == 2
-    assert f"train` in {tmp_path}. " in capsys.readouterr().err
+    assert str(tmp_path) in capsys.readouterr().err
 
 
 def test_agent_of_another_class_is_refused(run_folder, tmp_path, capsys):
