@@ -5,9 +5,10 @@ its own keys only, so any worker may play it, again if need be.
 """
 
 import collections
+import math
 import statistics
 import time
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Collection, Hashable, Sequence
 from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
 # Number of calls that a worker holds: one that runs, one that waits.
@@ -17,7 +18,7 @@ MAX_CALLS = 2
 MAX_LOSSES = 3
 # A chunk is late, and given to a second worker as well, after this multiple of
 # the median duration of the others, and at least these seconds; of a worker
-# whose last chunk was late, at once.
+# whose last chunk was late, at once. Such a worker holds one call only.
 LATE, LEAST_LATE = 1.5, 0.2
 # Seconds between two looks at the workers and at signals.
 POLL = 0.1
@@ -82,6 +83,12 @@ class Done(NamedTuple):
     result: Any
 
 
+def _late(seconds: Collection[float]) -> float:
+    """Returns the duration from which on a chunk is late."""
+    median = statistics.median(seconds) if seconds else math.inf
+    return max(LATE * median, LEAST_LATE)
+
+
 class _Sent(NamedTuple):
     worker: int
     job: Job
@@ -117,7 +124,7 @@ class Chunks(Generic[Ticket]):
         self.clock = clock or time.monotonic
         self.num_replayed = 0
         self.num_second_tries = 0
-        self.seconds: dict[int, float] = collections.defaultdict(float)
+        self.seconds: dict[int, float] = {}
 
     def run(
         self,
@@ -190,8 +197,13 @@ class _Round(Generic[Ticket]):
             # It only has to be read there.
             self._send(job.holder or 0, job)
         load = self._load()
+        # What waits for a worker known to be late would be late as well.
+        last = self._chunks.seconds
+        late = _late(last.values())
         for most in range(1, MAX_CALLS + 1):
             for worker in ready:
+                if most > 1 and last.get(worker, 0.0) >= late:
+                    continue
                 if self._todo and load[worker] < most:
                     self._send(worker, self._todo.popleft())
                     load[worker] += 1
@@ -200,7 +212,7 @@ class _Round(Generic[Ticket]):
         """Gives late jobs to workers that have nothing to do."""
         if self._todo or not self._seconds:
             return
-        late = max(LATE * statistics.median(self._seconds), LEAST_LATE)
+        late = _late(self._seconds)
         now, load = self._clock(), self._load()
         copies = collections.Counter(
             each.job.chunk for each in self._sent.values()
@@ -212,10 +224,15 @@ class _Round(Generic[Ticket]):
             if not idle:
                 return
             # To read a chunk that is held takes no such time.
-            known = 0.0 if sent.job.holder is not None else last[sent.worker]
+            known = (
+                0.0
+                if sent.job.holder is not None
+                else last.get(sent.worker, 0.0)
+            )
             if max(now - sent.since, known) < late:
                 continue
-            if copies[sent.job.chunk] == 1:
+            chunk = sent.job.chunk
+            if chunk not in self._done and copies[chunk] == 1:
                 self._send(idle.pop(0), sent.job)
                 self._chunks.num_second_tries += 1
 

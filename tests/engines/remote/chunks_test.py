@@ -112,6 +112,15 @@ def test_late_chunk_is_given_to_a_second_worker_as_well():
     assert scheduler.num_replayed == 0
 
 
+def test_late_chunk_is_not_played_a_third_time():
+    team = FakeTeam([0.5, 30.0, 30.0, 0.5])
+    scheduler, _ = _run(team, 5)
+    # Worker 3 has played chunk 1 when worker 0 still plays chunk 2.
+    assert scheduler.num_second_tries == 2
+    assert len(team.sent) == 7
+    assert team.now == pytest.approx(1.5, abs=0.1)
+
+
 def test_worker_that_was_late_is_not_waited_for_again():
     team = FakeTeam([0.7, 0.7, 0.7, 2.7])
     scheduler, done = _run(team, 16)
@@ -120,6 +129,16 @@ def test_worker_that_was_late_is_not_waited_for_again():
     assert [each.worker for each in done.values()].count(3) == 1
     assert team.now == pytest.approx(3.5, abs=0.1)
     assert scheduler.num_second_tries == 1
+
+
+def test_nothing_waits_for_a_worker_that_was_late():
+    team = FakeTeam([0.6, 0.6, 0.6, 2.6])
+    scheduler, _ = _run(team, 16)
+    begin, sent = team.now, len(team.sent)
+    team._free = dict.fromkeys(team._free, begin)
+    scheduler.run([Job(k, None) for k in range(16)])
+    assert [worker for _, worker, _ in team.sent[sent:]].count(3) == 1
+    assert team.now - begin == pytest.approx(3.0, abs=0.1)
 
 
 def test_chunks_that_a_late_worker_holds_are_read_there():
