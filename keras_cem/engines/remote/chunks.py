@@ -209,7 +209,7 @@ class _Round(Generic[Ticket]):
                     load[worker] += 1
 
     def _give_again(self, ready: Sequence[int]) -> None:
-        """Gives late jobs to workers that have nothing to do."""
+        """Gives jobs that are late or wait to workers with nothing to do."""
         if self._todo or not self._seconds:
             return
         late = _late(self._seconds)
@@ -220,16 +220,19 @@ class _Round(Generic[Ticket]):
         last = self._chunks.seconds
         waiting = sorted(self._sent.values(), key=lambda sent: sent.since)
         idle = [worker for worker in ready if not load[worker]]
+        runs: dict[int, _Sent] = {}
+        for sent in self._sent.values():
+            runs.setdefault(sent.worker, sent)
         for sent in waiting:
             if not idle:
                 return
+            age = now - sent.since
             # To read a chunk that is held takes no such time.
-            known = (
-                0.0
-                if sent.job.holder is not None
-                else last.get(sent.worker, 0.0)
-            )
-            if max(now - sent.since, known) < late:
+            if sent.job.holder is None:
+                known = last.get(sent.worker, 0.0)
+                waits = runs[sent.worker] is not sent
+                age = math.inf if waits else max(age, known)
+            if age < late:
                 continue
             chunk = sent.job.chunk
             if chunk not in self._done and copies[chunk] == 1:

@@ -15,14 +15,16 @@ class FakeTeam:
         seconds: Duration of a job of each worker.
         dies: Times at which workers end.
         starts: Seconds until another worker is in its place; None for never.
+        shares: Durations of some chunks, as shares of that of the worker.
     """
 
-    def __init__(self, seconds, dies=(), starts=1.0):
+    def __init__(self, seconds, dies=(), starts=1.0, shares=()):
         self.now = 0.0
         self.sent, self.given_up, self.lost_workers = [], [], []
         self._seconds = dict(enumerate(seconds))
         self._dies = dict(dies)
         self._starts = starts
+        self._shares = dict(shares)
         self._since = dict.fromkeys(self._seconds, 0.0)
         self._free = dict.fromkeys(self._seconds, 0.0)
         self._ends = {}
@@ -43,7 +45,8 @@ class FakeTeam:
     def send(self, worker, job):
         assert self._since[worker] <= self.now
         begin = max(self.now, self._free[worker])
-        self._free[worker] = begin + self._seconds[worker]
+        seconds = self._seconds[worker] * self._shares.get(job.chunk, 1.0)
+        self._free[worker] = begin + seconds
         ticket = len(self.sent)
         self.sent.append((self.now, worker, job.chunk))
         self._ends[ticket] = min(
@@ -110,6 +113,14 @@ def test_late_chunk_is_given_to_a_second_worker_as_well():
     # The first is told to give up.
     assert team.given_up == [3]
     assert scheduler.num_replayed == 0
+
+
+def test_chunk_that_waits_is_given_to_a_worker_with_nothing_to_do():
+    team = FakeTeam([1.0, 1.0], shares={3: 1.4, 4: 0.1})
+    _, done = _run(team, 6)
+    # Worker 1 plays chunk 3 until 2.4; nobody knows how long.
+    assert done[5].worker == 0
+    assert team.now == pytest.approx(3.1)
 
 
 def test_late_chunk_is_not_played_a_third_time():
