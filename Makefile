@@ -18,9 +18,11 @@ export CHROMIUM
 ENV ?= CartPole-v1
 RUN ?= runs/cartpole
 TRAIN_ARGS ?= --seed=0
-# A process a core; the tests of a file stay together, for what they share, and
-# the files in the order of tests/conftest.py.
-PYTEST_ARGS ?= -n auto --dist loadfile --no-loadscope-reorder
+# A process a core, and one more: some tests wait for other processes. The tests
+# of a file stay together, for what they share, and the files in the order of
+# tests/conftest.py.
+PROCESSES := $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
+PYTEST_ARGS ?= -n $(PROCESSES) --dist loadfile --no-loadscope-reorder
 
 # Where PYTEST_ARGS were given, they may select none of these: exit status 5.
 TEST_TF_AGENTS = $(TF_AGENTS_VENV)/bin/python -m pytest tests_tf_agents \
