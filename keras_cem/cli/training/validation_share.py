@@ -10,6 +10,9 @@ from keras_cem.utils.printing import say
 # Greedy episodes per validation, and largest part of the time of training that
 # validation may take, unless flags say otherwise.
 EPISODES, SHARE = 10, 0.2
+# Seconds that all validations may take in any case. The first one compiles, and
+# an easy environment is solved before training has taken long.
+ALLOWED_SECONDS = 5.0
 
 
 class ValidationShare(keras.callbacks.Callback):
@@ -17,8 +20,8 @@ class ValidationShare(keras.callbacks.Callback):
 
     It validates after the first and the last epoch, and in between when the
     time of all validations, the next included, is at most `SHARE` of the time
-    of training. With the same seed, two runs may therefore validate after
-    different epochs. A checkpoint stores the times.
+    of training, or at most `ALLOWED_SECONDS`. With the same seed, two runs may
+    therefore validate after different epochs. A checkpoint stores the times.
 
     Args:
         clock: Function that returns the time in seconds.
@@ -74,7 +77,8 @@ class ValidationShare(keras.callbacks.Callback):
         if not self._count or epoch == self.params["epochs"]:
             return True
         one = self._validation / self._count
-        if self._validation + one <= SHARE * self._training:
+        allowed = max(SHARE * self._training, ALLOWED_SECONDS)
+        if self._validation + one <= allowed:
             return True
         if not self._has_said:
             self._has_said = True

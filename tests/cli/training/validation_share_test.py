@@ -1,8 +1,12 @@
-"""Validation takes a fifth of the time of training at most."""
+"""Validation takes a fifth of the time of training at most, or seconds."""
 
 import pytest
 
-from keras_cem.cli.training.validation_share import SHARE, ValidationShare
+from keras_cem.cli.training.validation_share import (
+    ALLOWED_SECONDS,
+    SHARE,
+    ValidationShare,
+)
 
 
 class Times:
@@ -33,14 +37,16 @@ class Times:
     ("training", "validation", "expected"),
     [
         (10.0, 1.0, list(range(1, 31))),
-        (1.0, 1.0, [1, 10, 15, 20, 25, 30]),
+        (10.0, 10.0, [1, 10, 15, 20, 25, 30]),
         (1.0, 90.0, [1, 30]),
+        # Five seconds in any case.
+        (0.125, 0.5, [*range(1, 11), 30]),
     ],
 )
 def test_it_validates_when_it_may(training, validation, expected):
     times = Times(training, validation, epochs=30)
     assert times.run(range(30)) == expected
-    least = 2 * validation
+    least = ALLOWED_SECONDS + 2 * validation
     assert len(expected) * validation <= max(SHARE * 30 * training, least)
 
 
@@ -56,8 +62,8 @@ def test_it_says_so_once(capsys):
 
 
 def test_resumed_run_goes_on():
-    whole = Times(1.0, 1.0, epochs=30).run(range(30))
-    first, rest = Times(1.0, 1.0, epochs=30), Times(1.0, 1.0, epochs=30)
+    whole = Times(9.0, 9.0, epochs=30).run(range(30))
+    first, rest = Times(9.0, 9.0, epochs=30), Times(9.0, 9.0, epochs=30)
     validated = first.run(range(12))
     rest.share.set_state(first.share.get_state())
     assert [*validated, *rest.run(range(12, 30))] == whole
