@@ -121,13 +121,15 @@ class _Together:
             for metric in self.all():
                 metric.reset_state()
 
-        compiled: Callable[[], None] = tf.function(reset)
+        # AutoGraph would take longer than all resets of a training.
+        compiled: Callable[[], None] = tf.function(reset, autograph=False)
         return compiled
 
     @functools.cached_property
     def _results(self) -> Callable[[], dict[str, Any]]:
         compiled: Callable[[], dict[str, Any]] = tf.function(
-            lambda: {metric.name: metric.result() for metric in self.all()}
+            lambda: {metric.name: metric.result() for metric in self.all()},
+            autograph=False,
         )
         return compiled
 

@@ -1,5 +1,6 @@
 """`keras-cem COMMAND --flag=value ...`."""
 
+import contextlib
 import importlib
 import sys
 from collections.abc import Sequence
@@ -119,9 +120,12 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _import(name: str, is_quiet: bool) -> Any:
     """Imports the module that runs a command."""
     module = f"keras_cem.cli.commands.{_MODULES.get(name, name)}"
-    if not is_quiet or "tensorflow" in sys.modules:
+    if "tensorflow" in sys.modules:
         return importlib.import_module(module)
-    with quiet_start.without_noise():
+    with (
+        quiet_start.without_noise() if is_quiet else contextlib.nullcontext(),
+        quiet_start.without_collection(),
+    ):
         found = importlib.import_module(module)
         if "tensorflow" in sys.modules:
             # It looks for a GPU now, and complains if there is none.

@@ -1,5 +1,6 @@
 """What needs no agent starts without TensorFlow, which takes seconds."""
 
+import gc
 import os
 
 import pytest
@@ -64,6 +65,27 @@ def test_real_errors_are_shown(capfd):
     assert capfd.readouterr().err == (
         "E0000 00:00:1.2 7 cuda.cc:52] out of memory\nany other line\n"
     )
+
+
+def test_what_is_imported_is_exempt_from_collection():
+    try:
+        with quiet_start.without_collection():
+            assert not gc.isenabled()
+        assert gc.isenabled()
+        assert gc.get_freeze_count()
+    finally:
+        gc.unfreeze()
+
+
+def test_collection_that_is_off_stays_off():
+    gc.disable()
+    try:
+        with quiet_start.without_collection():
+            pass
+        assert not gc.isenabled()
+        assert not gc.get_freeze_count()
+    finally:
+        gc.enable()
 
 
 @pytest.mark.slow
