@@ -6,8 +6,8 @@ its own:
 
 - keras_cem: `keras-cem train` with the preset and `--stop_at` the threshold; on
   CartPole `--engine=graph --nopreset`, because the preset goes on to 500. It
-  leaves a whole run folder: greedy validation episodes after each epoch; where
-  they reach the threshold, as many others must exceed it by their standard
+  leaves a whole run folder: 100 greedy validation episodes after each epoch;
+  where they reach the threshold, 100 others must exceed it by their standard
   error; in the end 100 of gymnasium's that nothing was decided on. What counts
   is the return of these.
 - textbook: `benchmarks.textbook_cem`, one environment in PyTorch, checked after
@@ -35,7 +35,7 @@ from typing import Any
 from absl import app, flags
 
 from benchmarks import processes
-from benchmarks.greedy import CRITERIA, ENV
+from benchmarks.greedy import CRITERIA, ENV, EPISODES
 
 _ENVS = flags.DEFINE_list("envs", list(CRITERIA), "Environments.")
 _SEEDS = flags.DEFINE_list("seeds", ["0", "1", "2", "3", "4"], "Seeds.")
@@ -59,6 +59,7 @@ def train(env: str, seed: str) -> Row:
             "train",
             f"--env={env}",
             f"--stop_at={CRITERIA[env].threshold}",
+            f"--validation_episodes={EPISODES}",
             *own,
             f"--seed={seed}",
             f"--output={folder}",
