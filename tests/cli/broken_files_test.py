@@ -26,7 +26,7 @@ HUGE = "1" + "0" * 400
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
     folder = tmp_path_factory.mktemp("runs") / "run"
-    flags = ["--nopreset", "--noplot", "--seed=1", f"--output={folder}"]
+    flags = ["--noplot", "--seed=1", f"--output={folder}"]
     assert main(["train", *small_run.SMALL, *flags]) == 0
     return folder
 
@@ -342,7 +342,7 @@ def test_full_disk_of_a_history_is_told_with_the_file(
 
     monkeypatch.setattr("csv.DictWriter", Full)
     folder = tmp_path / "run"
-    flags = ["--nopreset", "--noplot", f"--output={folder}"]
+    flags = ["--noplot", f"--output={folder}"]
     assert main(["train", *small_run.SMALL, *flags]) == 1
     message = capsys.readouterr().err
     assert "No space left on device" in message
@@ -361,7 +361,7 @@ def test_results_are_there_if_a_film_or_a_picture_fails(
     monkeypatch.setattr(film_episodes, "record", no_gl)
     monkeypatch.setattr("keras_cem.pictures.plots.learning_curve", no_gl)
     folder = tmp_path / "run"
-    flags = ["--nopreset", "--plot", "--video", f"--output={folder}"]
+    flags = ["--plot", "--video", f"--output={folder}"]
     assert main(["train", *small_run.SMALL, *flags]) == 1
     captured = capsys.readouterr()
     assert "Greedy return over 3 episodes" in captured.out

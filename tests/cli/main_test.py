@@ -72,6 +72,7 @@ def test_nested_observations_are_trained_on(tmp_path):
     folder = tmp_path / "run"
     flags = [
         "--env=Blackjack-v1",
+        "--engine=host",
         "--max_episode_steps=20",
         '--network={"embedding": 2}',
     ]
@@ -222,8 +223,8 @@ def test_train_never_overwrites_without_the_flag(run_folder, capsys):
 def test_train_overwrites_a_run_and_nothing_else(tmp_path):
     (tmp_path / "agent.keras").write_text("of an earlier run")
     (tmp_path / "notes.txt").write_text("mine")
-    train = ["train", *SMALL, f"--output={tmp_path}", "--overwrite", "--noplot"]
-    assert main(train) == 0
+    train = ["train", *SMALL, "--engine=host", "--overwrite", "--noplot"]
+    assert main([*train, f"--output={tmp_path}"]) == 0
     assert (tmp_path / "notes.txt").read_text() == "mine"
     assert keras.saving.load_model(tmp_path / "agent.keras").built
     assert not (tmp_path / "learning_curve.png").exists()
@@ -244,6 +245,7 @@ def test_continuous_environment_and_network_flags(tmp_path):
         "--nopreset",
         f"--output={tmp_path / 'run'}",
         "--epochs=2",
+        "--engine=host",
         "--batch_size=4",
         "--max_episode_steps=10",
         "--hidden_units=8,4",
@@ -301,6 +303,8 @@ def test_the_learning_rate_decays_with_passes_over_the_elites(tmp_path):
         "--batch_size=4",
         "--max_episode_steps=10",
         "--elite_unit=step",
+        "--engine=host",
+        "--hidden_units=4",
         "--learning_rate=0.001",
         "--learning_rate_decay_steps=4",
         "--validation_episodes=2",

@@ -3,6 +3,8 @@
 # Flags of `train`; a test gives others behind them, which prevail.
 SMALL = (
     "--env=CartPole-v1",
+    # Those of a preset take longer to trace.
+    "--nopreset",
     "--engine=host",
     "--max_episode_steps=10",
     "--batch_size=4",

@@ -45,15 +45,26 @@ def test_answer_comes_soon(arguments, code):
 @pytest.mark.slow
 @pytest.mark.parametrize("verbose", [False, True])
 def test_machine_is_not_talked_about_unless_asked_for(verbose):
+    """Nor does the command line keep from others what is found on demand."""
     more = ["-v"] if verbose else []
+    code = (
+        "import sys; sys.argv[0] = 'bin/keras-cem'; import keras_cem;"
+        "from keras_cem.cli.main import main;"
+        "assert 'keras' not in sys.modules;"
+        "code = main(sys.argv[1:]);"
+        "from keras_cem import CEMAgent, Trajectories, callbacks, networks;"
+        "import keras; print(keras.saving.get_registered_name(CEMAgent));"
+        "sys.exit(code)"
+    )
     ended = processes.run(
-        *("-m", "keras_cem.cli.main", "evaluate", "--run=never", *more),
+        *("-c", code, "evaluate", "--run=never", *more),
         code=2,
         without=["TF_CPP_MIN_LOG_LEVEL"],
     )
     first, *_, last = ended.stderr.splitlines()
     assert last == "See keras-cem evaluate --help."
     assert first.startswith("keras-cem evaluate: ") != verbose
+    assert ended.stdout.strip() == "keras_cem>CEMAgent"
 
 
 def test_real_errors_are_shown(capfd):
@@ -86,15 +97,3 @@ def test_collection_that_is_off_stays_off():
         assert not gc.get_freeze_count()
     finally:
         gc.enable()
-
-
-@pytest.mark.slow
-def test_command_line_finds_the_parts_on_demand():
-    code = (
-        "import sys; sys.argv[0] = 'bin/keras-cem'; import keras_cem;"
-        "assert 'keras' not in sys.modules;"
-        "from keras_cem import CEMAgent, Trajectories, callbacks, networks;"
-        "import keras; print(keras.saving.get_registered_name(CEMAgent))"
-    )
-    ended = processes.run("-c", code)
-    assert ended.stdout.strip() == "keras_cem>CEMAgent"

@@ -13,7 +13,7 @@ from tests.cli import small_run
 
 pytestmark = pytest.mark.slow
 
-SMALL = [*small_run.SMALL, "--env=MountainCar-v0", "--nopreset", "--seed=1"]
+SMALL = [*small_run.SMALL, "--env=MountainCar-v0", "--seed=1"]
 PICTURES = {"learning_curve.png", "returns.png", "policy_map.png"}
 
 

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import shutil
 import sys
 
 import pytest
@@ -18,7 +19,7 @@ SMALL = [*small_run.SMALL, "--epochs=1", "--noplot", "--seed=1"]
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
     folder = tmp_path_factory.mktemp("runs") / "run"
-    assert main(["train", *SMALL, f"--output={folder}"]) == 0
+    assert main(["train", *SMALL, "--video", f"--output={folder}"]) == 0
     return folder
 
 
@@ -38,13 +39,11 @@ def test_films_are_of_the_final_evaluation(trained, tmp_path, capsys):
         assert f"episode {number}: return {value:.2f}" in printed
 
 
-def test_train_films_for_its_report(tmp_path):
-    folder = tmp_path / "run"
-    assert main(["train", *SMALL, "--video", f"--output={folder}"]) == 0
-    assert (folder / "video.gif").read_bytes().startswith(b"GIF8")
-    film = base64.b64encode((folder / "video.mp4").read_bytes()).decode()
+def test_train_films_for_its_report(trained):
+    assert (trained / "video.gif").read_bytes().startswith(b"GIF8")
+    film = base64.b64encode((trained / "video.mp4").read_bytes()).decode()
     assert f"data:video/mp4;base64,{film}" in (
-        folder / "report.html"
+        trained / "report.html"
     ).read_text(encoding="utf-8")
 
 
@@ -67,9 +66,12 @@ def test_what_cannot_be_filmed_is_named_before_training(
     assert not folder.exists()
 
 
-def test_film_in_the_run_folder_is_cut_off(trained, capsys):
-    assert main(["record", f"--run={trained}", "--max_frames=3"]) == 0
-    assert (trained / "video.gif").read_bytes().startswith(b"GIF8")
+def test_film_in_the_run_folder_is_cut_off(trained, tmp_path, capsys):
+    run = shutil.copytree(trained, tmp_path / "run")
+    for name in ("video.gif", "video.mp4"):
+        (run / name).unlink()
+    assert main(["record", f"--run={run}", "--max_frames=3"]) == 0
+    assert (run / "video.gif").read_bytes().startswith(b"GIF8")
     assert (
         "The film ends early because of --max_frames=3"
         in capsys.readouterr().out

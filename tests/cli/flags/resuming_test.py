@@ -21,7 +21,6 @@ pytestmark = pytest.mark.slow
 EPOCHS = 4
 SMALL = [
     *small_run.SMALL,
-    "--nopreset",
     "--elite_quantile=0.9",
     "--gradient_steps=20",
     "--normalize_observations",

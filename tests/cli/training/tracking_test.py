@@ -30,7 +30,6 @@ pytestmark = [
 
 SMALL = (
     *small_run.SMALL,
-    "--nopreset",
     '--fit_kwargs={"jit_compile": false}',
 )
 # Each tracker writes to the folder. Nothing can leave the machine.
