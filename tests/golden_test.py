@@ -1,5 +1,6 @@
 """Runs of earlier versions are loaded, used and gone on with."""
 
+import functools
 import json
 import pathlib
 import shutil
@@ -58,13 +59,25 @@ def test_agent_acts_as_it_did(version):
     assert int(agent.optimizer.iterations) >= 1
 
 
-def _resume(version, run, *more_epochs):
-    """Goes on with a copy of a golden run, in one or several calls."""
-    shutil.copytree(FOLDER / version / "run", run)
-    for epochs in more_epochs:
-        flags = ["--resume", f"--output={run}", f"--epochs={epochs}"]
-        assert main(["train", *flags]) == 0
+def _resume(before, run, epochs):
+    """Goes on with a copy of a run, until so many epochs are done."""
+    shutil.copytree(before, run)
+    flags = ["--resume", f"--output={run}", f"--epochs={epochs}"]
+    assert main(["train", *flags]) == 0
     return run
+
+
+@pytest.fixture(scope="module")
+def gone_on(tmp_path_factory):
+    """Goes on with the golden run of a version for an epoch; to be copied."""
+
+    @functools.cache
+    def resumed(version):
+        golden = FOLDER / version / "run"
+        run = tmp_path_factory.mktemp(version) / "run"
+        return _resume(golden, run, _results(golden)["epochs"] + 1)
+
+    return resumed
 
 
 def _results(run):
@@ -95,11 +108,11 @@ def still_clock(monkeypatch):
 
 @pytest.mark.usefixtures("still_clock")
 @pytest.mark.parametrize("version", VERSIONS)
-def test_run_goes_on(version, tmp_path):
+def test_run_goes_on(version, gone_on):
     golden = FOLDER / version / "run"
     before = (golden / "history.csv").read_text().splitlines()
     epochs = _results(golden)["epochs"] + 1
-    run = _resume(version, tmp_path / "run", epochs)
+    run = gone_on(version)
     after = (run / "history.csv").read_text().splitlines()
     assert after[:-1] == before
     assert after[-1].startswith(f"{epochs - 1},")
@@ -128,11 +141,12 @@ def test_run_goes_on(version, tmp_path):
 
 @pytest.mark.usefixtures("still_clock")
 @pytest.mark.parametrize("version", VERSIONS)
-def test_run_goes_on_bit_for_bit(version, tmp_path):
+def test_run_goes_on_bit_for_bit(version, gone_on, tmp_path):
     """From its checkpoint, and from one that this version wrote behind it."""
-    epochs = _results(FOLDER / version / "run")["epochs"]
-    whole = _resume(version, tmp_path / "whole", epochs + 2)
-    parts = _resume(version, tmp_path / "parts", epochs + 1, epochs + 2)
+    golden = FOLDER / version / "run"
+    epochs = _results(golden)["epochs"] + 2
+    whole = _resume(golden, tmp_path / "whole", epochs)
+    parts = _resume(gone_on(version), tmp_path / "parts", epochs)
     for name in ("history.csv", "results.json", "returns.json"):
         assert (parts / name).read_bytes() == (whole / name).read_bytes()
     state, arrays = _newest_state(parts)

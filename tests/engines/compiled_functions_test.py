@@ -42,7 +42,12 @@ def test_step_is_not_reused_for_another_environment():
         assert agent.evaluate(env, batch_size=3, verbose=0)[0] == expected
         assert agent.collect(env, 2).returns.tolist() == [expected] * 2
         history = agent.fit(
-            env, batch_size=2, validation_data=env, verbose=0
+            env,
+            batch_size=2,
+            validation_data=env,
+            # As evaluated: compiled once.
+            validation_batch_size=3,
+            verbose=0,
         ).history
         assert history["episode_return"] == [expected]
         assert history["val_episode_return"] == [expected]
@@ -150,7 +155,7 @@ def test_compile_drops_what_plays(engine):
 
     def use():
         agent.fit("CartPole-v1", batch_size=2, verbose=0, **playing)
-        agent.collect("CartPole-v1", 1, **playing)
+        agent.collect("CartPole-v1", 4, **playing)
         agent.act(np.zeros(4, np.float32))
         agent.evaluate("CartPole-v1", batch_size=2, verbose=0, **playing)
 
