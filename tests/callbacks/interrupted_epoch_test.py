@@ -55,9 +55,7 @@ class Judging(keras.callbacks.Callback):
         )
 
 
-def _fit(
-    folder, *, resume=False, engine="host", env=_make, steps_per_epoch=STEPS
-):
+def _agent(env, engine):
     agent = cem.CEMAgent.from_env(
         env,
         hidden_units=(4,),
@@ -72,6 +70,20 @@ def _fit(
         # checkpoint_test resumes with XLA, which takes seconds to compile.
         jit_compile=False,
     )
+    return agent
+
+
+def _fit(
+    folder,
+    *,
+    resume=False,
+    engine="host",
+    env=_make,
+    steps_per_epoch=STEPS,
+    agent=None,
+):
+    if agent is None:
+        agent = _agent(env, engine)
     playing = {"engine": engine}
     if engine == "host":
         playing["num_envs"] = 2
@@ -167,6 +179,8 @@ def test_compiled_steps_are_interrupted_between_two_of_them(
     env = "CartPole-v1"
     (tmp_path / "run").mkdir()
     state, history = whole_in_graph
+    # Resumed in the same one, which need not be traced again.
+    agent = _agent(env, "graph")
     checked = []
 
     def check():
@@ -178,10 +192,10 @@ def test_compiled_steps_are_interrupted_between_two_of_them(
     original = interrupts.check
     monkeypatch.setattr(interrupts, "check", check)
     with pytest.raises(TrainingInterrupted):
-        _fit(tmp_path / "run", engine="graph", env=env)
+        _fit(tmp_path / "run", engine="graph", env=env, agent=agent)
     monkeypatch.setattr(interrupts, "check", original)
     again, history_again = _fit(
-        tmp_path / "run", engine="graph", env=env, resume=True
+        tmp_path / "run", engine="graph", env=env, agent=agent, resume=True
     )
     assert history_again == history
     assert_equal(again, state)
