@@ -89,6 +89,7 @@ def test_honest_run_is_taken(run, capsys):
 # Our own code
 
 
+@pytest.mark.slow
 def test_package_runs_no_code_from_data():
     """No pickle of files, `eval`, Lambda layer nor unsafe loading anywhere."""
     modules = {"pickle", "cloudpickle", "dill", "joblib", "marshal", "shelve"}

@@ -91,6 +91,7 @@ def test_what_is_read_is_what_is_stored(dataset):
     assert read.terminated.all()
 
 
+@pytest.mark.slow
 def test_part_of_a_dataset_is_a_dataset(dataset):
     long = dataset.filter_episodes(lambda each: len(each) > 10)
     _, history = fit(long, epochs=1)

@@ -11,6 +11,7 @@ CHOICES = np.array([2, 3, 4, 5])
 WEIGHTS = np.array([1.0, 0, 0, 3.0], np.float32)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mode", [EAGER, TRACED, COMPILED])
 @pytest.mark.parametrize("first", [(4,), (4, 1)])
 def test_sample_weight_in_a_column_weighs_rows(mode, first):

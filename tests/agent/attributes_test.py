@@ -62,6 +62,7 @@ def test_a_schedule_that_fails_leaves_epsilon_as_it_was():
     assert float(agent.epsilon) == pytest.approx(0.1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("engine", ["host", "graph"])
 def test_epsilon_of_the_agent_can_be_given_to_collect(engine):
     agent = cem.CEMAgent.from_env("CartPole-v1", hidden_units=(2,), seed=0)

@@ -16,6 +16,7 @@ def quiet():
 
 
 # Line by line as for a file, and as a bar that is drawn again.
+@pytest.mark.slow
 @pytest.mark.parametrize("verbose", [1, 2])
 def test_bar_shows_steps_a_second_and_history_has_none(quiet, verbose, capsys):
     history = fit_briefly(verbose=verbose)

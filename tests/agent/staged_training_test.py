@@ -23,6 +23,7 @@ def schedule(iteration):
     return 1.0 / (iteration + 1.0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("engine", "options"),
     [

@@ -58,6 +58,7 @@ def test_advantages_equal_a_loop_over_steps(discount, gae_lambda):
     )
 
 
+@pytest.mark.slow
 def test_with_unknown_t_and_under_xla_they_are_the_same():
     episodes = _episodes(1)
     expected = _estimate(*episodes, 0.99, 0.95)

@@ -26,7 +26,11 @@ from tests.helpers import (
 
 EACH_MODE = pytest.mark.parametrize(
     "mode",
-    [EAGER, TRACED, pytest.param(COMPILED, marks=pytest.mark.slow)],
+    [
+        EAGER,
+        pytest.param(TRACED, marks=pytest.mark.slow),
+        pytest.param(COMPILED, marks=pytest.mark.slow),
+    ],
     ids=["eager", "traced", "compiled"],
 )
 GAMMA, LAMBDA, QUANTILE = 0.9, 0.8, 0.6
@@ -102,7 +106,7 @@ def make_step_agent(action_space, mode, **kwargs):
     [
         (DISCRETE, EAGER),
         (BOX, EAGER),
-        (BOX, TRACED),
+        pytest.param(BOX, TRACED, marks=pytest.mark.slow),
         pytest.param(DISCRETE, COMPILED, marks=pytest.mark.slow),
     ],
     ids=["discrete", "box", "box-traced", "discrete-compiled"],
@@ -185,6 +189,7 @@ def zeros():
 
 
 # With XLA, both are compared with the formula above and in cem_agent_test.py.
+@pytest.mark.slow
 @pytest.mark.parametrize("mode", [EAGER, TRACED], ids=["eager", "traced"])
 def test_one_step_episodes_without_values_are_ranked_like_whole_ones(mode):
     generator = np.random.default_rng(1)

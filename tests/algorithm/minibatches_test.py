@@ -54,6 +54,7 @@ def test_shuffled_is_a_permutation_that_depends_on_the_epoch(dtype):
     assert np.abs(np.corrcoef(first[:-1], first[1:])[0, 1]) < 0.1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("compiled", [True, False])
 @pytest.mark.parametrize("total", [1, 10, 11, 25, 30])
 def test_each_epoch_takes_every_pair_once(total, compiled):

@@ -76,6 +76,7 @@ def test_pages_are_written_from_the_folder(command, tmp_path, monkeypatch):
     assert asked == [tmp_path]
 
 
+@pytest.mark.slow
 def test_a_run_trains_with_the_preset_and_plays_what_it_saved(
     tmp_path, monkeypatch
 ):

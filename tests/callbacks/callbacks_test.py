@@ -52,12 +52,14 @@ class Asked:
 # EpsilonDecay
 
 
+@pytest.mark.slow
 def test_epsilon_is_one_over_n_from_the_first_iteration():
     assert _epsilons(_agent(), EpsilonDecay()) == pytest.approx(
         [1, 1 / 2, 1 / 3, 1 / 4]
     )
 
 
+@pytest.mark.slow
 def test_epsilon_is_that_of_the_rollout():
     """With epsilon 1 logits do not matter; with epsilon 0 nothing else."""
     agent = _agent("ToyIdentity-v0")
@@ -73,6 +75,7 @@ def test_epsilon_is_that_of_the_rollout():
     assert returns[2] < 8
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("steps_per_execution", [1, 4])
 def test_epsilon_changes_in_each_iteration_of_an_epoch(steps_per_execution):
     agent, asked = _agent(steps_per_execution=steps_per_execution), Asked()
@@ -132,6 +135,7 @@ def test_a_second_fit_goes_on():
     assert got == pytest.approx([1 / 3, 1 / 4])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("initial_epoch", [0, 2])
 def test_a_reloaded_agent_goes_on(initial_epoch, tmp_path):
     agent = _agent()

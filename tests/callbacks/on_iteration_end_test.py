@@ -26,6 +26,7 @@ def told(engine, epochs=3, **options):
     return iterations, history.history
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("engine", ["host", "graph"])
 def test_elites_are_those_above_the_threshold(engine):
     iterations, history = told(engine)

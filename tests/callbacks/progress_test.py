@@ -95,6 +95,7 @@ def test_values_of_a_file_have_names():
     )
 
 
+@pytest.mark.slow
 def test_terminal_has_a_table_and_the_work(terminal):
     with terminal() as stream:
         fit_briefly(callbacks=[cem.callbacks.Progress()])

@@ -74,6 +74,7 @@ def test_host_keeps_the_state_of_a_trajectory(mode):
         )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mode", ["eager", "traced", "compiled"])
 def test_graph_keeps_the_state_of_a_trajectory(mode):
     source = GraphSource(cem.envs.make("CartPole-v1"), 3, STEPS)

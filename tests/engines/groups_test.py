@@ -70,6 +70,7 @@ def test_members_of_a_group_share_the_start_and_explore_apart(play, env):
     np.testing.assert_array_equal(alone.actions[0], played.actions[0])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("engine", ["host", "graph"])
 def test_groups_are_the_same_in_parts_of_an_iteration(engine, monkeypatch):
     """A part begins anywhere, also within a group."""
@@ -161,6 +162,7 @@ def test_samples_differ_and_are_drawn_from_the_explored_policy():
     assert agree == pytest.approx(0.2**2 + 0.5**2 + 0.3**2, abs=0.05)
 
 
+@pytest.mark.slow
 def test_layout_over_environments_changes_no_sample():
     first, second = (
         _on_host("FrozenLake-v1", Groups(per_policy=2), num_envs=num_envs)

@@ -116,6 +116,7 @@ def test_returns_depend_neither_on_padding_nor_on_other_trajectories(discount):
         np.testing.assert_array_equal(apart.returns, whole.returns[rows])
 
 
+@pytest.mark.slow
 def test_engines_rank_by_the_same_returns():
     """Equal to the last bit, also where float32 rounds each sum."""
     steps = 3000

@@ -50,6 +50,7 @@ def test_description_equals_gymnasium(name):
     assert env.reward_threshold == ref.spec.reward_threshold
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", reference.ALL)
 def test_eager_graph_and_xla_agree(name):
     env = envs.make(name)

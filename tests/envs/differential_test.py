@@ -148,6 +148,7 @@ class Episodes:
         return results
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", reference.CLASSIC)
 def test_whole_episodes_follow_gymnasium(name):
     env = envs.make(name)

@@ -154,6 +154,7 @@ def test_unknown_format_is_refused(agent, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_verbose_says_where(agent, tmp_path, capsys):
     agent.export(tmp_path / "policy")
     assert capsys.readouterr().out == ""

@@ -46,6 +46,7 @@ def within(share, expected, number):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("epsilon", [0.1, 0.5])
 def test_epsilon_is_the_share_of_random_decisions(epsilon):
     played = play(epsilon)

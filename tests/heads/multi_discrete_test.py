@@ -94,6 +94,7 @@ def test_without_persistence_there_is_no_state():
     assert _head().initial_exploration(5) == ()
 
 
+@pytest.mark.slow
 def test_draws_are_the_same_eager_and_compiled():
     head = _head()
     rows = tf.cast(tf.range(500), tf.uint32)

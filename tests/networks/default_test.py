@@ -274,6 +274,7 @@ def test_nested_policy_can_be_saved(tmp_path):
         np.testing.assert_array_equal(one, two)
 
 
+@pytest.mark.slow
 def test_nested_policy_compiles_with_xla():
     policy = default_policy(SEEN, ACTED, hidden_units=(5,), embedding=3, seed=0)
     observations = tf.nest.map_structure(

@@ -41,6 +41,7 @@ def _is_help(arguments):
     return bool({"--help", "-h", "-help", "help"} & set(arguments))
 
 
+@pytest.mark.slow
 @strategies.examples(100)
 @given(st.lists(words, max_size=4))
 def test_any_words_are_a_command_or_refused(arguments):

@@ -1,5 +1,6 @@
 import json
 
+import pytest
 from hypothesis import given
 
 import keras_cem as cem
@@ -22,12 +23,14 @@ def _assert_round_trip(action_space, options):
     assert again.seed == agent.seed
 
 
+@pytest.mark.slow
 @strategies.examples(12)
 @given(strategies.discrete_options)
 def test_configuration_of_discrete_actions(options):
     _assert_round_trip(DISCRETE, options)
 
 
+@pytest.mark.slow
 @strategies.examples(12)
 @given(strategies.box_options)
 def test_configuration_of_continuous_actions(options):

@@ -1,4 +1,5 @@
 import numpy as np
+import pytest
 import tensorflow as tf
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,6 +13,7 @@ def _select(returns, quantile, ties):
     return gamma_q.numpy(), mask.numpy()
 
 
+@pytest.mark.slow
 @strategies.examples(150)
 @given(strategies.returns, strategies.quantiles)
 def test_threshold_is_the_quantile_of_numpy(returns, quantile):
@@ -21,6 +23,7 @@ def test_threshold_is_the_quantile_of_numpy(returns, quantile):
     np.testing.assert_allclose(gamma_q, expected, rtol=0, atol=1e-6 * scale)
 
 
+@pytest.mark.slow
 @strategies.examples(100)
 @given(strategies.returns, strategies.quantiles)
 def test_elites_are_those_of_numpy(returns, quantile):

@@ -57,6 +57,7 @@ def move(page, slider, value):
     return page.locator(slider).input_value()
 
 
+@pytest.mark.slow
 def test_page_asks_for_nothing_but_itself(opened, report):
     opened.page.wait_for_load_state("networkidle")
     asked = set(opened.requests)
@@ -256,6 +257,7 @@ def test_page_can_be_read(opened):
     assert all(a[1] < b[0] for a, b in itertools.pairwise(ends))
 
 
+@pytest.mark.slow
 def test_other_scripts_do_not_run(browser, report, tmp_path):
     """The browser keeps to the policy that the page states."""
     page = report.read_text(encoding="utf-8")

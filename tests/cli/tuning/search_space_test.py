@@ -53,6 +53,7 @@ def test_page_states_the_space():
     assert set(stated) == set(SPACE)
 
 
+@pytest.mark.slow
 def test_discrete_actions_are_searched_otherwise_than_a_box():
     discrete, box = space(), space("--env=Pendulum-v1")
     assert set(SPACE) - set(discrete) == {"noise", "imitate", *OF_STEPS}
@@ -74,12 +75,14 @@ def test_flags_that_are_given_are_not_searched():
     }
 
 
+@pytest.mark.slow
 def test_what_contradicts_the_other_flags_is_not_searched():
     found = space('--agent_kwargs={"episodes_per_start": 10}')
     assert {"elite_memory", "elite_memory_age"} & set(found) == set()
     assert found["batch_size"] == Numbers(20, 510, step=10)
 
 
+@pytest.mark.slow
 def test_with_elite_steps_epochs_are_searched_and_what_ranks_episodes_is_not():
     found = set(space("--elite_unit=step"))
     assert found >= OF_STEPS

@@ -188,6 +188,7 @@ def test_float64_observations_for_a_float32_space_are_accepted(agent):
     assert played.observations.dtype == np.float32
 
 
+@pytest.mark.slow
 def test_failure_after_some_iterations_keeps_those_done():
     agent = make_agent()
     # Four trajectories an iteration, one after the other: the tenth is of the
@@ -201,6 +202,7 @@ def test_failure_after_some_iterations_keeps_those_done():
     assert int(agent.iteration) == 2
 
 
+@pytest.mark.slow
 def test_failure_in_validation():
     agent = make_agent()
     with pytest.raises(RuntimeError, match="the reward is nan"):
@@ -258,6 +260,7 @@ def test_policy_outputs_that_are_not_finite():
     assert state_of(agent) == before
 
 
+@pytest.mark.slow
 def test_loss_that_is_not_finite():
     def infinite(actions, outputs):
         return tf.reduce_mean(outputs, axis=-1) * np.inf

@@ -43,6 +43,7 @@ def _elites_of(agent, batch):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("space", "mode", "options"),
     [
