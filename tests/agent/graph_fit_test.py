@@ -16,6 +16,7 @@ pytestmark = pytest.mark.slow
 
 XLA = {"jit_compile": "auto"}
 TRACED = {"jit_compile": False}
+EAGER = {"run_eagerly": True}
 
 
 @pytest.fixture(autouse=True)
@@ -184,7 +185,7 @@ def test_evaluation_plays_other_episodes_than_validation():
             return following, prng.row_uniform(seeds, 1)[0], over
 
     env = Luck()
-    agent = make_agent(env)
+    agent = make_agent(env, **EAGER)
     # Not learning, so that both are of the same policy in one iteration.
     agent.optimizer.learning_rate = 0.0
     history = fit(
@@ -192,7 +193,7 @@ def test_evaluation_plays_other_episodes_than_validation():
     )
     validated = history.history["val_episode_return"][0]
     evaluated = agent.evaluate(env, batch_size=64, verbose=0)[0]
-    fresh = make_agent(env)
+    fresh = make_agent(env, **EAGER)
     fresh.build_for(env.observation_space)
     fresh.iteration.assign(1)
     assert evaluated == fresh.evaluate(env, batch_size=64, verbose=0)[0]
@@ -256,7 +257,7 @@ def test_history_has_the_values_of_the_iterations(traced):
 def test_iteration_plays_as_collect_does_before_it():
     """Lag 0: played with the weights that the update starts from."""
     env = Guess()
-    agent = make_agent(env)
+    agent = make_agent(env, **EAGER)
     agent.build_for(env.observation_space)
     source_seen = []
     for _ in range(3):
@@ -289,7 +290,7 @@ def test_results_do_not_depend_on_steps_per_execution(steps, mode, request):
 
 def test_compiled_traced_and_eager_agree(traced, compiled):
     env = Guess()
-    eager = make_agent(env, run_eagerly=True)
+    eager = make_agent(env, **EAGER)
     fit(eager, env, epochs=2)
     for other in (traced.seen[1], weights(eager)):
         for one, two in zip(compiled.seen[1], other, strict=True):
@@ -441,7 +442,7 @@ class TwiceState(NamedTuple):
 
 
 def test_trajectories_that_are_not_finite_are_left_out():
-    """Compiled and, one by one, traced."""
+    """Compiled and, one by one, eager."""
     env = Twice(iteration=1)
     options = {
         "on_nonfinite": "skip",
@@ -449,7 +450,7 @@ def test_trajectories_that_are_not_finite_are_left_out():
         "normalize_observations": True,
     }
     agent = make_agent(env, options=options, steps_per_execution=2, **XLA)
-    twin = make_agent(env, options=options)
+    twin = make_agent(env, options=options, **EAGER)
     twin.epsilon.assign(0.5)
     agent.epsilon.assign(0.5)
     history = fit(agent, env, epochs=2, steps_per_epoch=2, callbacks=[]).history
@@ -519,7 +520,7 @@ def test_ids_with_an_in_graph_version_are_played_in_the_graph():
 def test_number_of_slots_changes_no_training():
     trained = []
     for num_envs in (12, 5):
-        agent = make_agent(Guess(), options={"elite_memory": 4})
+        agent = make_agent(Guess(), options={"elite_memory": 4}, **EAGER)
         fit(agent, Guess(), batch_size=12, num_envs=num_envs)
         trained.append(weights(agent))
     # Products of few rows may round otherwise.
