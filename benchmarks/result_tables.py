@@ -37,6 +37,7 @@ GOALS: dict[str, tuple[float | None, float | None]] = {
     "HalfCheetah-v5": (3000, 5800),
     "Walker2d-v5": (2000, 4000),
     "Reacher-v5": (-6, -4),
+    "Pusher-v5": (-35, -25),
     "Swimmer-v5": (100, 340),
 }
 

@@ -84,7 +84,8 @@ def test_flags_that_are_given_prevail(capsys, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("env", "kind"), [("Blackjack-v1", "Discrete"), ("Pusher-v5", "Box")]
+    ("env", "kind"),
+    [("Blackjack-v1", "Discrete"), ("HumanoidStandup-v5", "Box")],
 )
 def test_an_environment_without_a_preset_takes_that_of_its_actions(
     env, kind, capsys

@@ -24,6 +24,7 @@ ENVS = [
     "MountainCar-v0",
     "MountainCarContinuous-v0",
     "Pendulum-v1",
+    "Pusher-v5",
     "Reacher-v5",
     "Swimmer-v5",
     "Taxi-v4",
