@@ -121,7 +121,11 @@ def test_epsilon_can_be_computed_with():
     agent.epsilon = np.array(0.25)
     assert float(agent.epsilon) == 0.25
     played = agent.collect(
-        "CartPole-v1", 2, epsilon=agent.epsilon * 2, max_episode_steps=3
+        "CartPole-v1",
+        2,
+        epsilon=agent.epsilon * 2,
+        engine="host",
+        max_episode_steps=3,
     )
     assert len(played.returns) == 2
     with pytest.raises(TypeError, match="must be a number"):
