@@ -128,8 +128,7 @@ def _import(name: str, is_quiet: bool) -> Any:
     ):
         found = importlib.import_module(module)
         if "tensorflow" in sys.modules:
-            # It looks for a GPU now, and complains if there is none.
-            importlib.import_module("keras_cem.utils.devices").has_gpu()
+            importlib.import_module("keras_cem.utils.devices").announce()
     return found
 
 

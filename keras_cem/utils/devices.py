@@ -12,6 +12,16 @@ def has_gpu() -> bool:
     return bool(tf.config.list_logical_devices("GPU"))
 
 
+def announce() -> None:
+    """Lets TensorFlow print now what it prints once about the machine.
+
+    It looks for GPUs, and oneDNN says that it cannot transpose booleans, which
+    TensorFlow does for it then. Both are logged as errors.
+    """
+    has_gpu()
+    tf.function(tf.transpose, autograph=False)(tf.zeros((2, 2), tf.bool))
+
+
 def variable_dtype(dtype: Any) -> tf.DType:
     """Returns the dtype of a variable that compiled functions may use.
 
