@@ -179,7 +179,8 @@ def test_compiled_steps_are_interrupted_between_two_of_them(
     env = "CartPole-v1"
     (tmp_path / "run").mkdir()
     state, history = whole_in_graph
-    # Resumed in the same one, which need not be traced again.
+    # Resumed in the same one, which need not be traced again: what it has
+    # learned is taken from it first.
     agent = _agent(env, "graph")
     checked = []
 
@@ -194,6 +195,8 @@ def test_compiled_steps_are_interrupted_between_two_of_them(
     with pytest.raises(TrainingInterrupted):
         _fit(tmp_path / "run", engine="graph", env=env, agent=agent)
     monkeypatch.setattr(interrupts, "check", original)
+    for variable in agent.trainable_variables:
+        variable.assign(variable + 1.0)
     again, history_again = _fit(
         tmp_path / "run", engine="graph", env=env, agent=agent, resume=True
     )
