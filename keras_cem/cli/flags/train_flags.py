@@ -41,7 +41,7 @@ def define_flags(values: flags.FlagValues) -> None:
         "Number of epochs per validation, with one after the first and the "
         "last epoch. If neither this nor --validation_episodes is given, "
         "validation takes at most a fifth of the time of training, or 5 "
-        "seconds.",
+        "seconds if that is more.",
     )
     worker_flags.define(values)
     path_flags.define(

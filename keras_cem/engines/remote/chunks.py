@@ -18,7 +18,8 @@ MAX_CALLS = 2
 MAX_LOSSES = 3
 # A chunk is late, and given to a second worker as well, after this multiple of
 # the median duration of the others, and at least these seconds; of a worker
-# whose last chunk was late, at once. Such a worker holds one call only.
+# whose last chunk was late, at once. Such a worker holds one call only. A chunk
+# that waits behind another is given to a second worker with nothing to do.
 LATE, LEAST_LATE = 1.5, 0.2
 # Seconds between two looks at the workers and at signals.
 POLL = 0.1
@@ -108,7 +109,7 @@ class Chunks(Generic[Ticket]):
         num_replayed: Number of chunks that were given to a worker again,
             because theirs was lost.
         num_second_tries: Number of chunks that were given to a second worker,
-            because the first was late.
+            because the first was late or busy.
         seconds: Duration of the last chunk that each worker played, by its
             number.
     """
