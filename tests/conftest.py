@@ -19,11 +19,20 @@ _WITHOUT_GRAPPLER = {"agent", "algorithm", "engines"}
 _WITH_GRAPPLER = {"nonfinite_test.py", "source_test.py"}
 _TESTS = pathlib.Path(__file__).parent
 
+# XLA would spend much time to make code fast that runs a few times. What it
+# compiles with these options gives the same results as the golden runs. As for
+# users it compiles in `make versions` and with `XLA_FLAGS= make test`. A
+# TensorFlow without one of these options ends and names it.
+_QUICK_XLA = (
+    "--xla_cpu_use_fusion_emitters=false --xla_backend_optimization_level=0"
+)
+
 
 def pytest_configure():
     # OpenVINO reports each conversion to its makers, from a process that it
     # forks off this one, unless it runs in CI.
     os.environ["CI"] = "true"
+    os.environ.setdefault("XLA_FLAGS", _QUICK_XLA)
     # Importing TensorFlow makes a million objects, among which the collector
     # looks for garbage again and again.
     gc.disable()
@@ -46,6 +55,15 @@ def pytest_collection_finish():
     gc.collect()
     # What is imported stays.
     gc.freeze()
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_teardown(item, nextitem):
+    if nextitem is not None and nextitem.path != item.path:
+        # What the file leaves, functions that TensorFlow keeps, is not looked
+        # through again and again in those that follow.
+        gc.collect()
+        gc.freeze()
 
 
 @pytest.hookimpl(tryfirst=True)

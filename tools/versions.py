@@ -4,7 +4,8 @@ setup.cfg says what is supported: `install_requires` the oldest packages, the
 classifiers the versions of Python. Each combination has an environment of its
 own, `.venv-oldest` and `.venv-newest-3.11`, say, which later calls only bring
 up to date. Each runs the smoke tests with the installed wheel. The first of the
-newest environments also runs the code of README.md. A Python that is not on
+newest environments also runs the golden tests and the code of README.md. Here
+XLA compiles as it does for users, which it does not in `make test`. A Python that is not on
 this machine is skipped and named, and so is an environment for which the
 package index cannot be reached.
 
@@ -25,7 +26,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 SMOKE_TESTS = "tests/smoke_test.py"
-README_TESTS = "tests/readme_test.py"
+NEWEST_TESTS = ("tests/golden_test.py", "tests/readme_test.py")
 CLASSIFIER = "Programming Language :: Python :: 3."
 
 # What an environment holds, in its own words.
@@ -154,7 +155,7 @@ def environments(supported: Supported, root: pathlib.Path) -> list[Environment]:
             root / f".venv-newest-{python}",
             python,
             (*supported.requirements, supported.pytest),
-            (SMOKE_TESTS,) if place else (SMOKE_TESTS, README_TESTS),
+            (SMOKE_TESTS,) if place else (SMOKE_TESTS, *NEWEST_TESTS),
         )
         for place, python in enumerate(supported.pythons)
     ]
@@ -201,8 +202,10 @@ def run(*command: str | pathlib.Path) -> str:
     ended = subprocess.run(
         [*map(str, command)],
         cwd=ROOT,
-        # Without the checkout: the tests import the installed wheel.
-        env={
+        # Without the checkout: the tests import the installed wheel. Without
+        # the options for XLA that tests/conftest.py sets if none are given.
+        env={"XLA_FLAGS": ""}
+        | {
             name: value
             for name, value in os.environ.items()
             if name != "PYTHONPATH"

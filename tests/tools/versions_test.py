@@ -45,7 +45,11 @@ def test_environments_are_the_oldest_and_the_newest_of_each_python():
             folder / ".venv-newest-3.9",
             "3.9",
             lower,
-            ("tests/smoke_test.py", "tests/readme_test.py"),
+            (
+                "tests/smoke_test.py",
+                "tests/golden_test.py",
+                "tests/readme_test.py",
+            ),
         ),
         versions.Environment(folder / ".venv-newest-3.13", "3.13", lower),
     ]
