@@ -6,33 +6,43 @@ Imports nothing large: what a test needs is imported with it.
 import collections
 import gc
 import os
-import pathlib
 import random
 import sys
 
 import pytest
 
-# Where most trainings are short, graphs run as they were traced: Grappler would
-# take up to a third of the time. Elsewhere, as in golden_test.py and for the
-# command line, it runs as it does for users.
-_WITHOUT_GRAPPLER = {"agent", "algorithm", "engines"}
-_WITH_GRAPPLER = {"nonfinite_test.py", "source_test.py"}
-_TESTS = pathlib.Path(__file__).parent
+# Elsewhere graphs run as they were traced: most run a few times, and Grappler
+# would take up to a third of the time. In these tests, and in the processes
+# that tests start, it runs as it does for users.
+_WITH_GRAPPLER = {
+    "export",
+    "golden_test.py",
+    "nonfinite_test.py",
+    "readme_test.py",
+    "smoke_test.py",
+    "source_test.py",
+}
 
-# XLA would spend much time to make code fast that runs a few times. What it
-# compiles with these options gives the same results as the golden runs. As for
-# users it compiles in `make versions` and with `XLA_FLAGS= make test`. A
-# TensorFlow without one of these options ends and names it.
-_QUICK_XLA = (
-    "--xla_cpu_use_fusion_emitters=false --xla_backend_optimization_level=0"
-)
+
+def compile_quickly():
+    """Makes XLA compile what runs a few times in half the time.
+
+    The results are those that the golden runs expect. As for users, XLA
+    compiles in `make versions` and with `XLA_FLAGS= make test`. A TensorFlow
+    that does not know one of the options ends and names it.
+    """
+    os.environ.setdefault(
+        "XLA_FLAGS",
+        "--xla_cpu_use_fusion_emitters=false "
+        "--xla_backend_optimization_level=0",
+    )
 
 
 def pytest_configure():
     # OpenVINO reports each conversion to its makers, from a process that it
     # forks off this one, unless it runs in CI.
     os.environ["CI"] = "true"
-    os.environ.setdefault("XLA_FLAGS", _QUICK_XLA)
+    compile_quickly()
     # Importing TensorFlow makes a million objects, among which the collector
     # looks for garbage again and again.
     gc.disable()
@@ -74,11 +84,7 @@ def pytest_runtest_setup(item):
         config = sys.modules["tensorflow"].config
         # A GPU rounds what it multiplies to TF32 otherwise, of 10 bits.
         config.experimental.enable_tensor_float_32_execution(False)
-        without = (
-            item.path.is_relative_to(_TESTS)
-            and item.path.relative_to(_TESTS).parts[0] in _WITHOUT_GRAPPLER
-            and item.path.name not in _WITH_GRAPPLER
-        )
+        names = {item.path.parent.name, item.path.name}
         config.optimizer.set_experimental_options(
-            {"disable_meta_optimizer": without}
+            {"disable_meta_optimizer": _WITH_GRAPPLER.isdisjoint(names)}
         )

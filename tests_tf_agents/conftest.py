@@ -6,7 +6,10 @@ prints.
 
 import os
 
-from tests.conftest import pytest_runtest_setup  # noqa: F401
+from tests.conftest import (
+    compile_quickly,
+    pytest_runtest_setup,  # noqa: F401
+)
 
 # Of packages that are no longer changed; what is ours still raises.
 _OTHERS_WARNINGS = (
@@ -21,4 +24,5 @@ _OTHERS_WARNINGS = (
 def pytest_configure(config):
     for warning in _OTHERS_WARNINGS:
         config.addinivalue_line("filterwarnings", warning)
+    compile_quickly()
     os.environ.setdefault("TF_USE_LEGACY_KERAS", "1")
