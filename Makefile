@@ -33,7 +33,7 @@ export TF_CPP_MIN_LOG_LEVEL ?= 2
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help train test test-fast test-tf-agents versions dist docs lint format \
+.PHONY: help train test test-fast coverage test-tf-agents versions dist docs lint format \
 	types build-check build-files option-table clean
 .DELETE_ON_ERROR:
 
@@ -55,6 +55,12 @@ test: $(VENV)/.installed-test $(TF_AGENTS_VENV)/.installed ## Run all tests, wit
 
 test-fast: $(VENV)/.installed-test ## Run the fast tests, for work in between.
 	$(BIN)/python -m pytest -m "not slow" $(PYTEST_ARGS)
+
+coverage: $(VENV)/.installed-test $(VENV)/.installed-dev ## Run all tests but TF-Agents' and report what they execute.
+	$(BIN)/python -m coverage erase
+	$(BIN)/python -m coverage run -m pytest $(PYTEST_ARGS)
+	$(BIN)/python -m coverage combine --quiet
+	$(BIN)/python -m coverage report
 
 test-tf-agents: $(TF_AGENTS_VENV)/.installed ## Run those of TF-Agents alone.
 	$(TEST_TF_AGENTS)

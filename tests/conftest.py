@@ -11,13 +11,19 @@ import sys
 
 import pytest
 
-# Elsewhere graphs run as they were traced: most run a few times, and Grappler
-# would take up to a third of the time. In these tests, and in the processes
-# that tests start, it runs as it does for users.
+# XLA would take a third of the time of tests that compile to optimize what runs
+# a few times, and Grappler a sixth of that of the others. So both are limited,
+# but not in `make versions` and with `XLA_FLAGS= make test`. These tests, and
+# the processes that tests start, always have Grappler. A TensorFlow that does
+# not know one of the flags ends and names it.
+_QUICK_XLA = (
+    "--xla_cpu_use_fusion_emitters=false --xla_backend_optimization_level=0"
+)
 _WITH_GRAPPLER = {
     "export",
     "golden_test.py",
     "nonfinite_test.py",
+    "ray",  # As its processes, whose results are compared.
     "readme_test.py",
     "smoke_test.py",
     "source_test.py",
@@ -25,17 +31,8 @@ _WITH_GRAPPLER = {
 
 
 def compile_quickly():
-    """Makes XLA compile what runs a few times in half the time.
-
-    The results are those that the golden runs expect. As for users, XLA
-    compiles in `make versions` and with `XLA_FLAGS= make test`. A TensorFlow
-    that does not know one of the options ends and names it.
-    """
-    os.environ.setdefault(
-        "XLA_FLAGS",
-        "--xla_cpu_use_fusion_emitters=false "
-        "--xla_backend_optimization_level=0",
-    )
+    """Limits XLA, unless `XLA_FLAGS` is given, even if empty."""
+    os.environ.setdefault("XLA_FLAGS", _QUICK_XLA)
 
 
 def pytest_configure():
@@ -70,8 +67,8 @@ def pytest_collection_finish():
 @pytest.hookimpl(trylast=True)
 def pytest_runtest_teardown(item, nextitem):
     if nextitem is not None and nextitem.path != item.path:
-        # What the file leaves, functions that TensorFlow keeps, is not looked
-        # through again and again in those that follow.
+        # The garbage collector need not search again what this file leaves,
+        # such as functions that TensorFlow keeps.
         gc.collect()
         gc.freeze()
 
@@ -84,7 +81,9 @@ def pytest_runtest_setup(item):
         config = sys.modules["tensorflow"].config
         # A GPU rounds what it multiplies to TF32 otherwise, of 10 bits.
         config.experimental.enable_tensor_float_32_execution(False)
-        names = {item.path.parent.name, item.path.name}
+        limited = os.environ.get("XLA_FLAGS") == _QUICK_XLA and (
+            _WITH_GRAPPLER.isdisjoint({item.path.parent.name, item.path.name})
+        )
         config.optimizer.set_experimental_options(
-            {"disable_meta_optimizer": _WITH_GRAPPLER.isdisjoint(names)}
+            {"disable_meta_optimizer": limited}
         )

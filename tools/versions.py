@@ -4,10 +4,10 @@ setup.cfg says what is supported: `install_requires` the oldest packages, the
 classifiers the versions of Python. Each combination has an environment of its
 own, `.venv-oldest` and `.venv-newest-3.11`, say, which later calls only bring
 up to date. Each runs the smoke tests with the installed wheel. The first of the
-newest environments also runs the golden tests and the code of README.md. Here
-XLA compiles as it does for users, which it does not in `make test`. A Python that is not on
-this machine is skipped and named, and so is an environment for which the
-package index cannot be reached.
+newest environments also runs the golden tests and the code of README.md. All
+use XLA's default flags; `make test` does not. A Python that is not on this
+machine is skipped and named, and so is an environment for which the package
+index cannot be reached.
 
     make versions
 """
@@ -202,8 +202,8 @@ def run(*command: str | pathlib.Path) -> str:
     ended = subprocess.run(
         [*map(str, command)],
         cwd=ROOT,
-        # Without the checkout: the tests import the installed wheel. Without
-        # the options for XLA that tests/conftest.py sets if none are given.
+        # Without the checkout: the tests import the installed wheel. With
+        # XLA's default flags, instead of those of tests/conftest.py.
         env={"XLA_FLAGS": ""}
         | {
             name: value

@@ -6,7 +6,7 @@ from typing import TypeAlias
 import keras
 
 from keras_cem.agent.progress_bar import ProgressBar
-from keras_cem.engines.remote.source import RemoteSource
+from keras_cem.engines import sources
 from keras_cem.saving.resuming import RunsLast
 
 # As Keras takes them, with nested sequences.
@@ -20,14 +20,16 @@ Callbacks: TypeAlias = (
 Verbose: TypeAlias = int | str
 
 
-class CountWorkers(keras.callbacks.Callback):
-    """Adds `workers` and `chunks_replayed` to the logs of each epoch.
+class LogCounts(keras.callbacks.Callback):
+    """Adds what a source counts to the logs of each epoch.
+
+    With workers, these are `workers` and `chunks_replayed`.
 
     Args:
-        source: The environment that workers play.
+        source: What is played.
     """
 
-    def __init__(self, source: RemoteSource):
+    def __init__(self, source: sources.Source):
         super().__init__()
         self._source = source
 
@@ -36,8 +38,7 @@ class CountWorkers(keras.callbacks.Callback):
     ) -> None:
         """Adds them, for the callbacks that are called later."""
         if logs is not None:
-            logs["workers"] = self._source.num_workers
-            logs["chunks_replayed"] = self._source.num_replayed
+            logs.update(self._source.counts())
 
 
 def arrange(

@@ -136,6 +136,7 @@ class CEMOptions:
         derive=lambda options: (
             DEFAULT_EPOCHS if options.elite_unit == "step" else None
         ),
+        search=Choices((None, 2, 4, 16)),
     )
     minibatch_size: int | None = option(
         None,

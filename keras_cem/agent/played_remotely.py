@@ -160,7 +160,7 @@ def _chosen(
     def choose(returns: tf.Tensor) -> Chosen:
         if agent.memory is not None:
             returns = agent.memory.ranked(returns, agent.iteration.value)
-        return iteration.choose(agent, returns)
+        return iteration.select(agent, returns)
 
     if run.choose is None:
         # Compiled as the step, which would else choose them itself.

@@ -39,7 +39,6 @@ from keras_cem.engines.host.environment import EpisodeError
 from keras_cem.engines.player import Player
 from keras_cem.engines.playing import Playing, refuse_given
 from keras_cem.engines.recorded.source import is_recorded
-from keras_cem.engines.remote.source import RemoteSource
 from keras_cem.engines.trajectories import Chosen
 from keras_cem.saving import resuming
 from keras_cem.saving.epoch_progress import EpochProgress
@@ -192,8 +191,8 @@ class Run:
         if agent.critic is not None and agent.discount == 1.0:
             limit = source.max_episode_steps
             self.callbacks.insert(0, critics.WarnIfEndless(limit))
-        if isinstance(source, RemoteSource):
-            self.callbacks.insert(0, fit_callbacks.CountWorkers(source))
+        if source.counts():
+            self.callbacks.insert(0, fit_callbacks.LogCounts(source))
         building.prepare(agent, source, self.batch_size)
         agent.graph_execution.begin_fit(self.batch_size)
         if arguments.validation_data is not None:

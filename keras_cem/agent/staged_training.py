@@ -11,7 +11,8 @@ from keras_cem.agent import building, critics, fit_checks
 from keras_cem.agent.graph_execution import Schedule
 from keras_cem.agent.opening import open_playable
 from keras_cem.agent.run import RunningAgent
-from keras_cem.algorithm import elites, iteration
+from keras_cem.algorithm import elites, learning, ranking
+from keras_cem.algorithm.learner import Elites
 from keras_cem.engines.graph.source import GraphSource
 from keras_cem.engines.graph.trajectories import GraphTrajectories
 from keras_cem.engines.host.source import HostSource
@@ -152,15 +153,16 @@ class StagedTraining:
         self._source.close()
 
     def _ranked(self, arrays: Any) -> tf.Tensor:
-        return iteration.rank(self._agent, self._restored(arrays)).returns
+        return ranking.rank(self._agent, self._restored(arrays)).returns
 
     def _learned(
         self, arrays: Any, gamma_q: tf.Tensor, mask: tf.Tensor
     ) -> None:
         played = self._restored(arrays)
-        ranked = iteration.rank(self._agent, played)
-        chosen = Chosen(gamma_q, mask)
-        iteration.learn(self._agent, played, ranked, chosen)
+        ranked = ranking.rank(self._agent, played)
+        selected = Elites.of(ranked.candidates, Chosen(gamma_q, mask))
+        arguments = self._agent, played, ranked, selected
+        learning.report(*arguments, learning.imitate_elites(*arguments))
 
     def _restored(self, arrays: Any) -> Played:
         if self._played is None:

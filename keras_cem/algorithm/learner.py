@@ -9,7 +9,7 @@ import tensorflow as tf
 from keras_cem import heads, spaces
 from keras_cem.algorithm.elite_memory import EliteMemory
 from keras_cem.engines.groups import Groups
-from keras_cem.engines.trajectories import Played, StoredPairs
+from keras_cem.engines.trajectories import Chosen, Played, StoredPairs
 from keras_cem.networks.normalization import RunningNormalization
 from keras_cem.utils.tensors import Nest
 
@@ -29,6 +29,12 @@ class Elites(NamedTuple):
     gamma_q: tf.Tensor
     mask: tf.Tensor
     number: tf.Tensor
+
+    @classmethod
+    def of(cls, candidates: StoredPairs, chosen: Chosen) -> "Elites":
+        """Returns the candidates with those that were chosen."""
+        number = tf.reduce_sum(tf.cast(chosen.mask, tf.float32))
+        return cls(candidates, *chosen, number)
 
 
 class Update(NamedTuple):

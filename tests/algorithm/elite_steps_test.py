@@ -352,3 +352,39 @@ def test_a_bad_step_of_a_good_episode_is_not_imitated():
     assert step[0] > 0
     assert abs(whole[1]) < 0.25 * whole[0]
     assert step[1] > 0.5 * step[0]
+
+
+@pytest.mark.parametrize("unit", ["trajectory", "step"])
+def test_a_bad_pull_of_the_best_episode_of_a_bandit(unit):
+    # Only arm 3 pays, and one of four episodes is elite: the first.
+    arms = np.array([[3, 3, 2], [3, 2, 2], [4, 5, 2], [5, 4, 2]])
+    batch = cem.Trajectories(
+        observations=np.ones((*arms.shape, *OBSERVATION.shape), np.float32),
+        actions=arms,
+        rewards=(arms == 3).astype(np.float32),
+        mask=np.ones(arms.shape, bool),
+        terminated=np.ones(len(arms), bool),
+        final_observations=np.ones((len(arms), *OBSERVATION.shape), np.float32),
+    )
+    equal = keras.layers.Dense(4, kernel_initializer="zeros")
+    policy = keras.Sequential([keras.Input(OBSERVATION.shape), equal])
+    options = {"elite_quantile": 0.75, "gradient_steps": 1}
+    if unit == "step":
+        options |= {"critic": make_critic(), "gae_lambda": 0.0}
+    agent = make_agent(
+        DISCRETE,
+        policy,
+        optimizer=keras.optimizers.SGD(0.01),
+        elite_unit=unit,
+        **options,
+    )
+    if agent.critic is not None:
+        # V = 0, so that the advantage of a pull is what it pays.
+        agent.critic.set_weights([0 * w for w in agent.critic.get_weights()])
+        critics.build_optimizers(agent)
+    logs = improve(agent, batch)
+    assert logs["num_elites"] == (3 if unit == "step" else 1)
+    chances = tf.nn.softmax(agent.policy(batch.observations[0, :1])).numpy()[0]
+    bad, good = chances[:2]
+    assert good > 0.25
+    assert (bad < 0.25) == (unit == "step")

@@ -7,7 +7,8 @@ import tensorflow as tf
 
 import keras_cem as cem
 from keras_cem import prng
-from keras_cem.algorithm import iteration
+from keras_cem.algorithm import iteration, learning, ranking
+from keras_cem.algorithm.learner import Elites
 from keras_cem.engines.graph.source import GraphSource
 from tests.helpers import (
     COMPILED,
@@ -72,15 +73,16 @@ def test_elites_are_chosen_by_returns_alone_before_learning():
     batch = _batch()
     logs = improve(whole, batch)
     returns = tf.constant([0.5, 1.25, 3.0, 2.0, 1.0])
-    chosen = iteration.choose(
+    chosen = iteration.select(
         apart, apart.memory.ranked(returns, apart.iteration.value)
     )
     assert float(chosen.gamma_q) == logs["elite_threshold"]
     assert chosen.mask.numpy().tolist() == [False, False, True] + [False] * 4
     steps = tf.nest.map_structure(tf.convert_to_tensor, batch)
-    ranked = iteration.rank(apart, steps)
+    ranked = ranking.rank(apart, steps)
     np.testing.assert_array_equal(ranked.new, returns)
-    iteration.learn(apart, steps, ranked, chosen)
+    selected = Elites.of(ranked.candidates, chosen)
+    learning.imitate_elites(apart, steps, ranked, selected)
     assert_equal(learned_state(apart), learned_state(whole))
 
 

@@ -207,5 +207,9 @@ class GraphSource:
         del batch_size
         memory_estimate.check_size(self, self.env.state_bytes + STEP_BYTES)
 
+    def counts(self) -> dict[str, int]:
+        """What an epoch logs of the source: nothing."""
+        return {}
+
     def close(self) -> None:
         """Does nothing: no resource is open."""

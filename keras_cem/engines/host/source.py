@@ -156,6 +156,10 @@ class HostSource(HostEnvironment):
             added,
         )
 
+    def counts(self) -> dict[str, int]:
+        """What an epoch logs of the source: nothing."""
+        return {}
+
     def close(self) -> None:
         """Closes the environments that were opened for this source."""
         self.slots.close()

@@ -224,6 +224,10 @@ class RecordedSource:
             episodes_per_policy=episodes_per_policy,
         )
 
+    def counts(self) -> dict[str, int]:
+        """What an epoch logs of the source: nothing."""
+        return {}
+
     def close(self) -> None:
         """Does nothing: no resource is open."""
 

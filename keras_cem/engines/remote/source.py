@@ -117,15 +117,12 @@ class RemoteSource:
         """Steps to which trajectories are padded before any is longer."""
         return self._local.first_steps
 
-    @property
-    def num_replayed(self) -> int:
-        """Number of chunks that were played again, because a worker ended."""
-        return self._requests.num_replayed
-
-    @property
-    def num_workers(self) -> int:
-        """Number of workers that take calls."""
-        return self._requests.num_workers
+    def counts(self) -> dict[str, int]:
+        """What an epoch logs: workers that take calls, chunks played again."""
+        return {
+            "workers": self._requests.num_workers,
+            "chunks_replayed": self._requests.num_replayed,
+        }
 
     @property
     def sends_moments(self) -> bool:

@@ -21,7 +21,7 @@ def space(*arguments, asked=None):
 
 
 # Searched with elite steps alone.
-OF_STEPS = {"gradient_epochs", "gae_lambda"}
+OF_STEPS = {"gradient_epochs", "critic_epochs", "gae_lambda"}
 
 
 @pytest.mark.parametrize("name", SPACE)

@@ -30,7 +30,7 @@ def _elites_of(agent, batch):
     ranked = ranks = played.ranked(agent.discount)
     if agent.memory is not None:
         ranked = agent.memory.ranked(ranks, agent.iteration.value)
-    chosen = iteration.choose(agent, tf.constant(ranked))
+    chosen = iteration.select(agent, tf.constant(ranked))
     elite = chosen.mask.numpy()[:SIZE]
     steps = tf.nest.map_structure(
         lambda leaf: leaf[elite][batch.mask[elite]],
@@ -86,7 +86,7 @@ def test_elites_alone_teach_the_same(space, mode, options):
 def test_rows_may_be_padded_and_there_may_be_no_elites():
     agent = make_agent(DISCRETE)
     batch = make_trajectories(DISCRETE, np.ones(SIZE), STEPS)
-    chosen = iteration.choose(agent, tf.ones(SIZE))
+    chosen = iteration.select(agent, tf.ones(SIZE))
     assert not np.any(chosen.mask)
     steps = (np.zeros((0, 3), np.float32), np.zeros(0, np.int64))
     sums = (np.ones(SIZE, np.float32),) * 2
