@@ -52,7 +52,9 @@ MODULES = [
 
 def blocks(document, language):
     text = (ROOT / document).read_text()
-    return re.findall(rf"^```{language}\n(.*?)^```", text, re.M | re.S)
+    found = re.findall(rf"^```{language}\n(.*?)^```", text, re.M | re.S)
+    # A backslash at the end of a line continues a command.
+    return [re.sub(r"\\\n\s*", "", block) for block in found]
 
 
 @pytest.mark.parametrize(
