@@ -13,10 +13,11 @@ def has_gpu() -> bool:
 
 
 def announce() -> None:
-    """Lets TensorFlow print now what it prints once about the machine.
+    """Makes TensorFlow log its messages about the machine now.
 
-    It looks for GPUs, and oneDNN says that it cannot transpose booleans, which
-    TensorFlow does for it then. Both are logged as errors.
+    TensorFlow logs each of them once. The first search for GPUs may log an
+    error. The first transpose of booleans logs another: oneDNN does not support
+    booleans. TensorFlow then transposes them itself, so the result is right.
     """
     has_gpu()
     tf.function(tf.transpose, autograph=False)(tf.zeros((2, 2), tf.bool))
