@@ -11,11 +11,11 @@ import sys
 
 import pytest
 
-# XLA would take a third of the time of tests that compile to optimize what runs
-# a few times, and Grappler a sixth of that of the others. So both are limited,
-# but not in `make versions` and with `XLA_FLAGS= make test`. These tests, and
-# the processes that tests start, always have Grappler. A TensorFlow that does
-# not know one of the flags ends and names it.
+# Optimizing what runs a few times would take a third of the time of tests that
+# compile with XLA and, by Grappler, a sixth of that of the others. So both are
+# limited, except in `make versions` and with `XLA_FLAGS= make test`. The tests
+# named here, and the processes that tests start, always have Grappler. A
+# TensorFlow that does not know one of the flags ends and names it.
 _QUICK_XLA = (
     "--xla_cpu_use_fusion_emitters=false --xla_backend_optimization_level=0"
 )
@@ -23,7 +23,7 @@ _WITH_GRAPPLER = {
     "export",
     "golden_test.py",
     "nonfinite_test.py",
-    "ray",  # As its processes, whose results are compared.
+    "ray",  # Its results are compared with those of other processes.
     "readme_test.py",
     "smoke_test.py",
     "source_test.py",

@@ -159,10 +159,11 @@ class StagedTraining:
         self, arrays: Any, gamma_q: tf.Tensor, mask: tf.Tensor
     ) -> None:
         played = self._restored(arrays)
-        ranked = ranking.rank(self._agent, played)
+        agent = self._agent
+        ranked = ranking.rank(agent, played)
         selected = Elites.of(ranked.candidates, Chosen(gamma_q, mask))
-        arguments = self._agent, played, ranked, selected
-        learning.report(*arguments, learning.imitate_elites(*arguments))
+        update = learning.imitate_elites(agent, played, ranked, selected)
+        learning.report(agent, played, ranked, selected, update)
 
     def _restored(self, arrays: Any) -> Played:
         if self._played is None:
